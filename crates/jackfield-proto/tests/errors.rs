@@ -1,4 +1,4 @@
-//! What errors say: one sentence each for the log, another for each of them, and an answer that a peer understands.
+//! Texts of errors: one sentence for each, all different, and an answer that a peer understands.
 
 use jackfield_proto::http1::{self, BodyError, RequestError};
 use jackfield_proto::websocket::{
@@ -8,7 +8,7 @@ use jackfield_proto::{http1::reason_phrase, sse};
 use std::collections::BTreeSet;
 use std::error::Error;
 
-/// Checks that each says something of its own that fits behind `the peer is to blame: `.
+/// Checks that each says something of its own that fits after `the peer is to blame: `.
 #[track_caller]
 fn check(errors: &[&dyn Error]) {
     let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();

@@ -31,7 +31,7 @@ fn kind(transport: Transport) -> &'static str {
     if transport == Transport::Stream { "stream" } else { "datagram" }
 }
 
-/// The one check: what comes of the bytes with others behind them, and that no beginning says something else or says it
+/// The one check: what comes of the bytes with others after them, and that no beginning says something else or says it
 /// too early.
 #[track_caller]
 fn check(bytes: &[u8], want: Result<&str, Error>) {
@@ -155,7 +155,7 @@ fn binary_headers() {
         (0x31, unix(b"/run/a", b"/run/b"), "stream \"/run/a\" \"/run/b\"".to_owned()),
         (0x32, unix(b"/run/a\0dirt", b""), "datagram \"/run/a\" \"\"".to_owned()),
         (0x31, unix(b"\0a\0b", &long), format!("stream \"\\\\x00a\\\\x00b\" \"{xs}\"")),
-        // What is not known, and may have anything behind it.
+        // Unknown families, which anything may follow.
         (0x00, vec![], "unknown".to_owned()),
         (0x00, IPV4.to_vec(), "unknown".to_owned()),
     ] {

@@ -119,7 +119,7 @@ fn w22_a_server_may_agree_to_what_was_offered_and_to_nothing_else() {
         ("; server_no_context_takeover; client_no_context_takeover", &plain, Ok(Some("15 15"))),
         ("", &takeover, Ok(Some("15+ 15+"))),
         ("; client_no_context_takeover", &takeover, Ok(Some("15+ 15"))),
-        // A server may promise what nobody asked it for.
+        // A server may promise a parameter that was not asked for.
         ("; server_no_context_takeover", &takeover, Ok(Some("15 15+"))),
         ("; server_max_window_bits=8", &takeover, Ok(Some("8+ 15+"))),
         ("; client_max_window_bits=9", &takeover, Ok(Some("15+ 9+"))),
@@ -463,7 +463,7 @@ fn each_window_and_level_is_understood() {
                 server.accept_deflate(&agreed(takeover));
                 for mask in [None, Some(KEY)] {
                     for bytes in [256, 5000, text.len()] {
-                        // With takeover one machine hears all.
+                        // With takeover one machine reads all of them.
                         let machine = if takeover || mask.is_none() { &mut client } else { &mut server };
                         if takeover && mask.is_some() {
                             continue;

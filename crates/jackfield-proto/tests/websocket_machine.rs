@@ -543,7 +543,7 @@ fn fragments_are_not_counted_by_default() {
     }
 }
 
-/// If the length were believed, this would end in an allocation that nobody can grant (W17).
+/// If memory for this length were reserved, the allocation would fail (W17).
 #[test]
 fn an_announced_length_reserves_nothing() {
     let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Notes what it hears, and greets who is connected.
+/// Notes its events, and sends a greeting to each new connection.
 #[derive(Default)]
 struct Notes(Vec<String>);
 
@@ -103,7 +103,7 @@ fn an_accepted_outgoing_connection_is_established() {
     world.is_empty();
 }
 
-/// What was sent at once with the answer is told behind it.
+/// Bytes that come together with the answer are reported after it.
 #[test]
 fn bytes_sent_with_the_accept_are_read() {
     let mut world = World::new();

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Counts what it hears.
+/// Counts its events.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     accepted: usize,
@@ -110,7 +110,7 @@ fn a_panic_that_the_service_does_not_handle_reaches_the_caller() {
     while driver.poll(Some(LONG), &mut counts).is_ok() {}
 }
 
-/// D9: who waited behind the one that brought the bug to light was forgotten.
+/// D9: the connections that waited after the one that caused the panic were forgotten.
 #[test]
 fn a_panic_at_one_new_connection_keeps_the_next_ones() {
     let _alone = DESCRIPTORS.lock();
@@ -128,7 +128,8 @@ fn a_panic_at_one_new_connection_keeps_the_next_ones() {
     }
 }
 
-/// D9, without sockets: neither the orders behind the one that panics are lost, nor those who wait in the backlog.
+/// D9, without sockets: the orders after the one that panics are not lost, and the connections in the backlog are not
+/// either.
 #[test]
 fn a_panic_in_a_driver_order_keeps_the_next_orders() {
     let mut driver = MemoryDriver::new(0, Limits::default());

@@ -196,7 +196,7 @@ fn hear(account: &mut Account, bookings: &[usize]) -> Vec<Pressure> {
     told
 }
 
-/// A reactor that looked just when the other gave all back told of pressure, and nobody of its end.
+/// A reactor that looked just when the other gave all back reported pressure, and its end was never reported.
 #[test]
 fn pressure_on_two_reactors_ends_as_often_as_it_begins() {
     for bookings in [&[450_000, 0][..], &[]] {

@@ -87,7 +87,7 @@ fn bytes_are_bounded_as_commands_are() {
     assert_eq!((mailbox.post(3, 0), mailbox.bytes()), (Ok(()), 5));
 }
 
-/// What its owner has left is taken once more, and nothing comes in any more, reserved or not.
+/// What its owner has left in it is taken once more, and nothing can be put in any more, reserved or not.
 #[test]
 fn a_closed_box_gives_everything_back() {
     let mailbox = Mailbox::new(None, 10, 100);

@@ -1,4 +1,4 @@
-//! What is wrong with a form.
+//! Errors of forms.
 
 use std::fmt;
 

@@ -12,7 +12,7 @@ use super::{MultipartError, Part};
 /// text after it is content.
 #[derive(Clone, Debug)]
 pub struct Multipart<'b> {
-    /// What stands behind the last boundary that was found; `None` after the end.
+    /// What stands after the last boundary that was found; `None` after the end.
     rest: Option<&'b [u8]>,
     delimiter: Delimiter,
     parts: usize,
@@ -40,7 +40,7 @@ impl<'b> Multipart<'b> {
         }
     }
 
-    /// The part behind a boundary, and what stands behind the next one; none behind the last one.
+    /// The part after a boundary, and what stands after the next one; none after the last one.
     fn split(&self, rest: &'b [u8]) -> Result<Option<(Part<'b>, &'b [u8])>, MultipartError> {
         if rest.starts_with(b"--") {
             return Ok(None);

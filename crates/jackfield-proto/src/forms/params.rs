@@ -73,7 +73,7 @@ fn unescape(value: &str) -> String {
     while let Some(at) = rest.find('\\') {
         let is_escape = matches!(rest.as_bytes().get(at + 1), Some(b'"' | b'\\'));
         let from = if is_escape { at + 1 } else { at };
-        // The character behind it is copied with it, so that an escaped backslash begins no escape.
+        // The character after it is copied with it, so that an escaped backslash begins no escape.
         text.push_str(&rest[..at]);
         text.push_str(&rest[from..=from]);
         rest = &rest[from + 1..];

@@ -74,7 +74,7 @@ pub(crate) fn is_valid_host(host: &[u8]) -> bool {
     is_escaped_name(&host[..end]) && is_port(&host[end..])
 }
 
-/// Nothing, or a colon and no more digits than a port can have.
+/// Empty, or a colon and at most as many digits as a port can have.
 fn is_port(port: &[u8]) -> bool {
     match port {
         [] => true,

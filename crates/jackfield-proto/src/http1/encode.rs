@@ -91,9 +91,9 @@ pub(super) enum Delimiter {
 /// What the head says about the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It stays, as goes without saying in HTTP/1.1.
+    /// It stays open, which is the default of HTTP/1.1.
     Stays,
-    /// It stays, which an HTTP/1.0 peer has to be told.
+    /// It stays open, which an HTTP/1.0 peer has to be told.
     StaysSaid,
     /// It closes.
     Closes,

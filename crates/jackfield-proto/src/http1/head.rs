@@ -3,10 +3,10 @@
 use super::Version;
 use super::slots::{Span, cut};
 
-/// A request head, and where in it what lies. Its method and target are ASCII: what makes one has checked that.
+/// A request head, and the positions of its parts. Its method and target are ASCII: what makes one has checked that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'b> {
-    /// All of it, with what stands before the method.
+    /// All of it, with the bytes before the method.
     pub(crate) bytes: &'b [u8],
     pub(crate) headers: &'b [Span],
     pub(crate) method_at: u16,

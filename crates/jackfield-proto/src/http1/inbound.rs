@@ -1,4 +1,4 @@
-//! The body that a request still owes, with what has been kept of the request meanwhile.
+//! The body of a request that has not come yet, with the kept parts of the request.
 
 use super::body::{BodyReader, Piece};
 use super::{Error, Limits};
@@ -47,7 +47,7 @@ pub(super) enum Read<'b> {
     End,
 }
 
-/// What is left of a request when it is complete.
+/// The kept parts of a request that is complete.
 pub(super) struct Kept {
     /// The head, then the collected body, then the trailer lines.
     pub(super) bytes: Vec<u8>,
@@ -108,7 +108,7 @@ impl Inbound {
                 Piece::Trailer(lines) => self.take_trailer(lines),
                 Piece::End => return Ok((used, Read::End)),
                 Piece::Need => {
-                    // A size alone can say that it will be too much.
+                    // A chunk's size alone can exceed the limit.
                     self.spend(0)?;
                     return Ok((used, Read::Need));
                 }

@@ -29,7 +29,7 @@ pub enum Event<'b> {
     /// A request, whole: without a body, or with one that lay whole in the buffer. Its answer is due.
     Request(Request<'b>),
     /// A request without a body that asks for WebSocket. Its answer is due: an ordinary answer declines, and
-    /// [`Machine::encode_switching`] accepts. Bytes behind it are not touched until then.
+    /// [`Machine::encode_switching`] accepts. Bytes after it are not touched until then.
     Upgrade(Request<'b>),
     /// A head whose body is still to come. Its answer is due, and you decide what to do with the body: call
     /// [`collect`](Machine::collect), call [`stream`](Machine::stream), or answer now, which drops the body. Nothing is read
@@ -165,7 +165,7 @@ impl Machine {
     }
 
     /// Treats the request of [`Event::Request`] as if it had come with [`Event::Head`], because its body is not wanted yet.
-    /// Pass the bytes behind its head to [`step`](Self::step) again, and decide what to do with the body.
+    /// Pass the bytes after its head to [`step`](Self::step) again, and decide what to do with the body.
     pub fn put_off_body(&mut self, request: &Request<'_>, limits: &Limits) {
         let reader = match request.header("transfer-encoding") {
             Some(_) => BodyReader::chunked(),
@@ -463,7 +463,7 @@ impl Default for Machine {
     }
 }
 
-/// What to say of a complete head that only httparse objects to.
+/// The error for a complete head that only httparse refuses.
 fn blame(error: httparse::Error) -> Error {
     match error {
         httparse::Error::TooManyHeaders => Error::TooManyHeaders,
@@ -501,7 +501,7 @@ fn body_of(rx: &[u8], length: u64) -> Option<&[u8]> {
     rx.get(..usize::try_from(length).ok()?)
 }
 
-/// Decodes a chunked body that lies whole in `rx` into `whole`, with the trailer lines behind it. Gives the bytes
+/// Decodes a chunked body that lies whole in `rx` into `whole`, with the trailer lines after it. Gives the bytes
 /// used and where the body ends in `whole`.
 fn decode_whole(rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Option<(usize, usize)>, Error> {
     whole.clear();
@@ -522,7 +522,7 @@ fn decode_whole(rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Optio
     }
 }
 
-/// Makes a request of what was kept of it, in the lent buffer.
+/// Makes a request from its kept parts, in the caller's buffer.
 fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots, whole: &'b mut Vec<u8>) -> Option<Request<'b>> {
     *whole = kept.bytes;
     let whole: &'b [u8] = whole;

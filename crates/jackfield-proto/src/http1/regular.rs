@@ -13,7 +13,7 @@
 //! others: a zero belongs to no class and ends no line, so no run goes beyond the end.
 //!
 //! The classes are narrower than the grammar where that makes them cheaper: methods and names of letters and hyphens,
-//! values of plain ASCII, one space before them and none behind. Methods beyond that are left to httparse. A field
+//! values of plain ASCII, one space before them and none after. Methods beyond that are left to httparse. A field
 //! beyond that, and there are some in real life, is read again from byte to byte by the whole grammar.
 //!
 //! The few fields that concern the frame are picked out by length and first letter on the way, so `facts` needs no
@@ -30,7 +30,7 @@ use super::slots::{HeaderSlots, KnownHost, Span};
 use super::{Version, words};
 use crate::chars::{is_field_value, is_token};
 
-/// A regular head: how long its parts are, and what its fields say. The fields are in the slots.
+/// A regular head: the lengths of its parts, and the facts from its fields. The fields are in the slots.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Regular {
     pub(crate) method_bytes: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Regular {
 }
 
 impl Regular {
-    /// The head itself, which lies at the front of `rx`.
+    /// The head itself, which is at the front of `rx`.
     #[inline(always)]
     pub(crate) fn head<'b>(&self, rx: &'b [u8], slots: &'b HeaderSlots) -> Head<'b> {
         Head {
@@ -88,7 +88,7 @@ fn other_method(text: &[u8]) -> Option<u32> {
     (1..=METHOD_BYTES_MAX as u32).contains(&bytes).then_some(bytes)
 }
 
-/// The end of a path that begins at `at`, right behind a space.
+/// The end of a path that begins at `at`, right after a space.
 #[inline(always)]
 fn target_end(text: &[u8], at: u32) -> Option<u32> {
     if bytes_at(text, at - 1)? != b" /" {

@@ -326,7 +326,7 @@ impl fmt::Debug for HeaderIter<'_> {
     }
 }
 
-/// What is known to be ASCII, as text.
+/// Bytes that are known to be ASCII, as text.
 #[inline]
 pub(crate) fn text(ascii: &[u8]) -> &str {
     jackfield_simd::ascii(ascii).unwrap_or_default()

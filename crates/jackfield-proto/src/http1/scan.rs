@@ -55,7 +55,7 @@ impl Scanner {
     }
 }
 
-/// Where in a head the next byte stands.
+/// The position of the next byte in a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
     /// Before a request, where one empty line is ignored (RFC 9112 section 2.2).
@@ -95,7 +95,7 @@ pub(crate) enum Scan {
 }
 
 impl Scan {
-    /// Where the byte after `byte` stands, if `byte` may stand at offset `index` in this state.
+    /// The state after `byte`, if `byte` is allowed at offset `index` in this state.
     pub(crate) fn next(self, byte: u8, index: usize, target_bytes_max: usize) -> Result<Self, Error> {
         match self {
             Self::Start if byte == b'\r' => Ok(Self::StartLf),

@@ -24,13 +24,13 @@ impl HeaderSlots {
         Self { spans: [Span::EMPTY; HEADERS_MAX], host: KnownHost::NONE }
     }
 
-    /// Room for so many fields, at most all, and the known host.
+    /// The first `count` slots, at most all, and the known host.
     #[inline(always)]
     pub(crate) fn parts(&mut self, count: usize) -> (&mut [Span], &mut KnownHost) {
         (&mut self.spans[..count.min(HEADERS_MAX)], &mut self.host)
     }
 
-    /// The first so many, at most all.
+    /// The first `count` fields, at most all.
     #[inline(always)]
     pub(crate) fn filled(&self, count: usize) -> &[Span] {
         &self.spans[..count.min(HEADERS_MAX)]
@@ -139,7 +139,7 @@ impl Span {
         cut(head, self.value_at, self.value_end)
     }
 
-    /// Whether the name is this one, in whatever case. Most names have another length, which costs no look at them.
+    /// Whether the name is this one, in any case. Most names have another length, so their bytes are not compared.
     #[inline(always)]
     fn is_named(self, head: &[u8], name: &str) -> bool {
         usize::from(self.name_end.wrapping_sub(self.name_at)) == name.len()
@@ -153,13 +153,13 @@ pub(crate) fn find<'b>(head: &'b [u8], spans: &'b [Span], name: &str) -> impl It
     spans.iter().filter(move |span| span.is_named(head, name)).map(move |span| span.value(head))
 }
 
-/// What lies in `head` between two places, which were taken from it.
+/// The part of `head` between two positions, which were taken from it.
 #[inline(always)]
 pub(crate) fn cut(head: &[u8], at: u16, end: u16) -> &[u8] {
     head.get(usize::from(at)..usize::from(end)).unwrap_or_default()
 }
 
-/// Where `part` lies in `head`. What does not fit is of a head that is refused.
+/// The position of `part` in `head`. A position that does not fit belongs to a head that is refused.
 pub(crate) fn place(head: &[u8], part: &[u8]) -> u16 {
     (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize) as u16
 }

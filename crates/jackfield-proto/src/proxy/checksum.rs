@@ -1,6 +1,6 @@
 //! The checksum of a header (section 2.2.3): CRC32c, as RFC 4960, appendix B has it.
 
-/// The checksum of these parts, one behind the other.
+/// The checksum of these parts, one after the other.
 pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
     let bytes = parts.iter().copied().flatten();
     !bytes.fold(!0, |sum, byte| {

@@ -1,4 +1,4 @@
-//! What is wrong with a header.
+//! Errors of headers.
 
 use std::fmt;
 

@@ -57,12 +57,12 @@ pub enum Transport {
 }
 
 impl<'b> Header<'b> {
-    /// What a proxy says of a connection of its own, such as a health check.
+    /// The header of a proxy's own connection, such as a health check.
     pub(super) const fn local() -> Self {
         Self { version: Version::V2, is_local: true, addresses: Addresses::Unknown, tlvs: Tlvs::NONE }
     }
 
-    /// What a proxy says of a connection that it passes on.
+    /// The header of a connection that a proxy passes on.
     pub(super) const fn proxied(version: Version, addresses: Addresses<'b>, tlvs: Tlvs<'b>) -> Self {
         Self { version, is_local: false, addresses, tlvs }
     }

@@ -1,7 +1,7 @@
 //! The PROXY protocol, versions 1 and 2: what a proxy says about the connection that it forwards.
 //!
 //! The specification is `doc/proxy-protocol.txt` of HAProxy. [`parse`] reads the first bytes of a connection and gives a
-//! [`Header`], which borrows them. The bytes behind the header belong to the protocol of the connection.
+//! [`Header`], which borrows them. The bytes after the header belong to the protocol of the connection.
 //!
 //! Reading is strict, and the header must be there. If it were optional, any peer could send a header with a false address.
 //! The caller must know which peers are proxies.

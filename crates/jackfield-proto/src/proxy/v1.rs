@@ -29,7 +29,7 @@ pub(super) fn parse(rx: &[u8]) -> Result<Option<(usize, Header<'_>)>, Error> {
 
 /// What follows the prefix.
 fn addresses(text: &str) -> Option<Addresses<'static>> {
-    // A proxy may add to the word what it likes, which means nothing.
+    // The rest of the line after `UNKNOWN` is ignored.
     if text == "UNKNOWN" || text.starts_with("UNKNOWN ") {
         return Some(Addresses::Unknown);
     }

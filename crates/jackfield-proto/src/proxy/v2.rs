@@ -24,7 +24,7 @@ pub(super) fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Result<Option<(usize, 
         return Err(Error::TooLong);
     }
     let Some(header) = rx.get(..end) else { return Ok(None) };
-    // Of a connection of the proxy's own the rest means nothing, the family included.
+    // For a connection of the proxy's own the rest is ignored, the family too.
     let parsed = if is_local { Header::local() } else { proxied(*family, header)? };
     Ok(Some((end, parsed)))
 }
@@ -34,7 +34,7 @@ fn proxied(family: u8, header: &[u8]) -> Result<Header<'_>, Error> {
     let rest = &header[FIXED_BYTES..];
     let transport = match family & 0x0f {
         0 if family == 0 => {
-            // The proxy does not know, and what follows means nothing.
+            // The proxy does not know the addresses, and the rest is ignored.
             return Ok(Header::proxied(Version::V2, Addresses::Unknown, Tlvs::NONE));
         }
         1 => Transport::Stream,

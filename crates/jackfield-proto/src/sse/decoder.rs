@@ -25,7 +25,7 @@ use crate::step::Step;
 pub struct Decoder {
     /// The start of a line whose end has not come. At most `line_bytes_max` long.
     line: Vec<u8>,
-    /// Each line of data with an LF behind it. At most `event_bytes_max` long.
+    /// Each line of data with an LF after it. At most `event_bytes_max` long.
     data: String,
     event: String,
     /// The newest id that was read.
@@ -86,7 +86,7 @@ impl Decoder {
         Self { id: last_event_id.to_owned(), last_event_id: last_event_id.to_owned(), ..Self::default() }
     }
 
-    /// Finds the next event. After an event, step again with the bytes behind it. [`Step::Need`] always uses all bytes. What
+    /// Finds the next event. After an event, step again with the bytes after it. [`Step::Need`] always uses all bytes. What
     /// exceeds the limits is a [`Step::Fault`].
     pub fn step<'b>(
         &mut self,

@@ -139,7 +139,7 @@ pub fn event_bytes(bytes: &[u8]) -> usize {
     }
 }
 
-/// One line for each line of the data. The blank behind the colon is always there, as a receiver takes one away.
+/// One line for each line of the data. The blank after the colon is always there, because a receiver removes one.
 #[inline]
 fn data_lines(mut data: &[u8], out: &mut Vec<u8>) {
     while let Some(end) = line_end(data) {

@@ -10,7 +10,7 @@ pub(super) enum Role {
     Client,
 }
 
-/// What is accepted of the other end.
+/// What the other end may send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepts {
     pub(super) role: Role,
@@ -63,11 +63,11 @@ impl Header {
         (end <= rx.len()).then_some(end)
     }
 
-    /// Unmasks the payload of a frame that is whole and ends at `end`, where it lies.
+    /// Unmasks in place the payload of a frame that is whole and ends at `end`.
     #[inline]
     pub(super) fn unmask<'b>(&self, rx: &'b mut [u8], end: usize) -> &'b mut [u8] {
         let payload = &mut rx[self.header_bytes..end];
-        // A server's frames have no mask, and the zeros that stand for it are not worth a pass.
+        // A server's frames have no mask: its key is zero here, and needs no pass.
         if self.key != [0; 4] {
             mask::apply(payload, self.key);
         }
@@ -104,7 +104,7 @@ pub(super) fn check_control(fin: bool, short: u8) -> Result<(), Error> {
     }
 }
 
-/// The length of the payload, and in how many bytes behind the first two it is written.
+/// The length of the payload, and the number of bytes after the first two that hold it.
 #[inline]
 pub(super) fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
     match short {

@@ -86,7 +86,7 @@ impl FrameHead {
         self.header_bytes
     }
 
-    /// Its payload, as it comes behind the head.
+    /// Its payload, as it comes after the head.
     #[must_use]
     pub fn payload(&self) -> FramePayload {
         FramePayload { bytes_left: self.payload_bytes, key: self.key }

@@ -128,7 +128,7 @@ impl Machine {
     /// Finds the next event in `rx`, the bytes that have arrived and are not used yet.
     ///
     /// The caller drops as many bytes from the front as the result says. After [`Step::Need`] it steps again when more bytes
-    /// have come behind those that it kept; the kept bytes must not change. After [`Step::Fault`], and after the peer's
+    /// have come after those that it kept; the kept bytes must not change. After [`Step::Fault`], and after the peer's
     /// Close, all bytes are used up without an event.
     ///
     /// `scratch` is lent memory for a message that came in several pieces: its event borrows it.
@@ -155,9 +155,9 @@ impl Machine {
     }
 
     /// The frame at the front of `rx`, for a caller that looks at frames before the machine gets them. Call it only where a
-    /// frame begins: behind the last byte of the previous frame.
+    /// frame begins: after the last byte of the previous frame.
     ///
-    /// To leave the frame to the machine, give the machine no bytes behind the end of the frame, so that you know where the
+    /// To leave the frame to the machine, give the machine no bytes after the end of the frame, so that you know where the
     /// next one begins. To handle the frame yourself, skip its head and read its [`FrameHead::payload`].
     pub fn next_frame(&self, rx: &[u8], limits: &Limits) -> NextFrame {
         if !matches!(self.state, State::Open | State::Waiting | State::Message) {
@@ -279,7 +279,7 @@ impl Machine {
         })
     }
 
-    /// What is accepted of the other end.
+    /// What the other end may send.
     #[inline]
     fn accepts(&self, limits: &Limits) -> Accepts {
         Accepts { role: self.role, compressed: self.bits & INFLATES != 0, unmasked: limits.accept_unmasked }

@@ -10,7 +10,7 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4], offset_bytes: usize) {
     apply(bytes, rotated(key, offset_bytes));
 }
 
-/// The key as it stands `offset_bytes` into the payload.
+/// The key, rotated for `offset_bytes` into the payload.
 #[inline]
 pub(super) const fn rotated(key: [u8; 4], offset_bytes: usize) -> [u8; 4] {
     let at = offset_bytes & 3;

@@ -17,7 +17,7 @@ pub(super) struct Spanning {
     kind: Opcode,
     /// Whether `bytes` are compressed.
     is_compressed: bool,
-    /// It is handed out in parts: then `bytes` are what is to be handed out.
+    /// The message is delivered in parts: then `bytes` is the next part.
     streams: bool,
     /// What was handed out of it.
     passed_bytes: usize,
@@ -25,7 +25,7 @@ pub(super) struct Spanning {
     fragments: u32,
     /// What the current frame still owes; 0 between two frames.
     frame_bytes_left: usize,
-    /// As it stands for the next byte of the current frame.
+    /// Rotated for the next byte of the current frame.
     key: [u8; 4],
     /// Whether the current frame is the last one.
     fin: bool,
@@ -69,7 +69,7 @@ impl Spanning {
         Ok(())
     }
 
-    /// Takes what `rx` has of the current frame's payload, and says how many bytes that were.
+    /// Takes the bytes of the current frame's payload in `rx`, and returns their number.
     pub(super) fn take(&mut self, rx: &[u8]) -> Result<usize, Error> {
         let taken = self.frame_bytes_left.min(rx.len());
         let start = self.bytes.len();
@@ -84,12 +84,12 @@ impl Spanning {
         Ok(taken)
     }
 
-    /// What came is to be handed out.
+    /// There are bytes to deliver as a part.
     pub(super) fn has_part(&self) -> bool {
         self.streams && self.part_bytes() > 0
     }
 
-    /// Moves what came into `whole`, and says its kind. The rest of a character that is not whole stays.
+    /// Moves these bytes into `whole`, and returns their kind. The bytes of an incomplete character stay.
     pub(super) fn take_part(&mut self, whole: &mut Vec<u8>) -> Opcode {
         let part_bytes = self.part_bytes();
         let rest = self.bytes[part_bytes..].to_vec();

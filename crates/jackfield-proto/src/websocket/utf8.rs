@@ -2,7 +2,7 @@
 //!
 //! Text must fail at its first bad byte, also when the rest never comes. No state machine is needed for that: it is
 //! enough to remember how many bytes are known to be whole characters, and to look again at the at most three bytes
-//! behind them, which lie in a buffer anyway. So each byte is looked at a bounded number of times, by the fast
+//! after them, which lie in a buffer anyway. So each byte is looked at a bounded number of times, by the fast
 //! validators.
 
 use super::mask;
@@ -48,5 +48,5 @@ pub(super) fn whole_chars_bytes_masked(bytes: &[u8], key: [u8; 4]) -> Result<usi
 
 /// From here on the vector validator is the faster one: by a half for ASCII, and sixfold for other text.
 const SIMD_BYTES: usize = 64;
-/// A piece of a masked text that is checked at once; it lies on the stack.
+/// A piece of a masked text that is checked at once; it is on the stack.
 const PIECE_BYTES: usize = 256;

@@ -163,7 +163,7 @@ const STARTS: &[&[u8]] = &[
     b"GET /../../etc HTTP/1.1",
 ];
 
-/// Field lines behind `GET / HTTP/1.1`, with the empty line.
+/// Field lines after `GET / HTTP/1.1`, with the empty line.
 const HEADS: &[&[u8]] = &[
     b"\r\n",
     b"hOsT:a\r\n\r\n",
@@ -255,7 +255,7 @@ const HOSTS: &[&[u8]] = &[
     b"[]",
 ];
 
-/// Fields about the frame behind a `POST`, with the empty line and the body.
+/// Fields about the frame after a `POST`, with the empty line and the body.
 const FRAMES: &[&[u8]] = &[
     b"Content-Length: 3\r\n\r\nabc",
     b"Content-Length: 003\r\n\r\nabc",

@@ -99,7 +99,7 @@ fn kind_of_ends(strict: &End<Rule>, other: &End<String>) -> Option<Kind> {
     }
 }
 
-/// What may come behind bytes that stop anywhere, so that a reader which wants more gets it: the ends of lines, of
+/// What may come after bytes that stop anywhere, so that a reader which wants more gets it: the ends of lines, of
 /// heads and of bodies, cut at each place.
 pub(crate) fn endings() -> Vec<Vec<u8>> {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n";

@@ -32,7 +32,7 @@ pub(crate) type Line = (String, Vec<u8>);
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,
-    /// The minor version behind `HTTP/1.`.
+    /// The minor version after `HTTP/1.`.
     pub(crate) minor: u8,
     pub(crate) fields: Vec<Line>,
     pub(crate) body: Vec<u8>,
@@ -81,7 +81,7 @@ fn useful(trailers: &[Line]) -> Vec<Line> {
 }
 
 /// Fields that frame, route, authenticate, condition or describe the message before it is read, so that they have no
-/// meaning behind it (RFC 9110 section 6.5.1).
+/// meaning after it (RFC 9110 section 6.5.1).
 const NO_TRAILERS: [&str; 32] = [
     "age",
     "authorization",

@@ -218,7 +218,7 @@ fn continue_is_not_sent_to_a_client_that_does_not_wait() {
         server.feed(head.as_bytes());
         assert!(server.out.is_empty());
     }
-    // The body begins to come before anybody wanted it.
+    // The body begins to come before the caller has asked for it.
     let (mut machine, mut slots, mut whole) = (Machine::new(), HeaderSlots::new(), Vec::new());
     let rx = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\na";
     let step = machine.step(rx, &mut slots, &mut whole, &Limits::default());
@@ -342,7 +342,7 @@ fn an_unfinished_request_or_body_can_be_given_up() {
     let mut out = Vec::new();
     assert_eq!(machine.respond(&head, 0, &date, &mut out), SendBody::Yes);
     assert!(out.starts_with(b"HTTP/1.1 408 ") && machine.owed() == Owed::Done);
-    // Within a body that nobody wants: it has its answer already.
+    // Within a body that is dropped: the request has its answer already.
     let (mut machine, mut out) = (machine_after(CHUNKED.as_bytes()), Vec::new());
     let _ = machine.respond(&head, 0, &date, &mut out);
     assert_eq!(machine.awaits(), Awaits::Body);

@@ -1,4 +1,4 @@
-//! What one side encodes, the other decodes to the same, however the bytes are cut.
+//! What one side encodes, the other decodes to the same, for each split of the bytes.
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{

@@ -15,7 +15,7 @@
 //! closes) is brought to its end in the same turn: it is bounded by the work that begins it.
 //!
 //! Three acts concern each member of a topic, or each connection, and are not cut into portions: a publish and a value for
-//! the members of a topic, because what comes behind it for one of them must not overtake it; and a new heartbeat, because
+//! the members of a topic, because what comes after it for one of them must not overtake it; and a new heartbeat, because
 //! it holds for all from one time on. Each visits a connection once; a value costs what the members' callbacks take.
 //!
 //! [`Limits::read_bytes`]: crate::Limits::read_bytes

@@ -15,7 +15,7 @@
 //! a fact: `End`, or an error, which aborts the wire. A wire that is read finds it by reading. One that is not read must
 //! not be read for it, for what lies before the end is not wanted yet: of a reset the socket is asked (`Ask`), and of an end
 //! it is checked whether that comes next (`Look`). If it does, the end is told at once, paused or not, for nothing was before
-//! it. If bytes lie before it, the layer above is told that the peer has closed, and the end itself comes behind the bytes
+//! it. If bytes lie before it, the layer above is told that the peer has closed, and the end itself comes after the bytes
 //! when the wire is read again.
 //!
 //! **Nothing that was sent is destroyed by us.** To reset a connection, or to close a socket with bytes unread, lets the

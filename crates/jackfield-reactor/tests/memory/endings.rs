@@ -49,7 +49,7 @@ fn a_peer_that_has_finished_is_not_waited_for() {
     world.is_empty();
 }
 
-/// Its end was told of while nobody listened, and no edge will tell of it again.
+/// The event of its end came while the wire was paused, and no further edge will report it.
 #[test]
 fn a_peer_that_finished_while_paused_is_not_waited_for() {
     let mut world = World::new();
@@ -351,7 +351,7 @@ fn a_stale_id_does_nothing() {
     world.expect(&["1 line say y"]);
 }
 
-/// Its peer finds the last bytes and the end behind them together, before others have their turn.
+/// Its peer finds the last bytes and the end after them together, before others have their turn.
 #[test]
 fn a_wire_that_ends_in_its_own_event_does_not_wait_for_the_end_of_the_turn() {
     let mut world = World::new();
@@ -487,7 +487,7 @@ fn output_is_not_destroyed_when_both_sides_have_ended() {
     }
 }
 
-/// Readiness is a hint: whatever is told, nothing ends that has not ended.
+/// Readiness is a hint: a wrong hint ends nothing.
 #[test]
 fn hints_that_are_wrong_end_nothing() {
     for how in ["", "pause", "hold", "say x; close_output", "fill 100; close", "say x; close"] {

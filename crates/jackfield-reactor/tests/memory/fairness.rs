@@ -64,7 +64,7 @@ fn a_wire_that_is_not_read_does_not_spin() {
     }
 }
 
-/// All timers that were due fired in one turn, however many they were.
+/// All timers that were due fired in one turn, without a bound.
 #[test]
 fn timers_that_are_due_together_do_not_block_others() {
     let mut world = World::with(|limits| limits.timers_per_turn = 3);

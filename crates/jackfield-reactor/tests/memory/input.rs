@@ -21,7 +21,7 @@ fn a_byte_at_a_time_takes_a_turn_each_and_nothing_more() {
     assert_eq!(world.take(0).len(), 10_000);
 }
 
-/// A short read says that the socket is empty: then nobody looked any more.
+/// A short read says that the socket is empty: after that it was not read again.
 #[test]
 fn a_final_read_includes_bytes_that_come_in_the_same_turn() {
     for bytes in ["", "say x\nhal", "hal"] {

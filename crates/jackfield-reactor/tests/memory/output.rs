@@ -107,7 +107,7 @@ fn each_crossing_of_the_marks_is_reported_once() {
     world.all_arrived(0);
 }
 
-/// It is found drained twice before anybody is told.
+/// It is found drained twice before the service is told.
 #[test]
 fn a_wire_written_to_again_before_on_drain_gets_on_drain_once() {
     let mut world = narrow();
@@ -200,7 +200,7 @@ fn bodies_do_not_count() {
     world.all_arrived(0);
 }
 
-/// The system takes so many slices at once; that more are left does not mean that it will tell of room.
+/// The system takes a bounded number of slices at once; if more are left, it may not report room again.
 #[test]
 fn more_pieces_than_one_write_takes_all_leave() {
     for pieces in [1022, 1023, 1024, 1025, 3000] {

@@ -1,4 +1,4 @@
-//! Random acts of several peers, and a service that does random things: what holds in whatever order they come.
+//! Random acts of several peers, and a service that does random things: properties that hold in any order.
 
 use crate::world::World;
 use proptest::prelude::*;

@@ -112,7 +112,7 @@ fn timers_set_and_cancel_each_other_in_callbacks() {
     assert_eq!(world.wires().timers(), 0);
 }
 
-/// A turn must end, whatever its timers ask for.
+/// A turn must end, even if its timers always set new ones.
 #[test]
 fn a_timer_that_sets_itself_at_once_does_not_stop_the_turn() {
     let mut world = World::new();

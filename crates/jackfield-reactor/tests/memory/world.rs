@@ -23,7 +23,7 @@ pub(crate) struct Script {
     pub(crate) shows: usize,
     pub(crate) bytes_shown: usize,
     reactions: HashMap<String, String>,
-    /// Wires that were told to close, or have closed: not to be heard of any more.
+    /// Wires that were told to close, or have closed: they must have no further events.
     ending: Vec<bool>,
     closed: Vec<bool>,
     /// Wires that were shown a whole line and did not use it.

@@ -134,7 +134,7 @@ fn a_connection_without_one_is_reset_and_nothing_is_sent() {
     }
 }
 
-/// What came behind the preamble was handed up after the abort; over TLS its handshake was begun.
+/// Bytes that followed the preamble were delivered after the abort; over TLS the handshake was begun.
 #[test]
 fn what_is_behind_a_preamble_that_is_refused_is_not_read() {
     let over_tls = |stream| {

@@ -82,7 +82,7 @@ fn plain_text_that_the_kernel_did_not_take_goes_first() {
     assert_eq!(world.driver.accounts().queued, 0);
 }
 
-/// On a timer or at the word of another connection: what was carried then is the session's too.
+/// On a timer or on a message of another connection: bytes that were carried then belong to the session too.
 #[test]
 fn it_can_begin_outside_of_the_connections_own_events() {
     for carried in ["", "half a line"] {

@@ -146,7 +146,7 @@ impl World {
         self.driver.reactor.wires.ids().next().expect("one")
     }
 
-    /// Queues so many bytes for the peer.
+    /// Queues this number of bytes for the peer.
     pub(crate) fn queue(&mut self, bytes: usize) {
         let id = self.id();
         Lines::say(&mut self.driver.reactor.wires, id, &vec![b'x'; bytes]);

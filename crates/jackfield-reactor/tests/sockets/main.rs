@@ -73,7 +73,7 @@ fn eight_mebibytes_both_ways_with_a_reader_that_comes_late() {
             writer.write_all(&bytes).expect("it reads");
             writer.shutdown(Shutdown::Write).expect("open");
         });
-        // Nobody reads before the server can't get rid of its bytes any more.
+        // The client does not read before the server is congested.
         while server.told() != Told::Congested {}
         let mut got = Vec::new();
         let mut piece = [0; 1000];
@@ -243,7 +243,7 @@ fn a_peer_that_does_not_read_is_aborted() {
     server.stop();
 }
 
-/// A write takes so many slices, and the system says nothing of room if it took all of those.
+/// A write takes a bounded number of slices, and the system reports no room if it took all of them.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_system_keeps_little_for_a_peer_that_does_not_read() {

@@ -1,4 +1,4 @@
-//! A reactor on a thread of its own, with real sockets, that tells the test what it hears.
+//! A reactor on a thread of its own, with real sockets, that reports its events to the test.
 
 use jackfield_reactor::{
     Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Session,
@@ -124,7 +124,7 @@ impl Server {
         while self.told() != Told::Done {}
     }
 
-    /// Stops it, when nobody lingers any more, which has an end. Nothing must be left.
+    /// Stops it after the last lingering connection, for which there is a deadline. Nothing must be left.
     #[track_caller]
     pub(crate) fn stop(self) {
         let lingering = Arc::new(AtomicUsize::new(1));

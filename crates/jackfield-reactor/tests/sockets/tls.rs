@@ -87,7 +87,7 @@ fn a_certificate_that_is_asked_for_by_name_and_the_session_can_be_seen() {
     server.stop();
 }
 
-/// Writes without reading until the server can't get rid of its bytes any more, then does both.
+/// Writes without reading until the server is congested, then does both.
 fn there_and_back(client: &mut Client, bytes: &[u8], server: &Server) -> Vec<u8> {
     client.sock.set_nonblocking(true).expect("a socket");
     let (mut sent, mut got, mut piece) = (0, Vec::new(), vec![0; 10_000]);
@@ -223,7 +223,7 @@ fn a_forged_record_ends_it() {
 
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nSpeak TLS.\n";
 
-/// A server that answers in plain text to who doesn't speak TLS.
+/// A server that answers in plain text to a peer without TLS.
 fn with_plain_answer() -> Server {
     let config = configs().server.clone();
     let session = move |stream| {

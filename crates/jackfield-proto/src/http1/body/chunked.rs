@@ -8,7 +8,7 @@ use super::piece::{Piece, take_data};
 use crate::http1::scan::Scan;
 use crate::http1::{Error, Limits};
 
-/// Where in a chunked body the next byte stands.
+/// The position of the next byte in a chunked body.
 #[derive(Debug)]
 pub(crate) struct Chunked {
     state: State,
@@ -26,7 +26,7 @@ pub(crate) struct Chunked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// In a size of so many digits.
+    /// In a size, after this number of digits.
     Size(u8),
     /// In an extension.
     Extension(Extension),
@@ -78,7 +78,7 @@ impl Chunked {
         Ok((rx.len(), piece))
     }
 
-    /// What is still to come of the current chunk.
+    /// The bytes of the current chunk that have not come yet.
     pub(super) fn bytes_due(&self) -> u64 {
         if self.state == State::Data { self.left } else { 0 }
     }

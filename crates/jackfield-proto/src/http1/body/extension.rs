@@ -3,16 +3,16 @@
 
 use crate::chars::{is_field_value, is_token};
 
-/// Where in the extensions of one chunk the next byte stands.
+/// The position of the next byte in the extensions of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extension {
-    /// Before a name, where space may stand.
+    /// Before a name, where space is allowed.
     BeforeName,
     /// In a name.
     Name,
-    /// In the space behind a name.
+    /// In the space after a name.
     BehindName,
-    /// Before a value, where space may stand.
+    /// Before a value, where space is allowed.
     BeforeValue,
     /// In a value that is a token.
     Value,
@@ -22,7 +22,7 @@ pub(super) enum Extension {
     Escaped,
     /// Behind the quote that ends a string.
     Unquoted,
-    /// In the space behind a value.
+    /// In the space after a value.
     BehindValue,
 }
 

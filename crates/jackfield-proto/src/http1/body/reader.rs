@@ -1,4 +1,4 @@
-//! Takes a body apart, whatever delimits it (RFC 9112 section 6.3).
+//! Decodes a body with any kind of delimiter (RFC 9112 section 6.3).
 
 use super::chunked::Chunked;
 use super::piece::{Piece, take_data};

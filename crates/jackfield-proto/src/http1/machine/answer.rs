@@ -202,7 +202,7 @@ impl Machine {
         if !inbound.drain() {
             self.flags |= CLOSE;
         }
-        // More will come than the peer's promise speaks of.
+        // More will come than the promised last one.
         self.flags &= !LAST;
     }
 
@@ -216,7 +216,7 @@ impl Machine {
         }
     }
 
-    /// Whether the answer has no body, whatever the caller would like (RFC 9112 section 6.3).
+    /// Whether the answer has no body, even if the caller gives one (RFC 9112 section 6.3).
     const fn is_bodiless(&self, status: u16) -> bool {
         self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
     }

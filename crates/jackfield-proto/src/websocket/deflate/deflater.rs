@@ -55,7 +55,7 @@ impl Deflater {
         is_compressed
     }
 
-    /// The frame of a message, compressed: a server's header and the payload behind it. `None`: send the message
+    /// The frame of a message, compressed: a server's header and the payload after it. `None`: send the message
     /// uncompressed, because it is short or gets no shorter.
     ///
     /// With takeover, each compressed message must reach the peer, and in this order.
@@ -128,7 +128,7 @@ fn opcode(message: Message<'_>) -> Opcode {
 }
 
 const ROOM_BYTES_MIN: usize = 256;
-/// What the state of a compressor takes, whatever its window.
+/// The memory of a compressor's state, for any window.
 const STATE_BYTES: usize = 243 << 10;
 /// And for each byte of the window: it is kept twice, with a chain of two bytes for each place in it.
 const WINDOW_FACTOR: usize = 4;

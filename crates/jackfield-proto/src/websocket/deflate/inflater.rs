@@ -53,7 +53,7 @@ impl Inflater {
     pub const fn heap_bytes(&self) -> usize {
         Self::HEAP_BYTES
     }
-    /// Decompresses some of a message, and counts the streams that end in it, behind each of which another begins:
+    /// Decompresses some of a message, and counts the streams that end in it, after each of which another begins:
     /// senders may end one with a message (RFC 7692, section 7.2.3.4).
     fn feed(
         &mut self,
@@ -115,7 +115,7 @@ impl fmt::Display for InflateError {
 
 impl std::error::Error for InflateError {}
 
-/// The end of an empty block, behind its first byte.
+/// The end of an empty block, after its first byte.
 pub(super) const EMPTY_BLOCK_TAIL: &[u8] = &[0, 0, 0xff, 0xff];
 const ROOM_BYTES_MIN: usize = 1 << 10;
 /// Streams that may end in one message: each costs a reset, and takes no more than two bytes.

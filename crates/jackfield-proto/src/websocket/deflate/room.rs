@@ -1,4 +1,4 @@
-//! What the decompression of a message needs besides the connection's own.
+//! The memory for the decompression of a message that is not the connection's own.
 
 use super::{InflateError, Inflater};
 

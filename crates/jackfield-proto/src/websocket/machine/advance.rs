@@ -7,7 +7,7 @@ use super::{Machine, State};
 
 /// What [`Machine::advance`] found at the front of the bytes.
 pub(super) enum Advance {
-    /// Too little to say anything.
+    /// Too few bytes to decide.
     Starved,
     /// This number of bytes is done with; look at the rest.
     Took(usize),
@@ -65,7 +65,7 @@ impl Machine {
         self.wait(&header, rx)
     }
 
-    /// The frame stays in the caller's buffer until it is whole; but what of its text is there is checked.
+    /// The frame stays in the caller's buffer until it is whole; the part of its text that is there is checked.
     #[cold]
     fn wait(&mut self, header: &Header, rx: &[u8]) -> Result<Advance, Error> {
         if header.opcode == Opcode::Text && !header.is_compressed {

@@ -10,7 +10,7 @@ use super::{Machine, PINGS, State, TAKEOVER};
 use crate::step::Step;
 
 impl Machine {
-    /// The short frame that a client receives has a way of its own as well; anything else takes the long way round.
+    /// A short frame that a client receives has a fast path as well; all others take the general path.
     #[inline(never)]
     pub(super) fn step_long<'b>(
         &mut self,

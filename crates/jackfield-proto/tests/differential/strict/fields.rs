@@ -4,7 +4,7 @@ use super::lines::{Input, is_token, text_of, trim};
 use super::{Rule, Stop, uri};
 use crate::reading::{Line, Seen};
 
-/// Field lines up to the empty line behind them: those of a head, or trailers.
+/// Field lines up to the empty line after them: those of a head, or trailers.
 pub(super) fn section(input: &mut Input<'_>) -> Result<Vec<Line>, Stop> {
     let mut fields = Vec::new();
     loop {
