@@ -68,9 +68,10 @@ impl Default for ListenOptions {
 /// A listening socket, for TCP or a unix socket.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Socket,
+    /// Dropped before the socket: while this listens nobody else binds the path, so the file that is removed is its own.
     #[cfg(unix)]
     _file: Option<SocketFile>,
+    socket: Socket,
     /// Options that accepted sockets do not inherit.
     left: SocketOptions,
     /// Most accepted connections have bytes to read.
