@@ -85,7 +85,7 @@ fn ask(bridge: SocketAddr, target: &TcpListener) -> u64 {
     QUESTIONS as u64
 }
 
-/// One way of the bare loop: what was read and not written yet lies at `from..to`.
+/// One way of the bare loop: bytes that were read and not written yet are at `from..to`.
 struct Way {
     buffer: Box<[u8]>,
     from: usize,
@@ -151,7 +151,7 @@ fn serve_bare(to: SocketAddr) {
                     passed = from.pass(source, target, event.is_read_closed());
                 }
                 if event.is_writable() && to.is_blocked {
-                    // Whether the end is behind what is left is not known here.
+                    // It is not known here whether the end follows the rest.
                     passed = passed.and(to.pass(target, source, true));
                 }
                 if passed.is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {

@@ -65,7 +65,7 @@ impl Client for Member {
     }
 }
 
-/// A message of 4 KiB to so many members that have agreed on compression: it is compressed once.
+/// A message of 4 KiB to this number of members that have agreed on compression: it is compressed once.
 #[divan::bench(args = [1_000, 10_000], sample_count = 20, sample_size = 1)]
 fn publish_compressed(bencher: Bencher<'_, '_>, members: usize) {
     publish(bencher, members, "Sec-WebSocket-Extensions: permessage-deflate\r\n");

@@ -26,7 +26,7 @@ fn main() -> jackfield::Result<()> {
     Ok(())
 }
 
-/// Opens so many connections, says so, and closes each when the server has.
+/// Opens this number of connections, reports that, and closes each when the server has.
 fn connect(addr: &str, count: usize) {
     let streams: Vec<TcpStream> =
         (0..count).map(|_| TcpStream::connect(addr).expect("a connection")).collect();
@@ -36,7 +36,7 @@ fn connect(addr: &str, count: usize) {
     }
 }
 
-/// How long the drain of so many connections takes, until the server has ended.
+/// How long the drain of this number of connections takes, until the server has ended.
 fn drained(count: usize) -> jackfield::Result<Duration> {
     let server = Server::builder().listen("127.0.0.1:0").reactors(1).bind()?;
     let (addr, handle) = (server.local_addr(), server.handle());

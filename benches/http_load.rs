@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Sends so many requests at once, and waits for as many answers.
+/// Sends a burst of requests, and waits for all answers.
 fn exchange(stream: &mut TcpStream, request: &[u8], burst: usize) -> Result<()> {
     let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
     for _ in 0..burst {

@@ -84,7 +84,7 @@ fn newest(connection: &mut Connection) -> Outcome<(String, u64)> {
     Ok((epoch.into(), offset.parse()?))
 }
 
-/// Messages a second that Redis has taken, meanwhile.
+/// Messages a second that Redis has taken during this time.
 fn rate(connection: &mut Connection, mut go_on: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
     let ((_, before), begin) = (newest(connection)?, Instant::now());
     while begin.elapsed() < ROUND {

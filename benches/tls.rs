@@ -57,7 +57,7 @@ fn measure() {
     compare("a small request over TLS", servers.each_ref(), |addr| {
         ask(if addr == bare_addr { &mut bare } else { &mut ours })
     });
-    // What lies there is no secret: it is trusted by nobody but this.
+    // The key in it is no secret: only this benchmark trusts it.
     let _ = fs::remove_dir_all(&folder);
 }
 

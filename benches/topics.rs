@@ -96,7 +96,7 @@ fn with_history() -> TestServer {
     server
 }
 
-/// So many are added to a history that is full, so that as many go.
+/// Adds messages to a full history, so that the same number is removed.
 #[divan::bench(sample_count = 50, sample_size = 1)]
 fn append_10_000_to_a_history(bencher: Bencher<'_, '_>) {
     let handle = with_history().handle();
@@ -109,7 +109,7 @@ fn append_10_000_to_a_history(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(EVENTS)).bench_local(append);
 }
 
-/// A client comes back, and has missed as many.
+/// A client comes back, and has missed this number of messages.
 #[divan::bench(sample_count = 50, sample_size = 1)]
 fn replay_10_000_of_a_history(bencher: Bencher<'_, '_>) {
     let mut server = with_history();

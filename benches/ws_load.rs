@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The opening handshake. What it draws needs no randomness: nobody else looks on.
+/// The opening handshake. Its key need not be random on loopback.
 fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
     let key = [7; 16];
     let mut request = Vec::new();
@@ -56,7 +56,7 @@ fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
     }
 }
 
-/// Sends so many messages at once, and waits for as many echoes.
+/// Sends a burst of messages, and waits for all echoes.
 fn echo(stream: &mut TcpStream, bytes: usize, burst: usize) -> Result<()> {
     let (mut frames, mut scratch, mut machine) = (Vec::new(), Scratch::new(), Machine::client());
     for _ in 0..burst {

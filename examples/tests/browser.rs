@@ -84,7 +84,7 @@ impl Stage {
         Ok(Self { browser, showcase, anna, ben, screenshots })
     }
 
-    /// Takes a picture of Anna's tab, if anybody wants to see it.
+    /// Takes a picture of Anna's tab, if pictures are asked for.
     fn picture(&mut self, name: &str) -> Outcome<()> {
         let Some(folder) = &self.screenshots else { return Ok(()) };
         let png = decode_base64(&self.browser.screenshot(&self.anna)?);

@@ -1,5 +1,5 @@
-//! WebSocket clients that know nothing of Jackfield, against `testbed`, with compression and without: npm's `ws`, PyPI's
-//! `websockets` and Chromium. `.ci/clients` installs the first two; what is missing is skipped, and says so.
+//! Independent WebSocket clients against `testbed`, with compression and without: npm's `ws`, PyPI's `websockets` and
+//! Chromium. `.ci/clients` installs the first two; what is missing is skipped, and says so.
 
 #[path = "browser/process.rs"]
 #[allow(dead_code)]

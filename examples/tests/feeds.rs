@@ -140,7 +140,7 @@ fn cluster_gives_a_moving_reader_everything_once() {
     // Until a server has reached the Redis, its readers get its own news only.
     let mut events = Events::open(addrs[1], "/news");
     while !events.next().data.starts_with('A') {}
-    // The first server knows of the reader of the second.
+    // The first server knows about the reader at the second.
     let knows_of_it = |_| {
         thread::sleep(Duration::from_millis(20));
         Http::connect(addrs[0]).get("/readers").body == b"1"

@@ -1,7 +1,7 @@
 //! A stream that gathers small writes and passes them on as one when it is read from again, or flushed.
 //!
-//! fastwebsockets writes each frame as it is told to, and reads from the stream only when it holds no whole frame any
-//! more: so the answers to all frames of one read leave as one write. Large frames go through without a copy.
+//! fastwebsockets writes each frame by itself, and reads from the stream only when it holds no whole frame any more: so
+//! the answers to all frames of one read leave as one write. Large frames go through without a copy.
 
 use bytes::{Buf, Bytes, BytesMut};
 use std::io::{IoSlice, Result};

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::task::{Context, Poll, Waker};
 use std::thread::LocalKey;
 
-/// How many messages may wait for one connection. One that is further behind is given up.
+/// How many messages may wait for one connection. A connection with more is given up.
 const MOST: usize = 1 << 16;
 
 pub struct Hub<T>(RefCell<Seats<T>>);
@@ -89,7 +89,7 @@ impl<T: Clone> Seat<T> {
 
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
-        // The thread's hub may be gone before the thread's connections are, and then nobody is left to tell.
+        // The thread's hub may be dropped before the thread's connections: then there is nothing to do.
         let _ = self.hub.try_with(|Hub(seats)| {
             let seats = &mut *seats.borrow_mut();
             seats.queues[self.id] = Queue { taken: false, late: false, waiting: Vec::new(), waker: None };

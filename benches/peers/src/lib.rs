@@ -161,7 +161,7 @@ pub fn serve<F: Future<Output = ()> + Send + 'static>(
         announce(&listener);
         let listener = tokio::net::TcpListener::from_std(listener).unwrap_or_else(|error| fail(error));
         loop {
-            // What fails to be accepted is gone already, or there is no descriptor left: the rest goes on.
+            // If `accept` fails, the connection has gone already or no descriptor is left: go on with the others.
             if let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(tokio::task::unconstrained(connection(stream)));
             }

@@ -1,4 +1,4 @@
-//! Runs a property and catches its panic, without a word on the terminal.
+//! Runs a property and catches its panic, without output on the terminal.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -31,7 +31,7 @@ pub(crate) fn catch(run: impl FnOnce()) -> Result<(), String> {
     ended.map_err(|_| kept.join("\n"))
 }
 
-/// Keeps what a panic says, if somebody on this thread is about to catch it.
+/// Keeps the text of a panic, if this thread is going to catch it.
 fn keep(info: &PanicHookInfo<'_>) -> bool {
     KEPT.with_borrow_mut(|kept| {
         let is_kept = kept.is_some();

@@ -193,7 +193,7 @@ struct Visit {
     /// As far as this connection knows.
     own: Rc<RefCell<Reader>>,
     sent: Rc<RefCell<Sent>>,
-    /// It leaves when so many have come.
+    /// It leaves after this number of messages.
     leaves_at: Option<usize>,
 }
 

@@ -1,5 +1,5 @@
-//! A broker in memory: what several servers publish gets one order there. It moves when it is told to, and can be made to
-//! lose, delay and double.
+//! A broker in memory: what several servers publish gets one order there. It moves on request, and can be made to lose,
+//! delay and double.
 
 use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,7 +47,7 @@ struct State {
     queue: VecDeque<(SharedTopic, Vec<u8>)>,
     /// To where each topic was read, and whether that was all at some time.
     followed: BTreeMap<String, (SharedTopic, Option<Position>, bool)>,
-    /// When the others were heard last, and who they were.
+    /// The time at which the others were heard last, and their ids.
     heard: Duration,
     known: BTreeSet<u64>,
 }
@@ -108,7 +108,7 @@ impl Hub {
         }
     }
 
-    /// What comes behind a position, and where it ends.
+    /// The messages after a position, and the position of the last one.
     fn read(&self, topic: &str, after: Option<Position>) -> (Vec<(Position, Vec<u8>)>, Position) {
         let mut kept = self.lock();
         let stream = kept.streams.entry(topic.to_owned()).or_default();
@@ -162,7 +162,8 @@ impl Node {
         }
     }
 
-    /// As often as it moves it tells who is subscribed, and hears of the others; those it hears nothing of are forgotten.
+    /// Each time it moves, it sends its subscribers and gets those of the others; servers that send nothing are
+    /// forgotten.
     fn exchange_presence(&self) {
         let Some((inbox, is_up)) = ({
             let state = self.lock();

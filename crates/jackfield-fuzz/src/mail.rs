@@ -1,5 +1,5 @@
-//! Floods of commands from outside: letters to connections, in such numbers that mailboxes are full now and then. What was
-//! taken arrives in order and without a gap; what was not taken comes back.
+//! Floods of commands from outside: values that are posted to connections, in such numbers that mailboxes are full now and
+//! then. What was taken arrives in order and without a gap; what was not taken comes back.
 
 use jackfield::ConnectionId;
 use jackfield::sim::{Outside, Random};
@@ -11,10 +11,10 @@ pub(crate) struct Letter {
     number: usize,
 }
 
-/// The letters of one simulation.
+/// The posted values of one simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
-    /// By connection: letters that were taken.
+    /// By connection: the number of accepted values.
     taken: HashMap<ConnectionId, usize>,
     /// Letters that did not fit.
     pub(crate) refused: usize,
@@ -35,7 +35,7 @@ impl Letter {
 }
 
 impl Mail {
-    /// So many letters to a connection at once.
+    /// Posts this number of values to a connection at once.
     pub(crate) fn flood(&mut self, outside: &Outside<'_>, to: ConnectionId, letters: usize) {
         let taken = self.taken.entry(to).or_default();
         for _ in 0..letters {
@@ -53,7 +53,7 @@ impl Mail {
 pub(crate) struct Floods {
     /// There are floods.
     pub(crate) are_there: bool,
-    /// A mailbox has room for so many commands only.
+    /// The capacity of a mailbox, in commands.
     pub(crate) mailbox_max: Option<usize>,
 }
 

@@ -97,7 +97,7 @@ impl Mutator<'_> {
         }
     }
 
-    /// A border of the integers, or near it: as text, in hexadecimal, or in so many bytes of either order.
+    /// A limit of an integer type, or a value near it: as text, in hexadecimal, or in bytes of either order.
     fn put_integer(&mut self, bytes: &mut Vec<u8>) {
         let border = INTEGERS[self.random.below(INTEGERS.len())];
         let value = border.wrapping_add(self.random.between(0, 2) as u64).wrapping_sub(1);

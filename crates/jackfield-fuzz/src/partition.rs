@@ -5,9 +5,9 @@ use crate::tally::{count_partition, hash};
 use jackfield::sim::Random;
 use std::fmt::Debug;
 
-/// Of longer inputs only so many two-part cuts are tried, evenly spread.
+/// For longer inputs only this number of two-part cuts is tried, evenly spread.
 const CUTS_MAX: usize = 512;
-/// Of a thousand inputs so many are also played byte by byte while the runner is in a hurry.
+/// The share of inputs, in a thousand, that are also played byte by byte while the runner is in a hurry.
 const SINGLES_PER_MILLE: u16 = 125;
 
 /// Plays the bytes whole and cut in many ways, and gives what came of them whole.

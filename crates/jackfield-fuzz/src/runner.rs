@@ -66,9 +66,9 @@ pub struct Report {
 const EXECUTIONS_DEFAULT: u64 = 100_000;
 /// The longest input.
 const INPUT_BYTES_MAX_DEFAULT: usize = 4096;
-/// Beyond so many inputs a new one takes the place of an old one.
+/// In a corpus of this size a new input replaces an old one.
 const CORPUS_MAX: usize = 4000;
-/// The clock is read after so many executions.
+/// The number of executions between two looks at the clock.
 const EXECUTIONS_PER_LOOK: u64 = 64;
 /// Between two reports of the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);

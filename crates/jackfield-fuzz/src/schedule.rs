@@ -51,7 +51,7 @@ struct Visitor {
     room: Option<usize>,
     body: Vec<u8>,
     posts: usize,
-    /// The number of the latest letter from outside.
+    /// The number of the latest value that was posted from outside.
     latest: usize,
     /// It speaks first, and to a listener of its own server.
     speaker: Option<Speaker>,
@@ -275,7 +275,7 @@ impl Client for Visitor {
         letter.check(&mut self.latest);
         self.posts += 1;
         if self.posts % 3 == 1 {
-            // While the letters are read: it is one of the next batch.
+            // While a batch of values is delivered: it is one of the next batch.
             let posted = connection.handle().post(connection.id(), Letter::to_oneself(connection.id()));
             assert!(posted.is_ok() || self.owed.borrow().floods.mailbox_max.is_some());
         }
@@ -452,7 +452,7 @@ fn limits(random: &mut Random) -> Limits {
     let preset = random.chance(100).then(|| presets[random.below(presets.len())]);
     let usual = Limits::default();
     let mut limits = preset.map_or_else(Limits::default, |preset| preset());
-    // Whoever falls silent must be found out.
+    // A peer that falls silent must be detected.
     (limits.http_idle, limits.raw_idle) = (usual.http_idle, usual.raw_idle);
     limits.websocket_idle = usual.websocket_idle;
     limits.body_interval_bytes_min = limits.body_interval_bytes_min.max(1);
@@ -537,7 +537,7 @@ fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool, half_closed: bool, fl
     };
 }
 
-/// Asks for some things, one of which nobody gives an answer to, and leaves.
+/// Sends some requests, one of which gets no answer, and leaves.
 fn leaver(random: &mut Random) -> Http {
     let before = (0..random.below(3)).map(|_| Ask::get(format!("/tag/{}", random.below(100))));
     let mut asks: Vec<Ask> = before.collect();

@@ -17,7 +17,7 @@ pub(crate) type Outcome<T> = Result<T, String>;
 pub(crate) struct Browser {
     socket: WebSocket<TcpStream>,
     commands: u64,
-    /// Errors, warnings and whatever else is on a console or in a tab's log.
+    /// Errors, warnings and other entries of a console or of a tab's log.
     pub(crate) console: Vec<String>,
     /// What was asked for, with the status of its answer.
     pub(crate) fetched: Vec<(String, u64)>,

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process may take to say where it is reached. A cold Chromium on a busy machine needs a while.
+/// How long a process may take to print its address. Chromium on a busy machine is slow to start.
 const START_MAX: Duration = Duration::from_secs(60);
 const END_MAX: Duration = Duration::from_secs(60);
 
@@ -76,7 +76,7 @@ impl Served {
     }
 }
 
-/// An example's program: it lies in `examples`, beside the folder of the test programs.
+/// An example's program: it is in `examples`, next to the folder of the test programs.
 fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
     let profile = test.parent().and_then(Path::parent).expect("a test lies two folders below");
@@ -153,7 +153,7 @@ fn lines(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
     let (sender, lines) = channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            // Who has found what it was looking for does not listen any more.
+            // The receiver is gone when it has found its line.
             let _ = sender.send(line);
         }
     });

@@ -1,10 +1,10 @@
-//! A client for HTTP that sends what it is told to, and reads whole answers.
+//! A client for HTTP that sends any bytes, and reads whole answers.
 
 use super::common::{Steady, connect};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 
-/// A client for HTTP, on whatever transport.
+/// A client for HTTP, on any transport.
 pub(crate) struct Http<S: Read + Write> {
     stream: BufReader<S>,
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::{env, fs, thread};
 
-/// An example that runs. It is ended and reaped with this, whatever becomes of the test.
+/// An example that runs. When this is dropped, the process is ended and reaped, also if the test fails.
 pub(crate) struct Example {
     child: Child,
     /// What it prints. The end of it is the end of the process.
@@ -140,7 +140,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     thread::spawn(move || {
         let mut stdout = Vec::new();
         let read = pipe.read_to_end(&mut stdout).map(|_| stdout);
-        // Nobody listens any more if it took too long.
+        // The receiver is gone if it took too long.
         let _ = sender.send(read);
     });
     let Ok(stdout) = output.recv_timeout(LIMIT) else {

@@ -1,4 +1,4 @@
-//! What a WebSocket hears.
+//! The messages that a WebSocket receives.
 
 use super::common::Steady;
 use tungstenite::{Message, WebSocket};

@@ -66,7 +66,7 @@ fn every_example_ends_well_at_sigterm() {
             assert!(example.line().starts_with("open "));
             assert!(example.line().starts_with("it is alone: "));
         }
-        // Somebody is there, and has nothing to say. A server that heard a request has taken the connection up.
+        // An idle client. The answer to its request shows that the server has accepted the connection.
         let mut silent = connect(addr);
         if name != "lines" {
             silent.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();

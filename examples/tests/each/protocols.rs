@@ -33,7 +33,7 @@ fn lines_adds() {
     assert_eq!(long.rest(), b"- a line is too long\r\n");
 }
 
-/// What a peer says goes to the other server, however much, and its answers come back; one that can't be reached ends the
+/// A peer's input of any length goes to the other server, and its answers come back; one that can't be reached ends the
 /// connection.
 #[test]
 fn bridge_passes_both_ways() {

@@ -101,7 +101,7 @@ fn proxy_distinguishes_an_end_from_a_break() {
     }
 }
 
-/// The reset comes while the proxy reads nothing of the upstream, because the client takes nothing.
+/// The reset comes while the proxy does not read the upstream, because the client does not read.
 #[test]
 fn proxy_distinguishes_an_end_from_a_break_for_a_slow_client() {
     let (_example, addr, upstream) = start();
@@ -167,7 +167,7 @@ fn proxy_loses_no_part_of_an_answer() {
     }
 }
 
-/// What the upstream says before its end, and how it ends; none: nobody listens there any more.
+/// What the upstream sends before its end, and how it ends; none: its port is closed.
 #[test]
 fn proxy_answers_502_for_an_upstream_that_does_not() {
     let (_example, addr, upstream) = start();
@@ -196,7 +196,7 @@ fn proxy_answers_502_for_an_upstream_that_does_not() {
     assert_eq!(client.get("/").status, 502);
 }
 
-/// The upstream learns that nobody waits any more: before its answer, while it is sent to, and while it sends, with a
+/// The upstream learns that the client has gone: before its answer, while it is sent to, and while it sends, with a
 /// client that takes what comes or takes nothing.
 #[test]
 fn proxy_ends_with_its_client() {
@@ -228,7 +228,7 @@ fn proxy_ends_with_its_client() {
             assert!(rest.len() <= 4, "{request:?} {answer:?}");
         }
     }
-    // The answer goes on until nobody takes it any more.
+    // The answer goes on until its client has gone.
     let mut client = connect(addr);
     client.write_all(GET.as_bytes()).unwrap();
     let (mut stream, _) = upstream.accept().unwrap();
@@ -241,7 +241,7 @@ fn proxy_ends_with_its_client() {
     assert!(error.is_some(), "the upstream's connection is still there");
 }
 
-/// Many requests on one connection, all sent at once: each has its own answer, whatever the end of the one before.
+/// Many requests on one connection, all sent at once: each has its own answer, for each kind of end of the one before.
 #[test]
 fn proxy_answers_pipelined_requests_in_their_order() {
     const REQUESTS: usize = 40;

@@ -99,7 +99,7 @@ fn testbed_has_two_hundred_late_answers_in_flight() {
         }
         all
     };
-    // What is due in an hour keeps nobody waiting who asked for something later that is due before.
+    // An answer that is due in an hour does not delay a later request whose answer is due earlier.
     let in_an_hour = ask(3_600_000);
     let mut soon = ask(100);
     Http::connect(addr).get("/late?ms=1").is(200, "text/plain", "late");

@@ -64,7 +64,7 @@ fn testbed_speaks_tls_with_rustls() {
         }
     }
     Http::connect(*plain).get("/").is(200, "text/html", "OK");
-    // Who does not speak TLS there is told so in plain.
+    // A client without TLS gets an answer in plain text.
     let mut lost = connect(*secure);
     lost.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     let mut answer = Vec::new();

@@ -181,7 +181,7 @@ fn fail(what: &str, error: Errno) -> ! {
     exit(1)
 }
 
-/// The unmasked frame that answers a masked one which is so many bytes long, head and mask included.
+/// The unmasked frame that answers a masked one of this length, head and mask included.
 fn frame(masked: usize) -> Option<Vec<u8>> {
     let payload = match masked {
         6..=131 => masked - 6,
@@ -324,7 +324,7 @@ impl Limit {
         }
     }
 
-    /// One send for each subscriber, whatever was published in this turn.
+    /// One send for each subscriber, for everything that was published in this turn.
     fn publish(&mut self) {
         let bytes = std::mem::take(&mut self.published) * self.events.unit;
         for id in 0..self.connections.len() {

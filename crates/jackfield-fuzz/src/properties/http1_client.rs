@@ -186,7 +186,7 @@ fn round_trip(answer: &Answer) {
     client.feed(&sent);
     match client.answers.last() {
         Some(again) => {
-            // 205 has no body, whatever somebody else has sent with it.
+            // 205 has no body, even if the server has sent one.
             let body = if answer.status == 205 { &[][..] } else { &answer.body };
             assert_eq!((again.status, &again.body[..], again.is_whole), (answer.status, body, true));
             assert_eq!(again.fields, answer.fields);

@@ -31,7 +31,7 @@ pub fn http1_machine(data: &[u8]) {
     answers.check();
 }
 
-/// A body that is collected may have so many bytes.
+/// The limit of a collected body.
 const COLLECTED_BYTES_MAX: usize = 64;
 const BODY: &[u8] = b"some text";
 
@@ -127,8 +127,8 @@ impl<'l> Server<'l> {
         self.answers.sent.push((request.method() == "HEAD", 0));
         let is_chunked = request.header("transfer-encoding").is_some();
         if (self.collects() && is_chunked) || request.header("expect").is_some() {
-            // A body that is too long, or that somebody waits to send, ends the connection or not, depending on
-            // whether it is there already.
+            // A body that is too long, or that its peer waits to send, ends the connection or not, depending on whether
+            // it is there already.
             self.machine.close_after();
         }
     }
@@ -152,7 +152,7 @@ impl<'l> Server<'l> {
         }
     }
 
-    /// A request whose body was in the buffer: nobody may notice the difference.
+    /// A request whose body was in the buffer: the events must be the same.
     fn whole(&mut self, request: &Request<'_>) -> Act {
         let has_body = !request.body().is_empty() || request.header("transfer-encoding").is_some();
         match self.way % 3 {

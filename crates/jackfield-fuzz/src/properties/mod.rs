@@ -31,7 +31,7 @@ pub use websocket_handshake::websocket_handshake;
 
 use jackfield_proto::http1::{Fields, HeaderIter};
 
-/// Of these fields those that anybody may send, so that encoders take them; without `Host`, which has its own place.
+/// The fields that users may set, so that encoders accept them; without `Host`, which has its own place.
 fn free_fields(headers: HeaderIter<'_>) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in headers.filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
