@@ -27,7 +27,8 @@ impl<T: Read + Write + Send> Line for T {}
 impl Place {
     /// Opens a connection whose calls wait at most `patience`.
     ///
-    /// # Errors It can't be opened.
+    /// # Errors
+    /// It can't be opened.
     pub(crate) fn connect(&self, patience: Duration) -> io::Result<Box<dyn Line>> {
         let connection = TcpStream::connect_timeout(&self.addr, patience)?;
         connection.set_read_timeout(Some(patience))?;

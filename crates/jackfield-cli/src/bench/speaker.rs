@@ -30,7 +30,8 @@ pub(crate) trait Speaker {
 
     /// Handles bytes. Returns how many were used.
     ///
-    /// # Errors The server broke the protocol: the connection is closed.
+    /// # Errors
+    /// The server broke the protocol: the connection is closed.
     fn receive(
         &mut self,
         state: &mut Self::State,

@@ -28,7 +28,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs the seeds. Returns whether all invariants held.
 ///
-/// # Errors There are fewer seeds than requested.
+/// # Errors
+/// There are fewer seeds than requested.
 pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
     if let Some(seed) = args.replay {
         return Ok(replay(seed));

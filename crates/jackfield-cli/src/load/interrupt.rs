@@ -10,7 +10,8 @@ pub(crate) const EXIT: u8 = 130;
 
 /// A flag that the first of these signals sets. The second ends the process at once.
 ///
-/// # Errors The handler can't be registered.
+/// # Errors
+/// The handler can't be registered.
 pub(crate) fn flag() -> io::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {

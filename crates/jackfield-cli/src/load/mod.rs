@@ -27,7 +27,8 @@ const OTHER_DESCRIPTORS: usize = 32;
 
 /// Puts load on a server, and reports.
 ///
-/// # Errors Nothing could be measured. If possible, this is found before the run.
+/// # Errors
+/// Nothing could be measured. If possible, this is found before the run.
 pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let output = &mode.common().output;
     let plan = plan::plan(mode).map_err(Error::Usage)?;
@@ -45,7 +46,8 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     Ok(verdict(&plan, &outcome, &output.fail_if, &result))
 }
 
-/// # Errors This process may not have that many connections.
+/// # Errors
+/// This process may not have that many connections.
 fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
     let wanted = plan.connections.saturating_add(OTHER_DESCRIPTORS);
     match limit {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Makes the plan of a command line.
 ///
-/// # Errors Options that contradict each other, as a sentence.
+/// # Errors
+/// Options that contradict each other, as a sentence.
 pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
     let mut plan = base(mode)?;
     match mode {

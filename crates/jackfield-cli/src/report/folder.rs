@@ -62,7 +62,8 @@ impl Folder {
 
     /// Writes the result and its page. Returns the path of the page.
     ///
-    /// # Errors A file can't be written.
+    /// # Errors
+    /// A file can't be written.
     pub(crate) fn write(mut self, result: &str, page: &str) -> Result<PathBuf, Error> {
         for ((file, name), text) in self.files.iter_mut().zip(NAMES).zip([result, page]) {
             let write = |file: &mut File| -> io::Result<()> {

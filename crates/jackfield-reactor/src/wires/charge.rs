@@ -150,7 +150,8 @@ impl Wires {
 
     /// What must hold between two turns: each buffer is charged for what it takes.
     ///
-    /// # Errors The first buffer for which this is not true.
+    /// # Errors
+    /// The first buffer for which this is not true.
     pub(crate) fn check_account(&self) -> Result<(), String> {
         let mut held = 0;
         for (_, wire) in &self.slab {

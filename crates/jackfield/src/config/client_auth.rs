@@ -62,7 +62,8 @@ impl ClientAuth {
 
     /// The verifier of client certificates, if any are requested.
     ///
-    /// # Errors The mistakes in the roots.
+    /// # Errors
+    /// The mistakes in the roots.
     pub(super) fn load(
         &self,
         provider: &Arc<CryptoProvider>,

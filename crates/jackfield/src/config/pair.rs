@@ -39,7 +39,8 @@ impl Pair {
         self.ocsp = Some(path);
     }
 
-    /// # Errors All mistakes in it.
+    /// # Errors
+    /// All mistakes in it.
     pub(crate) fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Vec<String>> {
         let pair = match &self.source {
             PairSource::Files(chain, key) => {
@@ -82,7 +83,8 @@ fn certified(
 /// The certificate of an ACME challenge and its key. It is not checked that they belong together, because the certificate has
 /// a critical extension that only ACME servers understand (RFC 8737 section 3).
 ///
-/// # Errors All mistakes in them.
+/// # Errors
+/// All mistakes in them.
 pub(super) fn of_challenge(
     chain: Vec<u8>,
     key: Vec<u8>,

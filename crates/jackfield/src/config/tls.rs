@@ -91,7 +91,8 @@ pub(crate) struct Loaded {
 impl TlsOptions {
     /// Loads the TLS of a listener with this protocol, if it has TLS.
     ///
-    /// # Errors All mistakes, those in files included.
+    /// # Errors
+    /// All mistakes, those in files included.
     pub(crate) fn load(&self, speaks: Speaks) -> Result<Option<ListenerTls>, Vec<String>> {
         let has_defaults = self.alpn.is_some() || self.client_auth.is_some() || self.find.is_some();
         match &self.ready {

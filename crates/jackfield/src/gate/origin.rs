@@ -59,7 +59,8 @@ impl Allowed {
 
     /// Reads an origin of the server's options.
     ///
-    /// # Errors The mistake in it.
+    /// # Errors
+    /// The mistake in it.
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| Err(format!("`{text}` {why}"));
         if text == "null" {

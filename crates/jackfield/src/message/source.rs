@@ -8,6 +8,7 @@ use std::io;
 pub(crate) trait Source: fmt::Debug + Send {
     /// The next piece; `None` at the end.
     ///
-    /// # Errors The source failed before its end: the answer is broken off.
+    /// # Errors
+    /// The source failed before its end: the answer is broken off.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>>;
 }

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 impl Handle {
     /// Checks the address of a new connection. If it is allowed, it counts until [`Handle::leave`].
     ///
-    /// # Errors The reason of the refusal.
+    /// # Errors
+    /// The reason of the refusal.
     pub(crate) fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), RefuseReason> {
         let Some(rules) = self.shared().listeners.rules(peer.listener) else { return Ok(()) };
         let Some(ip) = rules.ip(peer) else { return Ok(()) };

@@ -118,7 +118,8 @@ impl TestOptions {
 
     /// The settings that a server's reactors share and never change.
     ///
-    /// # Panics If one of the allowed origins or hosts is malformed.
+    /// # Panics
+    /// If one of the allowed origins or hosts is malformed.
     pub(super) fn settings(
         self,
         listeners: Box<[ListenerSettings]>,

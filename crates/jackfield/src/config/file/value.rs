@@ -28,7 +28,8 @@ pub(crate) trait FromValue: Sized {
 
 /// A field that can be set to a value.
 pub(crate) trait Slot {
-    /// # Errors The description of the type.
+    /// # Errors
+    /// The description of the type.
     fn set(&mut self, value: &Value) -> Result<(), &'static str>;
 }
 

@@ -42,7 +42,8 @@ pub(crate) struct ListenerSettings {
 impl Listener {
     /// The settings of the listener with this number, on top of the server's limits.
     ///
-    /// # Errors All mistakes.
+    /// # Errors
+    /// All mistakes.
     pub(crate) fn settings(&self, number: usize, server: &Limits) -> Result<ListenerSettings, Vec<String>> {
         let limits = self.changes.made_to(server.clone());
         let mut faults = self.faults();
@@ -150,7 +151,8 @@ fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> 
 impl ListenerSettings {
     /// Listeners for HTTP, bytes and lines, in this order, edited.
     ///
-    /// # Panics If there is a mistake in them.
+    /// # Panics
+    /// If there is a mistake in them.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn one_of_each(limits: &Limits, edit: impl Fn(Listener) -> Listener) -> Box<[Self]> {
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines].into_iter().enumerate();

@@ -20,7 +20,8 @@ pub(super) struct Checked {
 const LISTENERS_MAX: usize = 250;
 
 impl ServerBuilder {
-    /// # Errors All mistakes.
+    /// # Errors
+    /// All mistakes.
     pub(super) fn check(&self, reactors: usize) -> Result<Checked> {
         let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
         let mut faults = self.faults.clone();
