@@ -170,7 +170,7 @@ impl Tls {
             }
         }
         let outcome = self.decrypt_records(room);
-        // Writes what TLS itself sends (handshake, alerts, key updates), whatever was read.
+        // Writes what TLS itself sends (handshake, alerts, key updates), also after an error.
         match (self.push(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, outcome) => outcome,

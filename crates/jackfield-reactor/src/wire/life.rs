@@ -225,7 +225,7 @@ mod tests {
             if is_hint(event) && is_stopped && phase < Phase::Lingering {
                 assert!(!matches!(act, Act::Read | Act::Discard), "{phase:?} {reading:?} {event:?}: {act:?}");
             }
-            // And whatever may be read is read.
+            // And a wire that may be read is read.
             if is_hint(event) && reading == Reading::On && phase < Phase::Closing {
                 assert_eq!(act, Act::Read);
             }

@@ -53,7 +53,7 @@ impl Tickets {
         if keys.period >= period {
             return Some(keys);
         }
-        // Nobody waits for it. If another thread makes one too, the first that comes back counts.
+        // No lock is held here. If another thread makes a key too, the first one is used.
         let current = (self.make)().ok()?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.period < period {
@@ -121,7 +121,7 @@ mod tests {
         (359, 720, false),
         (360, 1079, true),
         (360, 1080, false),
-        // A server that nobody visits.
+        // A server without visitors.
         (0, 1000, false),
         (0, 7 * 24 * 60, false),
         (100_000, 100_019, true),

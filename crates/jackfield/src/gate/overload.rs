@@ -1,13 +1,13 @@
 //! Overload control by lag: new connections are refused early, rather than all served late.
 //!
-//! The lag is how long what is ready waits for its reactor. That it is long for a moment says nothing: bursts come
-//! and go. Only when it was above the target for a whole window, without the reactor ever having had nothing to do
-//! meanwhile, more comes in than can be done, and every further new connection makes all wait longer. From then on
-//! the reactor lets in only as many new connections in a turn as keep the lag near half its target: after a turn
-//! above that as many fewer as it was too long, after each one below it some more. The others hear so at once, which
-//! costs a fraction of serving them.
+//! The lag is how long a ready event waits for its reactor. A high lag for a moment means nothing: bursts come and go.
+//! If it is above the target for a whole window, and the reactor is never idle in that window, more comes in than can
+//! be served, and each further connection makes all others wait longer. From then on the reactor admits only a quota of
+//! new connections in a turn, which keeps the lag near half its target: a turn above that lowers the quota in
+//! proportion to the excess, a turn below it that has used up the quota raises it by a little. Other new connections
+//! are refused at once, which costs a fraction of serving them.
 //!
-//! A healthy load does not get there by itself: a reactor that is not busy all of the time sleeps now and then.
+//! A healthy load is never an overload: a reactor that is not busy all of the time is idle now and then.
 
 use jackfield_reactor::Time;
 use std::time::Duration;

@@ -20,7 +20,8 @@ const ID_BYTES_MAX: usize = 256;
 /// The most publications that a client that resumes gets before the next client has its turn.
 const PORTION: usize = 128;
 
-/// So many more than twice the connections may wait for a new message before those that are gone are taken out.
+/// When the list of waiting connections is longer than twice the connections plus this number, those that are gone are
+/// removed.
 const AWAITING_SPARE: usize = 64;
 
 impl Links {

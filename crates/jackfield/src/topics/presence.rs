@@ -5,8 +5,8 @@ use crate::sync::{AtomicUsize, Ordering, TOPIC_NUMBERS};
 /// For each number, how many topics with subscribers have it. A topic's number is a hash of its name, and topics may share a
 /// number. Then a topic without subscribers may seem to have some, but never the other way round.
 ///
-/// Changed only while the index is locked. The weakest memory order is enough: a publisher that learned of a
-/// subscription, in whatever way, also sees what was written before it.
+/// Changed only while the index is locked. The weakest memory order is enough: a publisher that has learned of a
+/// subscription in any way also sees what was written before it.
 #[derive(Debug)]
 pub(super) struct Presence(Box<[AtomicUsize]>);
 
