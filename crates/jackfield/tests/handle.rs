@@ -124,6 +124,34 @@ fn each_subscriber_gets_a_copy() {
 }
 
 #[test]
+fn a_value_that_panics_when_it_is_copied_and_dropped_ends_nothing() {
+    /// The copies of a copy panic, and so does its drop.
+    struct Bad(bool);
+    impl Clone for Bad {
+        fn clone(&self) -> Self {
+            assert!(!self.0, "it is copied");
+            Self(true)
+        }
+    }
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            assert!(!self.0, "it is dropped");
+        }
+    }
+    let (mut server, heard) = members(Limits::default());
+    let far = server.connect_to(listener::LINES);
+    far.send(b"room\n");
+    server.run();
+    let handle = server.handle();
+    assert_eq!(handle.post_to_topic("room", Bad(false)).reactors, 1);
+    server.run();
+    assert_eq!(handle.post_to_topic("room", 5_u32).reactors, 1);
+    server.run();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(handle.ids()[0], 5)]);
+    assert_eq!(handle.metrics().panics, 2);
+}
+
+#[test]
 fn a_closure_runs_on_the_reactor() {
     let (options, seen) = observed();
     let (told, heard) = channel();

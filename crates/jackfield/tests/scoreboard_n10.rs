@@ -103,6 +103,26 @@ fn n10_only_the_newest_of_each_key_waits_and_memory_stays_flat() {
     }
 }
 
+/// Two topics may have a key in common, and their messages different meanings.
+#[test]
+fn n10_a_key_counts_only_in_its_topic() {
+    let mut server = TestServer::new(|_peer| Member);
+    server.handle().declare_topic("declared", History::new(10));
+    let far = member(&mut server, "newest per key");
+    let (handle, filler) = (server.handle(), "x".repeat(100_000));
+    handle.publish("t", &*filler);
+    server.run();
+    for (topic, text) in [("t", "old"), ("declared", "declared"), ("t", "new")] {
+        assert_eq!(handle.publish(topic, Publication::from(text).key("k")).full, 0);
+        server.run();
+    }
+    let texts = texts(&read(&mut server, &far));
+    assert_eq!(
+        (&texts[texts.len() - 2..], handle.metrics().dropped),
+        (&["declared".into(), "new".into()][..], 1)
+    );
+}
+
 #[test]
 fn n10_expired_messages_are_dropped() {
     let mut server = TestServer::new(|_peer| Member);

@@ -56,7 +56,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         for id in self.links.members_of(wires, topic, generation) {
             match guard(|| (copies.0)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
-                Err(payload) => return self.report_panic(&*payload),
+                Err(payload) => {
+                    self.report_panic(&*payload);
+                    break;
+                }
             }
         }
         self.drop_guarded(ConnectionId::NONE, copies);

@@ -62,7 +62,7 @@ pub(crate) enum Content<'a> {
 
 impl<'m> Publication<'m> {
     /// Gives it a key: with the policy [`Overflow::NewestPerKey`](crate::Overflow::NewestPerKey), only the newest message
-    /// with the same key waits for a slow peer. It is encoded and allocated now, like a [`Prepared`] one.
+    /// to a topic with the same key waits for a slow peer. It is encoded and allocated now, like a [`Prepared`] one.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.marked(|marks| marks.key = Some(key.into()))

@@ -10,15 +10,19 @@ use std::sync::Arc;
 pub(crate) struct SendQueue {
     /// By number; numbers only go up.
     waiting: BTreeMap<u64, Waiting>,
-    /// The number of the newest message with each key, if only that is kept.
-    keys: HashMap<Arc<str>, u64>,
+    /// The number of the newest message with each key, by topic, if only that is kept.
+    keys: HashMap<Keyed, u64>,
     next: u64,
     bytes: usize,
 }
 
+/// A topic, and the key of a message to it.
+type Keyed = (usize, Arc<str>);
+
 #[derive(Debug)]
 struct Waiting {
     message: Prepared,
+    keyed: Option<Keyed>,
     bytes: usize,
     /// When its time to live ends.
     due: Option<Time>,
@@ -28,18 +32,24 @@ struct Waiting {
 const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<Waiting>();
 
 impl SendQueue {
-    /// Adds a message; with `by_key` it replaces an older one with its key. Above `bytes_max` the oldest are dropped,
-    /// but never the newest. Returns how many were dropped.
-    pub(crate) fn push(&mut self, message: Prepared, now: Time, by_key: bool, bytes_max: usize) -> usize {
+    /// Adds a message; with a topic `by_key` it replaces an older one with its key to that topic. Above `bytes_max` the oldest
+    /// are dropped, but never the newest. Returns how many were dropped.
+    pub(crate) fn push(
+        &mut self,
+        message: Prepared,
+        now: Time,
+        by_key: Option<usize>,
+        bytes_max: usize,
+    ) -> usize {
         let number = self.next;
         self.next += 1;
         let Marks { key, ttl } = message.marks();
-        let (key, due) = (key.clone().filter(|_| by_key), ttl.map(|ttl| now.after(ttl)));
-        let older = key.and_then(|key| self.keys.insert(key, number));
+        let (keyed, due) = (by_key.zip(key.clone()), ttl.map(|ttl| now.after(ttl)));
+        let older = keyed.clone().and_then(|keyed| self.keys.insert(keyed, number));
         let mut dropped = usize::from(older.is_some_and(|older| self.take(older).is_some()));
         let bytes = message.payload_bytes() + ENTRY_BYTES;
         self.bytes += bytes;
-        self.waiting.insert(number, Waiting { message, bytes, due });
+        self.waiting.insert(number, Waiting { message, keyed, bytes, due });
         while self.bytes > bytes_max && self.waiting.len() > 1 {
             dropped += usize::from(self.pop_first().is_some());
         }
@@ -70,15 +80,15 @@ impl SendQueue {
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
             + self.waiting.len() * ENTRY_BYTES
-            + self.keys.capacity() * size_of::<(Arc<str>, u64)>()
+            + self.keys.capacity() * size_of::<(Keyed, u64)>()
     }
 
     fn pop_first(&mut self) -> Option<Waiting> {
         let number = *self.waiting.first_key_value()?.0;
         let first = self.take(number)?;
-        if let Some(key) = first.message.marks().key.as_deref() {
-            if self.keys.get(key) == Some(&number) {
-                self.keys.remove(key);
+        if let Some(keyed) = &first.keyed {
+            if self.keys.get(keyed) == Some(&number) {
+                self.keys.remove(keyed);
             }
         }
         Some(first)
@@ -100,15 +110,15 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Act {
-        Push { key: Option<u8>, ttl: Option<u64>, bytes: usize },
+        Push { topic: usize, key: Option<u8>, ttl: Option<u64>, bytes: usize },
         Pop,
         Wait(u64),
     }
 
     fn act() -> impl Strategy<Value = Act> {
         prop_oneof![
-            6 => (prop::option::of(0..4_u8), prop::option::of(0..20_u64), 0..200_usize)
-                .prop_map(|(key, ttl, bytes)| Act::Push { key, ttl, bytes }),
+            6 => (0..2_usize, prop::option::of(0..4_u8), prop::option::of(0..20_u64), 0..200_usize)
+                .prop_map(|(topic, key, ttl, bytes)| Act::Push { topic, key, ttl, bytes }),
             2 => Just(Act::Pop),
             1 => (0..15_u64).prop_map(Act::Wait),
         ]
@@ -117,7 +127,7 @@ mod tests {
     /// An item of the model, which is a list that is always searched completely.
     struct Item {
         number: usize,
-        key: Option<u8>,
+        keyed: Option<(usize, u8)>,
         due: Option<u64>,
         bytes: usize,
     }
@@ -136,7 +146,7 @@ mod tests {
             let (mut queue, mut model, mut now) = (SendQueue::default(), Vec::<Item>::new(), 0);
             for (number, act) in acts.into_iter().enumerate() {
                 match act {
-                    Act::Push { key, ttl, bytes } => {
+                    Act::Push { topic, key, ttl, bytes } => {
                         let mut message = Publication::from(format!("{number:>width$}", width = bytes + 2));
                         if let Some(key) = key {
                             message = message.key(&key.to_string());
@@ -145,12 +155,14 @@ mod tests {
                             message = message.ttl(Duration::from_millis(ttl));
                         }
                         let before = model.len();
-                        model.retain(|item| !by_key || key.is_none() || item.key != key);
+                        let keyed = key.map(|key| (topic, key));
+                        model.retain(|item| !by_key || keyed.is_none() || item.keyed != keyed);
                         let bytes = bytes + 2 + ENTRY_BYTES;
-                        model.push(Item { number, key, due: ttl.map(|ttl| now + ttl), bytes });
+                        model.push(Item { number, keyed, due: ttl.map(|ttl| now + ttl), bytes });
                         while model.len() > 1 && model.iter().map(|item| item.bytes).sum::<usize>() > BYTES_MAX {
                             model.remove(0);
                         }
+                        let by_key = by_key.then_some(topic);
                         let dropped = queue.push(Prepared::new(message), Time(now), by_key, BYTES_MAX);
                         prop_assert_eq!(dropped, before + 1 - model.len());
                     }

@@ -34,7 +34,7 @@ pub enum Overflow {
     /// The oldest published message that waits is dropped and counted.
     DropOldest,
     /// Of the messages with a key ([`Publication::key`](crate::Publication::key)) that wait, only the newest for each key
-    /// is kept, in the order in which they were published; so a key that changes faster than the peer reads comes last. A
+    /// of a topic is kept, in the order in which they were published; so a key that changes faster than the peer reads comes last. A
     /// message without a key waits as with [`Overflow::DropOldest`]. Dropped messages are counted.
     NewestPerKey,
 }

@@ -68,7 +68,7 @@ impl Links {
         self.topics.policy(place).backlog_max.map_or(most, |own| own.max(high).min(most))
     }
 
-    /// Queues a published message until the connection has drained.
+    /// Queues a message to a topic until the connection has drained.
     #[cold]
     #[inline(never)]
     pub(crate) fn queue_up(
@@ -76,11 +76,13 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         message: Prepared,
+        place: usize,
         (policy, cap): (Overflow, usize),
     ) {
         let now = wires.now();
         let queue = self.link(id).extra().queue.get_or_insert_default();
-        let dropped = queue.push(message, now, policy == Overflow::NewestPerKey, cap);
+        let by_key = (policy == Overflow::NewestPerKey).then_some(place);
+        let dropped = queue.push(message, now, by_key, cap);
         self.charge(wires, id);
         self.count_all_dropped(wires, id, dropped);
     }

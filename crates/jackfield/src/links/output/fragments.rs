@@ -115,7 +115,7 @@ impl Links {
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
         if policy.is_queue() && (counted + waiting >= cap || self.has_queue(id)) {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
-            self.queue_up(wires, id, message, bounds);
+            self.queue_up(wires, id, message, place, bounds);
             return Some(Sent::Queued);
         }
         self.hold_back_within(wires, id, content, bounds, true)

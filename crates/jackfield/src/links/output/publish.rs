@@ -364,7 +364,7 @@ impl Links {
         if waits {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
             let cap = self.backlog_max(wires, to.place);
-            self.queue_up(wires, id, message, (policy, cap));
+            self.queue_up(wires, id, message, to.place, (policy, cap));
         }
         waits
     }
