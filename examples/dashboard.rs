@@ -1,5 +1,5 @@
 //! Charts of the server itself in the browser, by server-sent events that resume. A page that reconnects gets what it has
-//! missed. If the server was restarted, the page is told that there is a gap, and shows it.
+//! missed. If the server was restarted, the page gets a notice of the gap, and shows it.
 //!
 //! ```sh
 //! cargo run --example dashboard -- --listen 127.0.0.1:8080

@@ -17,10 +17,10 @@
 //! | `name NAME` | enters the chat, comes back, or renames | | `you`, name | this is your name |
 //! | `say TEXT` | says something | | `mine`, key, text | you said this |
 //! | `echo` | comes back as it is | | `said`, key, name, text | somebody else did |
-//! | `load NUMBER` | so many messages a second | | `load`, number | that many they are now |
+//! | `load NUMBER` | messages a second from now on | | `load`, number | messages a second now |
 //! | `drop` | drop this connection | | `came`, `left`, name | somebody came or left |
 //! | | | | `named`, name, name | somebody was renamed |
-//! | | | | `here`, number | so many are in the chat |
+//! | | | | `here`, number | clients in the chat |
 //! | | | | `network`, URL | others reach this page here |
 //!
 //! The event stream has the figures of the charts ([`figures`]), and what is said in the chat once more: it has a history,

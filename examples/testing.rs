@@ -1,6 +1,6 @@
-//! How to test a handler of your own: in memory, with a clock that moves when it is told to. No port, no thread, no sleep.
+//! How to test a handler of your own: in memory, with a clock that the test moves. No port, no thread, no sleep.
 //!
-//! The server is a small auction: a higher bid is told to all who listen, and who says nothing for ten seconds listens no more.
+//! The server is a small auction: all listeners get a higher bid, and a listener that says nothing for ten seconds is disconnected.
 //! Below are its tests, with the client of `jackfield::test` (feature `test-util`, for `[dev-dependencies]`).
 //!
 //! ```text

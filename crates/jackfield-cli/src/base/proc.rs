@@ -101,7 +101,7 @@ pub fn raise_descriptor_limit() {
     set_descriptor_limit(None);
 }
 
-/// Lets this process open so many descriptors; `None`: as many as it may.
+/// Raises the limit of open descriptors to this number; `None`: as far as is allowed.
 pub fn set_descriptor_limit(descriptors: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
     // If it is refused, opening the connections will fail.

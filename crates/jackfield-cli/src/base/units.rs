@@ -16,7 +16,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     if bytes <= SIZE_MAX { Ok(bytes as usize) } else { Err(format!("`{text}` is more than 1 GiB")) }
 }
 
-/// `5000`, `20k`, `1.5M`: so many a second.
+/// A number per second: `5000`, `20k`, `1.5M`.
 pub fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse(text, 1.0, RATES)
         .ok_or_else(|| format!("`{text}` is not a rate, such as `5000`, `20k` or `1.5M`"))?;

@@ -174,7 +174,7 @@ impl Outcome {
         Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
-    /// What the server's memory has grown by for each of so many connections, in bytes.
+    /// The growth of the server's memory for each connection, in bytes.
     pub fn memory_per_connection(&self, connections: usize) -> Option<f64> {
         let server = self.server?;
         Some(server.memory_end.saturating_sub(server.memory_before) as f64 / connections as f64)

@@ -114,7 +114,7 @@ impl Tls {
         }))
     }
 
-    /// Resumes sessions on so many connections at a time. Without this each handshake is a full one.
+    /// The number of connections at a time that resume sessions. Without this each handshake is a full one.
     #[must_use]
     pub fn resuming(mut self, connections: usize) -> Self {
         let mut config = ClientConfig::clone(&self.config);

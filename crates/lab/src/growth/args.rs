@@ -17,7 +17,7 @@ pub(crate) struct Growth {
     /// Only these plots; then docs/ stays as it is, unless it is named
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(crate) plots: Vec<String>,
-    /// Leave out points beyond so many connections, subscribers or bytes
+    /// Leave out points with more connections, subscribers or bytes than this
     #[arg(long, value_name = "N")]
     pub(crate) most: Option<usize>,
     #[command(flatten)]

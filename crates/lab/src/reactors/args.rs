@@ -17,7 +17,7 @@ pub(crate) struct Reactors {
     /// What a request's handler computes, in processor time: the more, the more room the load generator leaves
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "200us")]
     pub(crate) work: Duration,
-    /// Exit with 1 if two reactors do less than so many times the work of one, in memory or with a handler that computes
+    /// Exit with 1 if two reactors do less than this multiple of the work of one, in memory or with a handler that computes
     #[arg(long, value_name = "TIMES")]
     pub(crate) at_least: Option<f64>,
     /// The repository [default: the one that the current directory is in]

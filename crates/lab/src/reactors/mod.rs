@@ -49,7 +49,7 @@ const EVENTS_PER_SECOND: f64 = 1_000_000.0;
 const ROUNDS: u64 = 1_000_000;
 const TRIALS: usize = 20;
 
-/// Measures, and writes it down. False if two reactors do not do so many times the work of one as was asked for.
+/// Measures, and writes it down. False if two reactors do less than the required multiple of the work of one.
 ///
 /// # Errors
 /// There are not two cores, or a server fails.
@@ -135,7 +135,7 @@ impl Line {
     }
 }
 
-/// Events a second of so many servers in memory, a thread and a core each, and the CPU for one.
+/// Events a second of this number of servers in memory, each on a thread and a core of its own, and the CPU time of one event.
 fn in_memory(threads: usize, cores: [usize; 2], ws: bool, duration: Duration) -> Result<(f64, f64), Error> {
     let events = (duration.as_secs_f64() * EVENTS_PER_SECOND) as usize;
     let (threads_arg, events) = (threads.to_string(), events.to_string());
