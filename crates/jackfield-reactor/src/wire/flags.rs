@@ -68,7 +68,7 @@ impl Flags {
     pub(crate) const READS_ON: Self = Self(1 << 15);
     /// It is read by tokens: incoming bytes have a bandwidth limit.
     pub(crate) const READ_BY_TOKENS: Self = Self(1 << 31);
-    /// The layer above is told when the kernel has taken bytes.
+    /// The layer above gets an event when the kernel has taken bytes.
     pub(crate) const TELLS_WRITES: Self = Self(1 << 29);
     /// Flags with which a wire stays on the usual path.
     const TRAITS: Self = Self(

@@ -13,7 +13,7 @@ const BYTES_MAX: usize = 16 << 10;
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
     /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `apart`, in the same order,
-    /// may be in any state: they get nothing of the broadcast. From so many bytes in its outbox on none of them is to get more.
+    /// may be in any state: they get nothing of the broadcast. No outbox gets more bytes once it holds `outbox_bytes_max`.
     /// The broadcast before must have ended.
     pub fn begin_broadcast(
         &mut self,

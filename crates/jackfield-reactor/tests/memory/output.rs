@@ -107,7 +107,7 @@ fn each_crossing_of_the_marks_is_reported_once() {
     world.all_arrived(0);
 }
 
-/// It is found drained twice before the service is told.
+/// It is found drained twice before the service gets the event.
 #[test]
 fn a_wire_written_to_again_before_on_drain_gets_on_drain_once() {
     let mut world = narrow();

@@ -163,7 +163,7 @@ mod tests {
         let keys = [0, 359, 360, 719, 720, 2000].map(key);
         let changes = keys.windows(2).map(|pair| !Arc::ptr_eq(&pair[0], &pair[1]));
         assert_eq!(changes.collect::<Vec<_>>(), [false, true, false, true, true]);
-        // A time that is told late brings no old key back.
+        // An earlier time brings no old key back.
         assert!(Arc::ptr_eq(&key(700), &keys[5]));
     }
 
