@@ -52,10 +52,10 @@ pub(crate) struct Secure {
     /// Records to be sent to the server.
     pub(crate) records: Vec<u8>,
     /// Bytes of plain text that went in, and that came out.
-    pub(crate) said: usize,
-    pub(crate) heard: usize,
-    pub(crate) has_said_goodbye: bool,
-    pub(crate) has_heard_goodbye: bool,
+    pub(crate) sent: usize,
+    pub(crate) received: usize,
+    pub(crate) has_sent_close_notify: bool,
+    pub(crate) has_received_close_notify: bool,
 }
 
 impl Secure {
@@ -69,10 +69,10 @@ impl Secure {
         Self {
             session,
             records: Vec::new(),
-            said: 0,
-            heard: 0,
-            has_said_goodbye: false,
-            has_heard_goodbye: false,
+            sent: 0,
+            received: 0,
+            has_sent_close_notify: false,
+            has_received_close_notify: false,
         }
     }
 
@@ -88,16 +88,16 @@ impl Secure {
 
     /// Encrypts bytes, and adds what TLS itself sends. Its buffer has no bound, so it refuses bytes only after an alert has
     /// ended the session.
-    pub(crate) fn say(&mut self, plain: &[u8]) {
+    pub(crate) fn encrypt(&mut self, plain: &[u8]) {
         if self.session.writer().write_all(plain).is_ok() {
-            self.said += plain.len();
+            self.sent += plain.len();
         }
         self.fill();
     }
 
     /// Sends the close_notify, once.
-    pub(crate) fn say_goodbye(&mut self) {
-        if !std::mem::replace(&mut self.has_said_goodbye, true) {
+    pub(crate) fn send_close_notify(&mut self) {
+        if !std::mem::replace(&mut self.has_sent_close_notify, true) {
             self.session.send_close_notify();
             self.fill();
         }
@@ -110,21 +110,21 @@ impl Secure {
     }
 
     /// Decrypts records.
-    pub(crate) fn hear(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) fn decrypt(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
         let mut plain = Vec::new();
         while !records.is_empty() {
             self.session.read_tls(&mut records).map_err(|error| error.to_string())?;
             self.session.process_new_packets().map_err(|error| error.to_string())?;
             match self.session.reader().read_to_end(&mut plain) {
-                Ok(_) => self.has_heard_goodbye = true,
+                Ok(_) => self.has_received_close_notify = true,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.to_string()),
             }
-            if self.has_heard_goodbye && !records.is_empty() {
+            if self.has_received_close_notify && !records.is_empty() {
                 return Err(format!("{} bytes come behind the goodbye", records.len()));
             }
         }
-        self.heard += plain.len();
+        self.received += plain.len();
         Ok(plain)
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Account {
     /// Bytes of tables that all connections share.
     tables: usize,
     /// Bytes of the list of connections that stand apart from a broadcast.
-    apart: usize,
+    left_out: usize,
     /// The part of these sums that is published to the budget.
     published: usize,
     /// Whether there was pressure at the last charge.
@@ -33,7 +33,7 @@ pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 impl Account {
     pub(crate) fn new(budget: Arc<Budget>) -> Self {
         budget.accounts.fetch_add(1, Relaxed);
-        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, apart: 0, published: 0, is_pressed: false }
+        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, left_out: 0, published: 0, is_pressed: false }
     }
 
     /// Sets a charge to the bytes that are held now. True if that is more than before.
@@ -68,8 +68,8 @@ impl Account {
     }
 
     /// Sets the charge for the list of connections that stand apart from a broadcast.
-    pub(crate) fn charge_apart(&mut self, bytes: usize) {
-        self.apart = bytes;
+    pub(crate) fn charge_left_out(&mut self, bytes: usize) {
+        self.left_out = bytes;
     }
 
     pub(crate) fn publish(&mut self) {
@@ -84,7 +84,7 @@ impl Account {
 
     /// What this reactor holds.
     pub(crate) fn total(&self) -> usize {
-        self.held + self.pooled + self.tables + self.apart
+        self.held + self.pooled + self.tables + self.left_out
     }
 
     /// The bytes of all reactors, as far as this one knows.

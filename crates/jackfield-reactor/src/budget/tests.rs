@@ -43,10 +43,10 @@ fn each_change_is_reported_once() {
         (700_000, Some(Pressure::Relieved)),
         (0, None),
     ];
-    for (bytes, told) in rows {
+    for (bytes, expected) in rows {
         one.charge(&mut place, bytes);
         one.publish();
-        assert_eq!((one.news(), other.news()), (told, None), "at {bytes} bytes");
+        assert_eq!((one.news(), other.news()), (expected, None), "at {bytes} bytes");
     }
 }
 

@@ -245,9 +245,9 @@ fn accept_one<S: Service + ?Sized>(
         Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
             // Some systems report this even if no connection waits.
             let accepted = socket.accept().map(incoming);
-            let told = accepted.map(|incoming| refuse(incoming, wires, service));
+            let refused = accepted.map(|incoming| refuse(incoming, wires, service));
             reserve.refill();
-            told
+            refused
         }
         accepted => {
             let incoming = incoming(accepted?);

@@ -26,7 +26,7 @@ pub struct Hello {
 /// The state of the hello.
 enum Stage {
     Reading(Box<Acceptor>),
-    Heard(Box<Accepted>),
+    Received(Box<Accepted>),
     /// The service has taken it, and will answer.
     Taken,
 }
@@ -49,9 +49,9 @@ impl Hello {
     }
 
     /// The hello, if it is complete and not taken.
-    pub(crate) fn heard(&self) -> Option<ClientHello<'_>> {
+    pub(crate) fn client_hello(&self) -> Option<ClientHello<'_>> {
         match &self.stage {
-            Stage::Heard(accepted) => Some(accepted.client_hello()),
+            Stage::Received(accepted) => Some(accepted.client_hello()),
             Stage::Reading(_) | Stage::Taken => None,
         }
     }
@@ -59,7 +59,7 @@ impl Hello {
     /// Takes the hello, to answer it.
     pub(crate) fn take(&mut self) -> Option<Box<Accepted>> {
         match std::mem::replace(&mut self.stage, Stage::Taken) {
-            Stage::Heard(accepted) => Some(accepted),
+            Stage::Received(accepted) => Some(accepted),
             stage => {
                 self.stage = stage;
                 None
@@ -107,7 +107,7 @@ impl Hello {
                     Ok(None) => {}
                     Ok(Some(accepted)) => {
                         self.server_name = accepted.client_hello().server_name().map(Into::into);
-                        self.stage = Stage::Heard(Box::new(accepted));
+                        self.stage = Stage::Received(Box::new(accepted));
                     }
                     Err(refused) => return self.refuse_with(refused),
                 },
@@ -194,7 +194,7 @@ impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Reading(_) => "Reading",
-            Self::Heard(_) => "Heard",
+            Self::Received(_) => "Received",
             Self::Taken => "Taken",
         })
     }

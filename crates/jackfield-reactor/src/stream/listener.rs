@@ -267,7 +267,7 @@ mod tests {
 
     /// The options of a socket, as the system reports them.
     #[derive(Debug, PartialEq, Eq)]
-    struct Told {
+    struct Observed {
         nodelay: bool,
         unsent_bytes: u32,
         keep_alive: Option<(Duration, Duration, u32)>,
@@ -275,14 +275,14 @@ mod tests {
         buffers: (usize, usize),
     }
 
-    fn told(socket: SockRef<'_>) -> Told {
+    fn observed(socket: SockRef<'_>) -> Observed {
         let keeps_alive = socket.keepalive().unwrap();
         let keep_alive = || {
             let (idle, interval) =
                 (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
             (idle, interval, socket.tcp_keepalive_retries().unwrap())
         };
-        Told {
+        Observed {
             nodelay: socket.tcp_nodelay().unwrap(),
             #[cfg(target_os = "linux")]
             unsent_bytes: socket.tcp_notsent_lowat().unwrap(),
@@ -295,14 +295,14 @@ mod tests {
     }
 
     /// Checks both ends: an accepted socket and an outgoing one, with the same options.
-    fn check(options: &SocketOptions, check: impl Fn(Told)) {
+    fn check(options: &SocketOptions, check: impl Fn(Observed)) {
         let listening = ListenOptions { socket: *options, ..ListenOptions::default() };
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &listening).unwrap();
         let addr = listener.local_addr().unwrap();
         let Stream::Tcp(own) = Stream::connect(&addr, options).unwrap() else { panic!("it is a socket") };
         let (Stream::Tcp(accepted), _) = retried(&listener) else { panic!("it is a socket") };
-        check(told(SockRef::from(&accepted)));
-        check(told(SockRef::from(&own)));
+        check(observed(SockRef::from(&accepted)));
+        check(observed(SockRef::from(&own)));
     }
 
     /// Accepts until the system has delivered the connection.
@@ -317,9 +317,9 @@ mod tests {
 
     #[test]
     fn a_socket_has_the_options_that_it_was_given() {
-        check(&SocketOptions::default(), |told| {
-            assert_eq!((told.nodelay, told.unsent_bytes), (true, UNSENT_BYTES));
-            assert_eq!((told.keep_alive, told.linger), (None, None));
+        check(&SocketOptions::default(), |observed| {
+            assert_eq!((observed.nodelay, observed.unsent_bytes), (true, UNSENT_BYTES));
+            assert_eq!((observed.keep_alive, observed.linger), (None, None));
         });
         let (idle, interval) = (Duration::from_secs(61), Duration::from_secs(7));
         let all = SocketOptions {
@@ -333,14 +333,14 @@ mod tests {
         // Linux doubles the value for its own needs.
         let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
         let unsent_bytes = if cfg!(target_os = "linux") { 10_000 } else { UNSENT_BYTES };
-        let expected = Told {
+        let expected = Observed {
             nodelay: false,
             unsent_bytes,
             keep_alive: Some((idle, interval, 3)),
             linger: Some(Duration::ZERO),
             buffers: (20_000 * factor, 30_000 * factor),
         };
-        check(&all, |told| assert_eq!(told, expected));
+        check(&all, |observed| assert_eq!(observed, expected));
     }
 
     /// Accepted unix sockets inherit nothing.

@@ -53,7 +53,8 @@ impl Reactor {
     fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
         let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
-        let quiet = if planted(61) { now.low_since(wire.heard) } else { now.since(wire.heard) };
+        let quiet =
+            if planted(61) { now.low_since(wire.last_received) } else { now.since(wire.last_received) };
         let idle = Duration::from_millis(self.wires.timer_note(id, timer_key::IDLE).into());
         if quiet < idle {
             if planted(18) {
@@ -111,7 +112,7 @@ impl Reactor {
     fn on_linger<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, limits) = (self.wires.now, &self.wires.limits);
         let Some(wire) = self.wires.peek(id) else { return };
-        let end = self.wires.linger_end(id).min(wire.heard.after(limits.linger).0);
+        let end = self.wires.linger_end(id).min(wire.last_received.after(limits.linger).0);
         if now.0 >= end {
             self.end_wire(id, service);
         } else {

@@ -21,7 +21,7 @@ impl Reactor {
         };
         match wire.session.read(&mut rx[*headroom..]) {
             ReadOutcome::Bytes { count, drained } => {
-                wire.heard = wires.now;
+                wire.last_received = wires.now;
                 wire.bytes_in += count as u64;
                 wires.stats.at.set(id.to_bits());
                 wires.stats.doing.set(wire.label.into());
@@ -197,7 +197,7 @@ impl Reactor {
             ReadOutcome::Bytes { count, .. } => {
                 let now = self.wires.now;
                 if let Some(wire) = self.wires.get(id) {
-                    wire.heard = now;
+                    wire.last_received = now;
                     wire.bytes_in += count as u64;
                 }
                 self.wires.stats.bytes_in.add(count as u64);
@@ -219,7 +219,7 @@ impl Reactor {
         let Self { wires, rx, headroom, .. } = self;
         let now = wires.now;
         let Some(wire) = wires.get(id) else { return false };
-        wire.heard = now;
+        wire.last_received = now;
         wire.bytes_in += count as u64;
         let carry = wires.lift_carry(id);
         wires.stats.bytes_in.add(count as u64);
@@ -266,7 +266,7 @@ impl Reactor {
         while let Some(wire) = self.wires.get(id) {
             match wire.session.discard(&mut self.rx) {
                 ReadOutcome::Bytes { count, .. } => {
-                    wire.heard = now;
+                    wire.last_received = now;
                     budget = budget.saturating_sub(count);
                     if budget == 0 {
                         return self.wires.look_again(id);

@@ -216,7 +216,7 @@ impl Reactor {
     #[inline(never)]
     fn take_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.get(id) else { return false };
-        if wire.session.hello().is_none_or(|hello| hello.heard().is_none()) {
+        if wire.session.hello().is_none_or(|hello| hello.client_hello().is_none()) {
             return false;
         }
         wire.flags.insert(ReadStop::ANSWER);

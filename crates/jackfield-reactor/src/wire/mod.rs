@@ -32,7 +32,7 @@ pub(crate) struct Wire {
     pub(crate) bytes_out: u64,
     /// When it was accepted, and when the last byte came.
     pub(crate) since: Time,
-    pub(crate) heard: Time,
+    pub(crate) last_received: Time,
     /// The first of its timers.
     pub(crate) timers: u32,
     /// Bytes on the heap that the layer above has charged for it.
@@ -57,7 +57,7 @@ impl Wire {
             bytes_in: 0,
             bytes_out: 0,
             since: now,
-            heard: now,
+            last_received: now,
             timers: crate::wheel::NIL,
             above: 0,
             flags,

@@ -12,23 +12,23 @@ const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
-    /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `apart`, in the same order,
+    /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `left_out`, in the same order,
     /// may be in any state: they get nothing of the broadcast. No outbox gets more bytes once it holds `outbox_bytes_max`.
     /// The broadcast before must have ended.
     pub fn begin_broadcast(
         &mut self,
         to: Vec<ConnectionId>,
-        apart: Vec<ConnectionId>,
+        left_out: Vec<ConnectionId>,
         outbox_bytes_max: usize,
     ) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
-        (self.broadcast.to, self.broadcast.apart) = (to, apart);
+        (self.broadcast.to, self.broadcast.left_out) = (to, left_out);
         self.broadcast.goes_on = true;
         // All members are below high water, so this many more bytes are within their bound.
         let room = outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
-        if !self.broadcast.apart.is_empty() {
-            self.charge_apart();
+        if !self.broadcast.left_out.is_empty() {
+            self.charge_left_out();
         }
     }
 
@@ -50,16 +50,16 @@ impl Wires {
     }
 
     /// A connection that gets nothing of the broadcast, by its place in the list of them.
-    pub fn apart(&self, number: usize) -> Option<ConnectionId> {
-        self.broadcast.apart.get(number).copied()
+    pub fn left_out(&self, number: usize) -> Option<ConnectionId> {
+        self.broadcast.left_out.get(number).copied()
     }
 
     /// Ends the broadcast and returns the list of its connections.
     pub fn end_broadcast(&mut self) -> Vec<ConnectionId> {
         self.interrupt_broadcast();
-        if !self.broadcast.apart.is_empty() {
-            self.broadcast.apart = Vec::new();
-            self.charge_apart();
+        if !self.broadcast.left_out.is_empty() {
+            self.broadcast.left_out = Vec::new();
+            self.charge_left_out();
         }
         std::mem::take(&mut self.broadcast.to)
     }
@@ -82,9 +82,9 @@ impl Wires {
         let high = self.limits.outbox_bytes_high;
         let mut broadcast = std::mem::take(&mut self.broadcast);
         self.stats.visits.add(broadcast.to.len() as u64);
-        let mut apart = broadcast.apart.iter().peekable();
+        let mut left_out = broadcast.left_out.iter().peekable();
         for &id in &broadcast.to {
-            if apart.next_if(|left_out| **left_out == id).is_some() {
+            if left_out.next_if(|next| **next == id).is_some() {
                 continue;
             }
             let outbox = match self.gathering(id) {

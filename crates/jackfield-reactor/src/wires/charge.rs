@@ -49,8 +49,8 @@ impl Wires {
     }
 
     /// Charges the list of connections that stand apart from the broadcast. The service has charged the list of all.
-    pub(super) fn charge_apart(&mut self) {
-        self.account.charge_apart(self.broadcast.apart.capacity() * size_of::<ConnectionId>());
+    pub(super) fn charge_left_out(&mut self) {
+        self.account.charge_left_out(self.broadcast.left_out.capacity() * size_of::<ConnectionId>());
         self.charged(ConnectionId::IDLE, false);
     }
 

@@ -105,7 +105,7 @@ impl Wires {
         let (now, linger) = (self.now, self.limits.linger);
         let Some(wire) = self.get(id) else { return };
         wire.step(Event::Sent);
-        wire.heard = now;
+        wire.last_received = now;
         let carry = wire.carry.take();
         self.lingering_count += 1;
         self.lingering.push_back(id);

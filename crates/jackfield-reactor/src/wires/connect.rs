@@ -133,7 +133,7 @@ impl Wires {
                 if session.encrypts() {
                     wire.flags.insert(Flags::ENCRYPTS);
                 }
-                (wire.session, wire.heard) = (session, now);
+                (wire.session, wire.last_received) = (session, now);
                 self.arm(id, timer_key::HANDSHAKE, deadline.0);
                 self.read_soon(id);
                 true

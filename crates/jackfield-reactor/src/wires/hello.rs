@@ -14,7 +14,7 @@ use std::io;
 impl Wires {
     /// The ClientHello of the connection, from [`Service::on_hello`](crate::Service::on_hello) until [`Wires::take_hello`].
     pub fn hello(&self, id: ConnectionId) -> Option<ClientHello<'_>> {
-        self.peek(id)?.session.hello()?.heard()
+        self.peek(id)?.session.hello()?.client_hello()
     }
 
     /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::secure`] gives

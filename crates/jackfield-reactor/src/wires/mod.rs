@@ -316,7 +316,7 @@ impl Wires {
             bytes_out: wire.bytes_out,
             queued: self.queued(id),
             age: if planted(89) { self.now.low_since(wire.since) } else { self.now.since(wire.since) },
-            quiet: self.now.since(wire.heard),
+            quiet: self.now.since(wire.last_received),
         })
     }
 

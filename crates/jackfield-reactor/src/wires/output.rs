@@ -30,7 +30,7 @@ impl Wires {
 
     /// The same for a connection that gets nothing of the broadcast that is in progress, if any. What is collected for the others
     /// stays where it is.
-    pub fn outbox_apart(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    pub fn outbox_of_left_out(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         debug_assert_eq!(self.broadcast.owed(id), 0, "{id} would get it out of order");
         self.corked(id)
     }
@@ -327,7 +327,7 @@ impl Wires {
                 }
                 let Some(wire) = self.slab.get_mut(id.slot()) else { return };
                 if wire.has(Flags::WRITES_COUNT_AS_ACTIVITY) {
-                    wire.heard = now;
+                    wire.last_received = now;
                 }
                 self.put_off_stall(id);
                 if self.cork.charged > 0 && self.cork.is_empty() {

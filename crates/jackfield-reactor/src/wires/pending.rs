@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(crate) struct Broadcast {
     pub(super) to: Vec<ConnectionId>,
     /// Members that get nothing of it, in the same order.
-    pub(super) apart: Vec<ConnectionId>,
+    pub(super) left_out: Vec<ConnectionId>,
     pub(super) bytes: Vec<u8>,
     /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
@@ -32,7 +32,7 @@ impl Broadcast {
 
     /// The number of collected bytes for a wire.
     pub(super) fn owed(&self, id: ConnectionId) -> usize {
-        if !self.has_bytes() || !self.to.contains(&id) || self.apart.contains(&id) {
+        if !self.has_bytes() || !self.to.contains(&id) || self.left_out.contains(&id) {
             return 0;
         }
         let spared: usize = self.but.iter().filter(|(but, _)| *but == id).map(|(_, range)| range.len()).sum();

@@ -203,7 +203,7 @@ impl Wires {
         let Some(wire) = self.get(id) else { return };
         if wire.has(why) {
             wire.flags.remove(why);
-            wire.heard = now;
+            wire.last_received = now;
             wire.flags.insert(if planted(7) { Flags::default() } else { Flags::RECHECK });
             self.look_again(id);
         }

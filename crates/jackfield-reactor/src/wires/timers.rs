@@ -22,7 +22,7 @@ impl Wires {
     pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
         let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX);
         let Some(wire) = self.peek(id) else { return };
-        let due = wire.heard.after(Duration::from_millis(idle_ms.into()));
+        let due = wire.last_received.after(Duration::from_millis(idle_ms.into()));
         if idle_ms == 0 {
             self.disarm(id, timer_key::IDLE);
         } else {

@@ -26,7 +26,7 @@ pub(crate) struct Overload {
     /// Since this time the lag was below half the target.
     under_since: Option<Time>,
     /// The end of the turn that was observed last.
-    told: Time,
+    observed_until: Time,
     /// New connections that the next turn may admit while overloaded.
     quota: usize,
 }
@@ -43,7 +43,7 @@ impl Overload {
             is_on: false,
             over_since: None,
             under_since: None,
-            told: Time(0),
+            observed_until: Time(0),
             quota: 0,
         }
     }
@@ -61,7 +61,7 @@ impl Overload {
         let was_on = self.is_on;
         // It may not have been refreshed since the last turn.
         self.refresh(now);
-        self.told = now.after(lag);
+        self.observed_until = now.after(lag);
         let is_idle = idle >= IDLE_MIN;
         self.over_since = self.over_since.filter(|_| !is_idle && lag > self.target);
         // If the quota is used up, only the refusals may keep the lag low.
@@ -95,7 +95,7 @@ impl Overload {
     /// Ends the overload if no lag was observed for a whole window, because the reactor had nothing to do. True if that
     /// has changed the state.
     pub(crate) fn refresh(&mut self, now: Time) -> bool {
-        let is_over = self.is_on && now.since(self.told) >= self.window;
+        let is_over = self.is_on && now.since(self.observed_until) >= self.window;
         if is_over {
             self.is_on = false;
         }

@@ -44,7 +44,7 @@ impl Links {
         if !is_over {
             return self.go_on(wires, id, request);
         }
-        if let Some(record) = open_record.end_lent(id) {
+        if let Some(record) = open_record.end_in_event(id) {
             if !log_fast(record, request, settings, date, link, wires, id) {
                 tell(record, Parts::of(request), settings, date, link, wires, id, true);
             }

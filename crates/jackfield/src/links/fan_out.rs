@@ -16,7 +16,7 @@ pub(crate) struct FanOut {
     pub(crate) place: usize,
     pub(crate) members: usize,
     /// Some members are congested, and are visited for each message.
-    pub(crate) has_apart: bool,
+    pub(crate) has_left_out: bool,
     pub(crate) look: Look,
     /// The first message was long enough to be compressed. Only messages for which the same holds are gathered with it.
     pub(crate) is_long: bool,

@@ -90,7 +90,7 @@ pub(super) struct OpenRecord {
     of: ConnectionId,
     record: Box<ExchangeRecord>,
     /// The parts of the request are not in the record yet: the event has the request, and adds them at its end.
-    is_lent: bool,
+    lacks_request: bool,
     spare: SpareRecords,
 }
 
@@ -99,7 +99,7 @@ impl OpenRecord {
         Self {
             of: ConnectionId::NONE,
             record: Box::default(),
-            is_lent: false,
+            lacks_request: false,
             spare: SpareRecords::default(),
         }
     }
@@ -107,14 +107,14 @@ impl OpenRecord {
     /// Begins the record of this connection, without the parts of the request.
     #[inline(always)]
     pub(super) fn begin(&mut self, id: ConnectionId) -> &mut ExchangeRecord {
-        (self.of, self.is_lent) = (id, true);
+        (self.of, self.lacks_request) = (id, true);
         &mut self.record
     }
 
     /// Copies the parts of the request into the record.
     pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
         self.record.asked.take(request);
-        self.is_lent = false;
+        self.lacks_request = false;
     }
 
     /// The connection to which it belongs, if there is one.
@@ -130,7 +130,7 @@ impl OpenRecord {
 
     /// Ends the record of this connection, unless its event has yet to add the parts of the request.
     pub(super) fn end(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
-        let is_it = self.of == id && !self.is_lent;
+        let is_it = self.of == id && !self.lacks_request;
         if is_it {
             self.of = ConnectionId::NONE;
         }
@@ -139,8 +139,8 @@ impl OpenRecord {
 
     /// Ends the record of this connection, in the event that has the request.
     #[inline(always)]
-    pub(super) fn end_lent(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
-        let is_it = self.of == id && self.is_lent;
+    pub(super) fn end_in_event(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
+        let is_it = self.of == id && self.lacks_request;
         if is_it {
             self.of = ConnectionId::NONE;
         }

@@ -104,7 +104,7 @@ impl Links {
             return;
         }
         // The members of a broadcast are given back first.
-        if self.topics.is_lent() && self.fan_out.is_none() {
+        if self.topics.is_taken() && self.fan_out.is_none() {
             self.leaving.push(id);
         } else {
             self.leave_now(wires, id);
@@ -133,7 +133,7 @@ impl Links {
                 self.delivered.remove(&topic);
                 None
             }
-            Left::Nobody => None,
+            Left::Last => None,
         };
         if let Some(name) = name {
             // Read after the count is set, so that of two members that leave at the same time one sees that the topic

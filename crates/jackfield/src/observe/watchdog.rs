@@ -35,12 +35,12 @@ struct Sight {
 struct Watch {
     sight: Sight,
     since: Duration,
-    told: Told,
+    reported: Reported,
 }
 
 /// Which reports of a callback were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+enum Reported {
     #[default]
     Nothing,
     Slow,
@@ -172,16 +172,16 @@ impl Sight {
 impl Watch {
     fn look(&mut self, now: Duration, sight: Sight, limits: &Limits) -> Verdict {
         if sight != self.sight || !sight.is_callback() {
-            let was_told = self.told > Told::Nothing;
-            *self = Self { sight, since: now, told: Told::Nothing };
-            return if was_told { Verdict::Over } else { Verdict::Nothing };
+            let was_reported = self.reported > Reported::Nothing;
+            *self = Self { sight, since: now, reported: Reported::Nothing };
+            return if was_reported { Verdict::Over } else { Verdict::Nothing };
         }
         let running = now - self.since;
-        if running >= limits.callback_stall && self.told < Told::Stalled {
-            self.told = Told::Stalled;
+        if running >= limits.callback_stall && self.reported < Reported::Stalled {
+            self.reported = Reported::Stalled;
             Verdict::Stalled(running)
-        } else if running >= limits.callback_slow && self.told < Told::Slow {
-            self.told = Told::Slow;
+        } else if running >= limits.callback_slow && self.reported < Reported::Slow {
+            self.reported = Reported::Slow;
             Verdict::Slow(running)
         } else {
             Verdict::Nothing
@@ -230,22 +230,25 @@ mod tests {
     fn n11_a_slow_callback_is_reported_within_twice_the_threshold() {
         for begin in 100..120 {
             let found = play(&[(0, asleep(1)), (begin, message(2, 1)), (begin + 50, asleep(2))], 300);
-            let [(told, Verdict::Slow(running)), (_, Verdict::Over)] = found[..] else { panic!("{found:?}") };
+            let [(reported, Verdict::Slow(running)), (_, Verdict::Over)] = found[..] else {
+                panic!("{found:?}")
+            };
             assert!(
-                (begin + 10..=begin + 16).contains(&told),
-                "it began at {begin}, and was told of at {told}"
+                (begin + 10..=begin + 16).contains(&reported),
+                "it began at {begin}, and was reported at {reported}"
             );
-            assert!(running >= MS * 10 && running <= MS * (told - begin + 1) as u32, "{running:?}");
+            assert!(running >= MS * 10 && running <= MS * (reported - begin + 1) as u32, "{running:?}");
         }
     }
 
     #[test]
     fn n11_a_stall_is_reported_again_after_a_second() {
         let found = play(&[(0, asleep(1)), (100, message(2, 1)), (3100, asleep(2))], 4000);
-        let [(_, Verdict::Slow(_)), (told, Verdict::Stalled(_)), (over, Verdict::Over)] = found[..] else {
+        let [(_, Verdict::Slow(_)), (reported, Verdict::Stalled(_)), (over, Verdict::Over)] = found[..]
+        else {
             panic!("{found:?}")
         };
-        assert!((1100..1110).contains(&told) && (3100..3106).contains(&over), "{found:?}");
+        assert!((1100..1110).contains(&reported) && (3100..3106).contains(&over), "{found:?}");
     }
 
     #[test]

@@ -302,7 +302,7 @@ impl Party {
     fn decrypt(&mut self, bytes: Vec<u8>, book: &Book) -> Vec<u8> {
         let Some(secure) = &mut self.secure else { return bytes };
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
-        secure.hear(&bytes).unwrap_or_else(|text| {
+        secure.decrypt(&bytes).unwrap_or_else(|text| {
             // A client that gives up its handshake may send an alert, which the server reports as an error.
             let is_given_up = self.called.is_some() && secure.is_handshaking();
             if !self.conduct.forged && !is_given_up {
@@ -323,9 +323,9 @@ impl Party {
             book.note(format_args!("peer {} says {} ({:08x})", self.number, plain.len(), digest(&plain)));
             self.first_line.extend(plain.iter().take(FIRST_LINE_BYTES - self.first_line.len()));
         }
-        secure.say(&plain);
+        secure.encrypt(&plain);
         if may_finish && !self.said.reset {
-            secure.say_goodbye();
+            secure.send_close_notify();
         }
     }
 
@@ -399,8 +399,10 @@ impl Party {
         }
         let clean = !far.is_reset() && !self.plan.never_reads;
         // Before the end of the handshake a close_notify is in plain text, and might be forged.
-        let is_cut =
-            self.secure.as_ref().is_some_and(|secure| !secure.is_handshaking() && !secure.has_heard_goodbye);
+        let is_cut = self
+            .secure
+            .as_ref()
+            .is_some_and(|secure| !secure.is_handshaking() && !secure.has_received_close_notify);
         if clean && is_cut && !self.conduct.forged {
             book.wrong("protocol", format!("peer {} hears no goodbye of TLS before the end", self.number));
         }
@@ -503,7 +505,7 @@ impl Party {
         // Bytes that were given to TLS may have been lost below it, unless both sides have sent a close_notify.
         let (arrived, sent, is_whole) = match &self.secure {
             None => (far.received(), self.sent - far.unread(), true),
-            Some(secure) => (secure.heard, secure.said, secure.has_heard_goodbye),
+            Some(secure) => (secure.received, secure.sent, secure.has_received_close_notify),
         };
         if end.bytes_out < arrived as u64 || (is_whole && end.bytes_out != arrived as u64) {
             return Err(format!("{} bytes left the server, and {arrived} arrived", end.bytes_out));
@@ -578,8 +580,9 @@ impl Party {
         match reason {
             Reason::Peer => {
                 // A close_notify ends the peer's side, even if the stream below is cut before its FIN.
-                let has_said_goodbye = self.secure.as_ref().is_some_and(|secure| secure.has_said_goodbye);
-                conduct.finished || has_said_goodbye || self.peer.is_done() || !self.peer.is_fair()
+                let has_sent_close_notify =
+                    self.secure.as_ref().is_some_and(|secure| secure.has_sent_close_notify);
+                conduct.finished || has_sent_close_notify || self.peer.is_done() || !self.peer.is_fair()
             }
             Reason::PeerReset => conduct.reset,
             Reason::Local => {

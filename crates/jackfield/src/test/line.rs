@@ -36,7 +36,7 @@ impl Line {
     pub(super) fn send(&mut self, bytes: &[u8]) {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            secure.say(bytes);
+            secure.encrypt(bytes);
             return self.pull();
         }
         self.far.send(bytes);
@@ -59,7 +59,7 @@ impl Line {
         loop {
             self.far.send(&std::mem::take(&mut secure.records));
             self.core.run();
-            match secure.hear(&self.far.take()) {
+            match secure.decrypt(&self.far.take()) {
                 Ok(mut plain) => self.rx.append(&mut plain),
                 Err(error) => panic!("TLS failed: {error}"),
             }
@@ -67,7 +67,7 @@ impl Line {
                 return;
             }
             // Only what TLS itself sends, such as the end of a handshake.
-            secure.say(b"");
+            secure.encrypt(b"");
         }
     }
 
@@ -80,7 +80,7 @@ impl Line {
     pub(super) fn finish(&mut self) {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
-            secure.say_goodbye();
+            secure.send_close_notify();
             self.far.send(&std::mem::take(&mut secure.records));
         }
         self.far.finish();

@@ -28,8 +28,8 @@ pub(crate) struct Topics {
     places: HashMap<Arc<str>, usize>,
     topics: Vec<Option<Topic>>,
     free: Vec<usize>,
-    /// The members of a topic are lent.
-    is_lent: bool,
+    /// The list of members of a topic is taken out.
+    is_taken: bool,
 }
 
 /// Subscribers in the order in which they came, but the last one takes the place of one that leaves.
@@ -52,12 +52,12 @@ pub(crate) struct Subscription {
 /// What changed in the list when a member left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// This member, the last one, has moved to its place and must be told.
+    /// This member, the last one, has moved to its place and must be informed.
     Moved(ConnectionId),
     /// It was the only member of this topic.
     Empty(Arc<str>),
-    /// It was the last in the list: nobody has moved.
-    Nobody,
+    /// It was the last in the list: no other member has moved.
+    Last,
 }
 
 impl Topics {
@@ -109,18 +109,18 @@ impl Topics {
         self.topics.get(place).and_then(Option::as_ref).map_or(&[], |topic| &topic.members)
     }
 
-    /// Lends the list of members for a publish. No member may join or leave before it is given back.
-    pub(crate) fn lend_members(&mut self, place: usize) -> Vec<ConnectionId> {
-        self.is_lent = true;
+    /// Takes out the list of members for a publish. No member may join or leave before it is put back.
+    pub(crate) fn take_members(&mut self, place: usize) -> Vec<ConnectionId> {
+        self.is_taken = true;
         self.topics[place].as_mut().map(|topic| std::mem::take(&mut topic.members)).unwrap_or_default()
     }
 
-    pub(crate) fn is_lent(&self) -> bool {
-        self.is_lent
+    pub(crate) fn is_taken(&self) -> bool {
+        self.is_taken
     }
 
-    pub(crate) fn give_members_back(&mut self, place: usize, members: Vec<ConnectionId>) {
-        self.is_lent = false;
+    pub(crate) fn put_members_back(&mut self, place: usize, members: Vec<ConnectionId>) {
+        self.is_taken = false;
         if let Some(topic) = &mut self.topics[place] {
             topic.members = members;
         }
@@ -144,14 +144,14 @@ impl Topics {
 
     /// Removes a member.
     pub(crate) fn leave(&mut self, reactor: usize, subscription: Subscription, index: &TopicIndex) -> Left {
-        let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Nobody };
+        let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Last };
         topic.members.swap_remove(subscription.position);
         topic.counts.remove_member(reactor, subscription.position);
         if topic.members.is_empty() {
-            return self.close(subscription.topic, reactor, index).map_or(Left::Nobody, Left::Empty);
+            return self.close(subscription.topic, reactor, index).map_or(Left::Last, Left::Empty);
         }
         topic.counts.set(reactor, topic.members.len());
-        topic.members.get(subscription.position).map_or(Left::Nobody, |moved| Left::Moved(*moved))
+        topic.members.get(subscription.position).map_or(Left::Last, |moved| Left::Moved(*moved))
     }
 
     fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex, policy: Policy) -> usize {

@@ -21,7 +21,7 @@ impl Links {
     #[cold]
     pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
         Self::relieve(wires, id);
-        wires.outbox_apart(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
+        wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
 
     /// The same where the server itself goes on with something, and can wait until the connection has drained.
@@ -148,12 +148,12 @@ impl Links {
         place: usize,
     ) -> Option<&'w mut Outbox> {
         let cap = self.backlog_max(wires, place);
-        if wires.outbox_apart(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
+        if wires.outbox_of_left_out(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
             let policy = self.policy_of(id, place);
             self.overflow(wires, id, policy, true);
             return None;
         }
-        wires.outbox_apart(id)
+        wires.outbox_of_left_out(id)
     }
 
     /// Applies the overflow policy to a connection with too large a backlog.

@@ -18,7 +18,7 @@ use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 const BROADCAST_MEMBERS_MIN: usize = 4;
 
 /// If more members are congested, nothing is gathered. This bounds their list to 32 KiB for each reactor.
-const APART_MAX: usize = 4096;
+const LEFT_OUT_MAX: usize = 4096;
 
 /// The receivers of a published message.
 #[derive(Clone, Copy)]
@@ -132,19 +132,29 @@ impl Links {
             return None;
         }
         let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
-        Some(if fan_out.has_apart { count - self.publish_apart(wires, to, content, scratch) } else { count })
+        Some(if fan_out.has_left_out {
+            count - self.publish_to_left_out(wires, to, content, scratch)
+        } else {
+            count
+        })
     }
 
     /// Publishes to the members that stand apart from the broadcast, each by its policy. Returns how many of them don't
     /// get it.
     #[cold]
     #[inline(never)]
-    fn publish_apart(&mut self, wires: &mut Wires, to: To, content: Content<'_>, encoded: &[u8]) -> usize {
+    fn publish_to_left_out(
+        &mut self,
+        wires: &mut Wires,
+        to: To,
+        content: Content<'_>,
+        encoded: &[u8],
+    ) -> usize {
         // Members that are closed now leave their topics after the publish, because the list of members is lent.
         let fan_out = self.fan_out.take();
         let (high, mut refused, mut prepared) = (wires.limits().outbox_bytes_high, 0, None);
         for number in 0.. {
-            let Some(id) = wires.apart(number) else { break };
+            let Some(id) = wires.left_out(number) else { break };
             wires.stats().visits.add(1);
             if id == to.but || (wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared)) {
                 continue;
@@ -241,18 +251,18 @@ impl Links {
         self.end_fan_out(wires);
         let (high, holds) = (wires.limits().outbox_bytes_high, self.fragmenting > 0);
         // Lent, because the policy for a slow member needs all of the links. It changes no membership.
-        let members = self.topics.lend_members(place);
+        let members = self.topics.take_members(place);
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
-        let (mut prepared, mut apart) = (None, Vec::new());
+        let (mut prepared, mut left_out) = (None, Vec::new());
         for &id in &members {
             let look = self.look(id, window);
             is_even &= look == common;
             if id == but {
                 is_even = is_even
                     && match wires.is_congested(id) {
-                        true => self.put_apart(id, look, &mut apart),
+                        true => self.leave_out(id, look, &mut left_out),
                         false => {
                             !self.needs_own_frames(id, look)
                                 && wires.outbox(id).is_some_and(|outbox| outbox.queued() < high)
@@ -272,7 +282,7 @@ impl Links {
                 _ => {
                     let is_congested = wires.is_congested(id);
                     if is_congested {
-                        is_even = is_even && self.put_apart(id, look, &mut apart);
+                        is_even = is_even && self.leave_out(id, look, &mut left_out);
                         if self.waits(wires, to, id, content, &mut prepared) {
                             count += usize::from(look.is_some());
                             continue;
@@ -290,9 +300,9 @@ impl Links {
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
                 if outbox.queued() > high {
-                    // A member that was congested before is in `apart` already. Otherwise this message has congested
+                    // A member that was congested before is in `left_out` already. Otherwise this message has congested
                     // it.
-                    is_even &= apart.last() == Some(&id);
+                    is_even &= left_out.last() == Some(&id);
                     Self::relieve(wires, id);
                 }
             } else {
@@ -307,13 +317,13 @@ impl Links {
             Some(look)
                 if is_even
                     && look.form != Form::Masked
-                    && members.len() - apart.len() >= BROADCAST_MEMBERS_MIN =>
+                    && members.len() - left_out.len() >= BROADCAST_MEMBERS_MIN =>
             {
-                let (members_count, has_apart) = (members.len(), !apart.is_empty());
-                self.fan_out = Some(FanOut { place, members: members_count, has_apart, look, is_long });
-                wires.begin_broadcast(members, apart, self.backlog_max(wires, place));
+                let (members_count, has_left_out) = (members.len(), !left_out.is_empty());
+                self.fan_out = Some(FanOut { place, members: members_count, has_left_out, look, is_long });
+                wires.begin_broadcast(members, left_out, self.backlog_max(wires, place));
             }
-            _ => self.topics.give_members_back(place, members),
+            _ => self.topics.put_members_back(place, members),
         }
         count
     }
@@ -322,10 +332,10 @@ impl Links {
     /// stand apart, or because this member can't get the same bytes.
     #[cold]
     #[inline(never)]
-    fn put_apart(&mut self, id: ConnectionId, look: Option<Look>, apart: &mut Vec<ConnectionId>) -> bool {
-        let may = apart.len() < APART_MAX && !self.needs_own_frames(id, look);
+    fn leave_out(&mut self, id: ConnectionId, look: Option<Look>, left_out: &mut Vec<ConnectionId>) -> bool {
+        let may = left_out.len() < LEFT_OUT_MAX && !self.needs_own_frames(id, look);
         if may {
-            apart.push(id);
+            left_out.push(id);
         }
         may
     }
@@ -372,7 +382,7 @@ impl Links {
     /// Ends the broadcast, and takes the lent list of members back. Called before a connection joins or leaves a topic.
     pub(crate) fn end_fan_out(&mut self, wires: &mut Wires) {
         if let Some(FanOut { place, .. }) = self.fan_out.take() {
-            self.topics.give_members_back(place, wires.end_broadcast());
+            self.topics.put_members_back(place, wires.end_broadcast());
         }
     }
 
