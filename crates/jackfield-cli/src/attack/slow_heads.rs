@@ -36,10 +36,10 @@ const HEAD: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a.example\r\nUser-Agent: 
 /// The shortest pause between two bytes.
 const PAUSE_MS_MIN: usize = 500;
 const PAUSE_MS_MAX: usize = 1500;
-/// The server drops a connection whose peer does not end its side after so long (`reactor.linger`).
-const LINGER: Duration = Duration::from_secs(2);
+/// After its own end the server reads a peer that still sends for at most this long (`reactor.linger_max`).
+const LINGER_MAX: Duration = Duration::from_secs(30);
 /// How much this side may be late.
-const SLACK: Duration = Duration::from_millis(500);
+const SLACK: Duration = Duration::from_secs(2);
 /// The time between two checks.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the normal client runs before the attack: as long as during it, but at most this.
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + args.head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
-    let deadline = opened_at + args.head_timeout + LINGER * 3;
+    let deadline = opened_at + args.head_timeout + LINGER_MAX + SLACK;
     wait_until_gone(&mut crowd, deadline, &victim, &descriptors, (opened, progress))?;
     let rid = opened_at.elapsed();
 
@@ -80,12 +80,12 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     sheet
         .at_most("not ended by the server", 0.0, Unit::Count, Ok((opened - role.ended) as f64))
         .note(format!("{} got 408", role.answered));
-    let time_max = args.head_timeout + LINGER;
-    sheet.at_most("longest life", time_max.as_secs_f64(), Unit::Seconds, Ok(role.longest.as_secs_f64()));
+    let life_max = args.head_timeout + SLACK;
+    sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, Ok(role.longest.as_secs_f64()));
     let what = "time until the last one is closed, though every second one ignores the server's end";
     sheet.at_most(
         what,
-        (time_max + SLACK).as_secs_f64(),
+        (life_max + LINGER_MAX).as_secs_f64(),
         Unit::Seconds,
         descriptors.map(|_| rid.as_secs_f64()),
     );
