@@ -355,7 +355,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {addr}");
     println!("open http://{}/ in two tabs", network.unwrap_or(addr));
     if options.value("--broker").is_none() {
-        println!("it is alone: with `--broker URL` several of them share the chat by a Redis");
+        println!("this server is alone; with `--broker URL` several servers share the chat through Redis");
     }
 
     server.handle().declare_topic(FEED, figures::history());

@@ -1,11 +1,11 @@
-//! Fuzzing a parser of one's own: no server, no other tool, stable Rust.
+//! Fuzzing your own parser: no server, no other tool, stable Rust.
 //!
 //! ```sh
 //! cargo run --release --example fuzz_own_parser
 //! cargo run --release --example fuzz_own_parser -- --with-bug
 //! ```
 //!
-//! The parser is one for records: a kind, a length in two bytes, and so many bytes. What must hold for any input stands in
+//! The parser is one for records: a kind, a length in two bytes, and that many bytes. What must hold for any input stands in
 //! `records_hold`; `main` is all that it takes to fuzz it. With the bug it shows what a finding looks like, a test for it
 //! included; the exit status is 1 then.
 

@@ -9,7 +9,7 @@ pub struct Mutator<'a> {
     pub random: Random,
     /// What means something in the protocol: it is put in now and then.
     pub dictionary: &'a [&'static [u8]],
-    /// No input gets longer than so many bytes.
+    /// No input gets longer than this many bytes.
     pub bytes_max: usize,
 }
 

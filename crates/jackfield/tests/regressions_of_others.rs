@@ -97,7 +97,7 @@ fn slow_reader_does_not_stall_others() {
 
 /// A server that flushes before it looks at its timers, or keeps timers with what is written, forgets them here.
 #[test]
-fn slow_client_does_not_stop_timers() {
+fn jammed_client_does_not_stop_timers() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             socket.set_overflow(Overflow::GiveBack);
@@ -174,7 +174,7 @@ fn vanished_sse_client_is_noticed() {
 
 /// A server whose deadline begins anew with each byte keeps a connection for ever that sends one now and then.
 #[test]
-fn slow_header_is_closed() {
+fn dribbled_header_is_closed() {
     let head = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", "x".repeat(1000));
     let upgrade = socket::upgrade_with(&format!("X: {}\r\n", "x".repeat(1000)));
     // In a start line, in a field, in the fields of a handshake, and in the second request of a connection.
@@ -360,7 +360,7 @@ fn send_from_other_thread_wakes_loop_at_once() {
 
 /// A server that names connections by a descriptor, a pointer or an index means another one by the same name later.
 #[test]
-fn stale_connection_id_never_reaches_another_connection() {
+fn stale_connection_id_never_reaches_a_stranger() {
     let mut lab = Lab::new(Probe::default);
     let handle = lab.server.handle();
     let mut stale: Vec<ConnectionId> = Vec::new();

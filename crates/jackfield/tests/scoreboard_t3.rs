@@ -6,7 +6,10 @@ mod support;
 mod tls;
 
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{AcmeChallenges, Handle, Host, Limits, Listener, Peer, Reason, Server, Timeout};
+use jackfield::{
+    Access, AcmeChallenges, Authenticator, Handle, Host, Limits, Listener, Peer, Reason, Request, Server,
+    Timeout,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
@@ -14,7 +17,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -324,13 +327,27 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     assert_eq!(faults.len(), 2, "{faults:?}");
 }
 
+/// Allows no other request than one for `/.well-known/other`.
+struct OnlyOther;
+
+impl Authenticator for OnlyOther {
+    fn check(&self, request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        if request.path() == "/.well-known/other" { Access::Allow } else { Access::Deny }
+    }
+}
+
 #[test]
 fn t8_a_challenge_by_http_is_answered_before_any_client() {
     let challenges = AcmeChallenges::default();
     assert!(challenges.answer_http("token", "token.thumbprint"));
     let seen = Log::default();
     let log = seen.clone();
-    let options = TestOptions { acme: Some(challenges.clone()), ..TestOptions::default() };
+    // The authority has no password.
+    let options = TestOptions {
+        acme: Some(challenges.clone()),
+        authenticator: Some(Arc::new(OnlyOther)),
+        ..TestOptions::default()
+    };
     let server = TestServer::with_options(options, move |_peer| Probe::default().noted_in(&log));
     let answer = server.get("/.well-known/acme-challenge/token").send();
     assert_eq!((answer.status(), answer.text()), (200, "token.thumbprint"));

@@ -44,6 +44,8 @@ const REACTOR_MANIFEST: &str = "crates/jackfield-reactor/Cargo.toml";
 const DOORS: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
 const SERVER_MANIFEST: &str = "crates/jackfield/Cargo.toml";
 const EXAMPLES_MANIFEST: &str = "examples/Cargo.toml";
+/// The package of the examples that need other libraries. Its paths begin with `../`.
+const LIBRARIES_MANIFEST: &str = "examples/libraries/Cargo.toml";
 
 /// Tests that may look at a clock of the machine, or at what the system knows of processes, and why.
 const CLOCKS: [(&str, &str); 4] = [
@@ -500,12 +502,16 @@ fn tests_measure_no_time(tree: &Tree) -> Vec<Offence> {
 
 fn examples_are_declared(tree: &Tree) -> Vec<Offence> {
     let Some(manifest) = tree.get(EXAMPLES_MANIFEST) else { return Vec::new() };
-    let paths = manifest.section("[[example]]").filter_map(|line| line.strip_prefix("path").and_then(quoted));
-    let declared: BTreeSet<&str> = paths.collect();
+    let manifests = [Some(manifest), tree.get(LIBRARIES_MANIFEST)].into_iter().flatten();
+    let lines = manifests.flat_map(|manifest| manifest.section("[[example]]"));
+    let paths = lines.filter_map(|line| line.strip_prefix("path").and_then(quoted));
+    let declared: BTreeSet<&str> = paths.map(|path| path.trim_start_matches("../")).collect();
     let unknown =
         tree.examples().filter(|(source, _)| !declared.contains(source.path.trim_start_matches("examples/")));
     unknown
-        .map(|(source, _)| source.offence(1, format!("is no [[example]] of {EXAMPLES_MANIFEST}")))
+        .map(|(source, _)| {
+            source.offence(1, format!("is no [[example]] of {EXAMPLES_MANIFEST} or {LIBRARIES_MANIFEST}"))
+        })
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Asks the gate whether a request may pass.
 
-use crate::gate::{Access, Asked, Verdict};
+use crate::gate::{Access, Asked, Page, Verdict};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
 use crate::message::Body;
@@ -12,8 +12,9 @@ impl Links {
     /// Whether a request that is no upgrade goes on to its client. If not, it is answered here.
     pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         let verdict = self.judge(wires, request, None);
-        let may_go_on = !matches!(verdict, Verdict::Refuse(_));
-        if may_go_on && !self.authenticates(wires, id, request) {
+        // The server of an ACME authority has no password.
+        let is_open = matches!(verdict, Verdict::Refuse(_) | Verdict::Serve(Page::Challenge));
+        if !is_open && !self.authenticates(wires, id, request) {
             return false;
         }
         match verdict {
