@@ -1,7 +1,7 @@
 //! The queue from the server to the thread: publications, with a bound, and topics to be read.
 
 use jackfield::{Position, QueueFull, SharedTopic};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     items: VecDeque<Item>,
+    /// Of each topic only the last [`Item::Follow`] or [`Item::Unfollow`] counts. So topics that come and go while Redis is
+    /// away take no more places than there are topics.
+    reads: BTreeMap<Arc<str>, Item>,
     /// Publications that Redis has not taken, also those that the thread holds, and their bytes.
     messages: usize,
     bytes: usize,
@@ -33,7 +36,7 @@ struct State {
 
 /// The content of the queue.
 pub(crate) struct Taken {
-    pub(crate) items: VecDeque<Item>,
+    pub(crate) items: Vec<Item>,
     pub(crate) is_stopped: bool,
     /// The other connection to Redis is gone.
     pub(crate) is_broken: bool,
@@ -62,8 +65,13 @@ impl Queue {
     /// Wakes the thread only for the first item, because it checks the queue before it waits. The lock is released first, so
     /// that the thread need not wait for it.
     fn put(&self, mut state: MutexGuard<'_, State>, item: Item) {
-        state.items.push_back(item);
-        let is_first = state.items.len() == 1;
+        let is_first = state.is_empty();
+        match &item {
+            Item::Follow(SharedTopic { name, .. }, _) | Item::Unfollow(name) => {
+                state.reads.insert(name.clone(), item);
+            }
+            Item::Publish(..) | Item::Reopen => state.items.push_back(item),
+        }
         drop(state);
         if is_first {
             self.changed.notify_one();
@@ -99,10 +107,11 @@ impl Queue {
 
     /// Takes all items. Waits for the first one, at most this long.
     pub(crate) fn take(&self, patience: Duration) -> Taken {
-        let is_idle = |state: &mut State| state.items.is_empty() && !state.is_stopped && !state.is_broken;
+        let is_idle = |state: &mut State| state.is_empty() && !state.is_stopped && !state.is_broken;
         let waited = self.changed.wait_timeout_while(self.lock(), patience, is_idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let items = std::mem::take(&mut state.items);
+        let (reads, others) = (std::mem::take(&mut state.reads), std::mem::take(&mut state.items));
+        let items = reads.into_values().chain(others).collect();
         Taken { items, is_stopped: state.is_stopped, is_broken: std::mem::take(&mut state.is_broken) }
     }
 
@@ -114,5 +123,39 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.reads.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield::History;
+
+    #[test]
+    fn topics_that_come_and_go_while_redis_is_away_have_one_place_each() {
+        let queue = Queue::new(10, 100);
+        let topics = ["a", "b"].map(|name| SharedTopic::new(name, History::new(1)));
+        let position = Position { epoch: 1, offset: 7 };
+        for _ in 0..1000 {
+            for topic in &topics {
+                queue.push(Item::Follow(topic.clone(), None));
+                queue.push(Item::Unfollow(topic.name.clone()));
+            }
+        }
+        queue.push(Item::Follow(topics[0].clone(), Some(position)));
+        let items = queue.take(Duration::ZERO).items;
+        assert_eq!(items.len(), 2, "the last wish of each topic counts");
+        let is_last = |item: &Item| match item {
+            Item::Follow(topic, from) => &*topic.name == "a" && *from == Some(position),
+            Item::Unfollow(name) => &**name == "b",
+            _ => false,
+        };
+        assert!(items.iter().all(is_last));
     }
 }

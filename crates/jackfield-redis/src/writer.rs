@@ -125,7 +125,12 @@ impl Writer {
             connection.set_read_timeout(Some(patience))?;
             Ok::<_, RedisError>(connection)
         };
-        Ok((connect(*timeout)?, connect(*timeout + BLOCK)?))
+        let mut writes = connect(*timeout)?;
+        match self.wake(&mut writes) {
+            // It takes connections, and does not serve them: it is loading, a replica, or wants a password.
+            Err(error) if is_gone(&error) => Err(error),
+            _ => Ok((writes, connect(*timeout + BLOCK)?)),
+        }
     }
 
     fn serve(&mut self, mut writes: Connection, reads: Connection) -> End {
@@ -192,8 +197,10 @@ impl Writer {
         if self.has_work() {
             return Duration::ZERO;
         }
-        let rests = self.topics.values().filter_map(|topic| topic.rests_until).min();
-        let rest = rests.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
+        // Of a topic whose rest is over and that has no work there is nothing to wait for.
+        let rests = self.topics.values().filter(|topic| !topic.is_ready());
+        let until = rests.filter_map(|topic| topic.rests_until).min();
+        let rest = until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
         rest.min(self.presence.wait())
     }
 
@@ -255,7 +262,11 @@ impl Writer {
                 Err(error) => topic.fail(error, setup, followed)?,
             }
         }
-        if opens { self.wake(connection) } else { Ok(()) }
+        match if opens { self.wake(connection) } else { Ok(()) } {
+            Err(error) if is_gone(&error) => Err(error),
+            // A reader that can't be woken, for example for lack of memory, sees the change a little later.
+            _ => Ok(()),
+        }
     }
 
     /// Wakes the reader, because the followed topics have changed.
@@ -351,6 +362,10 @@ fn refuse_all(
 }
 
 impl Topic {
+    fn pause(&mut self, span: Duration) {
+        self.rests_until = Some(Instant::now() + span);
+    }
+
     fn is_ready(&self) -> bool {
         self.rests_until.is_none_or(|until| until <= Instant::now())
     }
@@ -396,14 +411,15 @@ impl Topic {
     }
 
     /// The position of the newest entry. If the stream ends before the known position, Redis has lost entries that it had
-    /// acknowledged. Then a new epoch begins, because these positions will mean other messages.
+    /// acknowledged, or the stream is an older one, from a backup or of a server whose clock is behind. Then a new epoch
+    /// begins: these positions will mean other messages, and nobody would take entries of an older epoch.
     fn head(&self, connection: &mut Connection, known: Position) -> RedisResult<Position> {
-        let head = stream::head(connection, &self.key, self.known.epoch)?;
-        if known.epoch != head.epoch || known.offset <= head.offset {
+        let head = stream::head(connection, &self.key, known.epoch)?;
+        if known <= head {
             return Ok(head);
         }
-        stream::begin(connection, &self.key, head.epoch)?;
-        stream::head(connection, &self.key, head.epoch)
+        stream::begin(connection, &self.key, known.epoch)?;
+        stream::head(connection, &self.key, known.epoch)
     }
 
     /// The epoch in which messages are added. First looks for messages that are in doubt.
@@ -450,12 +466,13 @@ impl Topic {
         let mut count = 0;
         for answer in answers {
             match stream::added(answer) {
-                Added::At(position) => {
+                Added::At(position) if position > self.known => {
                     self.known = position;
                     count += 1;
                 }
-                // The messages after it had the same result.
-                Added::Elsewhere => {
+                // The messages after it had the same result. If the stream is an older one than is known, the message is there
+                // at a position that nobody takes: it goes to a new epoch too.
+                Added::At(_) | Added::Elsewhere => {
                     self.epoch = None;
                     break;
                 }
@@ -466,6 +483,9 @@ impl Topic {
             }
         }
         self.acknowledge(count, &setup.queue);
+        if !self.is_to_open() {
+            self.told = None;
+        }
     }
 
     /// Notes that Redis refuses to read or write the topic. An error of the connection is returned.
@@ -480,7 +500,7 @@ impl Topic {
     fn rest(&mut self, why: &str, setup: &Setup, followed: &Followed) {
         let name = self.shared.name.clone();
         self.close(&name, followed);
-        self.rests_until = Some(Instant::now() + TOPIC_PAUSE);
+        self.pause(TOPIC_PAUSE);
         self.epoch = None;
         if self.told.as_deref() != Some(why) {
             setup.inbox.topic_down(&name, why);
@@ -497,6 +517,72 @@ fn is_gone(error: &RedisError) -> bool {
             | ErrorKind::BusyLoadingError
             | ErrorKind::AuthenticationFailed
             | ErrorKind::MasterDown
+            // A primary that has become a replica: its name may lead to the new primary now.
+            | ErrorKind::ReadOnly
     );
     is_for_all || error.is_unrecoverable_error() || matches!(error.code(), Some("NOAUTH" | "LOADING"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield::test::{TestOptions, TestServer};
+    use jackfield::{Broker, Client, History, QueueFull};
+    use std::sync::Mutex;
+
+    /// A broker that only keeps the inbox.
+    #[derive(Default)]
+    struct Keeper(Mutex<Option<Inbox>>);
+
+    impl Broker for Keeper {
+        fn start(&self, inbox: Inbox) {
+            *self.0.lock().unwrap() = Some(inbox);
+        }
+
+        fn publish(&self, _topic: &SharedTopic, _message: Vec<u8>) -> Result<(), QueueFull> {
+            Err(QueueFull)
+        }
+
+        fn follow(&self, _topic: &SharedTopic, _from: Option<Position>) {}
+
+        fn unfollow(&self, _topic: &SharedTopic) {}
+
+        fn stop(&self) {}
+    }
+
+    struct Nobody;
+
+    impl Client for Nobody {}
+
+    fn writer() -> Writer {
+        let keeper = Arc::new(Keeper::default());
+        let options = TestOptions { broker: Some(keeper.clone()), ..TestOptions::default() };
+        drop(TestServer::with_options(options, |_peer| Nobody));
+        let inbox = keeper.0.lock().unwrap().take().unwrap();
+        Writer::new(Setup {
+            client: redis::Client::open("redis://127.0.0.1:1").unwrap(),
+            prefix: "test".into(),
+            timeout: Duration::from_secs(1),
+            presence: Duration::ZERO,
+            node: 1,
+            queue: Arc::new(Queue::new(10, 100)),
+            inbox,
+        })
+    }
+
+    /// The time at which the pause of a topic ends stays known, and must not be waited for again.
+    #[test]
+    fn when_the_pause_of_a_topic_is_over_the_thread_waits_for_the_queue() {
+        let mut writer = writer();
+        writer.take_up(Item::Follow(SharedTopic::new("t", History::new(1)), None));
+        let topic = |writer: &mut Writer, pause| {
+            let topic = writer.topics.get_mut("t").unwrap();
+            topic.is_open = true;
+            topic.pause(pause);
+        };
+        topic(&mut writer, TOPIC_PAUSE);
+        assert!(writer.patience() <= TOPIC_PAUSE);
+        topic(&mut writer, Duration::ZERO);
+        assert_eq!(writer.patience(), PATIENCE);
+    }
 }

@@ -416,6 +416,100 @@ fn k2_a_redis_out_of_memory_is_reported_and_caught_up() {
 }
 
 #[test]
+fn k2_a_redis_that_stays_out_of_memory_is_reported_and_not_left() {
+    let Some(redis) = Instance::start() else { return };
+    let mut site = Site::live(&redis, History::new(100));
+    assert!(site.handle().declare_topic("unread", History::new(100)));
+    let mut reader = site.read_from("begin");
+    let outage = |site: &mut Site, number: usize| {
+        redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+        site.publish("refused");
+        site.handle().publish("unread", "refused");
+        wait(|| site.told.count("TopicDown { topic: \"unread\"") == number);
+    };
+    let end = |number: i64| {
+        redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+        wait(|| redis.ask(&["XLEN", "jackfield:topic:unread"]) == redis::Value::Int(number + 1));
+    };
+    outage(&mut site, 1);
+    // After its pause the topic is read again, which works, and then written.
+    wait(|| site.told.count("TopicDown { topic: \"t\"") > 1 || site.told.has("Down"));
+    assert_eq!(site.told.count("Down"), 0, "{:?}", site.told.all());
+    end(1);
+    // A topic that nobody reads here tells of each outage, although the reason is the same.
+    outage(&mut site, 2);
+    end(2);
+    site.publish("end");
+    site.take_until(&mut reader, "end");
+}
+
+/// So it is after a failover, until the name of the Redis leads to its new primary.
+#[test]
+fn k2_a_redis_that_became_a_replica_counts_as_away() {
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(redis.port);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+    let mut reader = site.read_from("begin");
+    for (stale, word) in [("yes", "READONLY"), ("no", "MASTERDOWN")] {
+        let (ups, downs) = (site.told.count("Up"), site.told.count("Down"));
+        redis.ask(&["CONFIG", "SET", "replica-serve-stale-data", stale]);
+        // Nobody is there.
+        redis.ask(&["REPLICAOF", "127.0.0.1", "1"]);
+        site.publish(word);
+        wait(|| site.told.count("Down") > downs);
+        assert_eq!(data(&site.take_until(&mut reader, word)).last(), Some(&word), "members here get it");
+        let attempts = cable.attempts();
+        wait(|| cable.attempts() > attempts + 2);
+        let told = site.told.all();
+        assert_eq!(site.told.count("Up"), ups, "{told:?}");
+        // What is read is refused in another way than what is written.
+        assert!(site.told.count("Down") <= downs + 2, "the same reason is told once: {told:?}");
+        redis.ask(&["REPLICAOF", "NO", "ONE"]);
+        wait(|| site.told.count("Up") > ups);
+        site.publish("back");
+        site.take_until(&mut reader, "back");
+    }
+}
+
+/// A stream of an older epoch: one from a backup, or one that was lost and made again by a server whose clock is behind.
+#[test]
+fn k2_what_is_published_to_an_older_stream_is_not_lost() {
+    const KEY: &str = "jackfield:topic:t";
+    for is_away in [false, true] {
+        let Some(redis) = Instance::start() else { return };
+        let cable = Cable::to(redis.port);
+        let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+        let mut other = Site::live(&redis, History::new(100));
+        let (mut reader, mut witness) = (site.read_from("begin"), other.read_from("begin"));
+        if is_away {
+            cable.pull();
+            wait(|| site.told.has("Down"));
+        }
+        redis.ask(&["DEL", KEY]);
+        redis.ask(&["XADD", KEY, "5-0", "m", ""]);
+        redis.ask(&["XADD", KEY, "5-1", "m", "older"]);
+        if is_away {
+            cable.put_in();
+            wait(|| site.told.count("Up") > 1);
+            // It is written after it was opened to be read.
+            site.publish("first");
+            let length = || redis.ask(&["XLEN", KEY]);
+            let before = redis::Value::Int(2);
+            wait(|| length() != before);
+            site.publish("second");
+            wait(|| site.handle().metrics().broker_down == 0);
+        }
+        for text in ["after", "later"] {
+            site.publish(text);
+            site.take_until(&mut reader, text);
+        }
+        // The others get them too, each once.
+        let seen = other.take_until(&mut witness, "later");
+        assert_eq!(data(&seen).iter().filter(|text| **text == "after").count(), 1, "{:?}", data(&seen));
+    }
+}
+
+#[test]
 fn k2_the_queue_has_a_bound() {
     let Some(mut redis) = Instance::start() else { return };
     let small = Redis::new(&redis.address()).unwrap().queue(5, 1 << 20);
