@@ -5,17 +5,11 @@
 //! cargo run --example proxy -- --listen 127.0.0.1:8080 --to 127.0.0.1:9001
 //! ```
 
-use jackfield::proto::{Step, http1::*};
+use jackfield::proto::http1::{ClientMachine, Fields, Request, Via};
 use jackfield::{BodyPlan, Client, Connection, ConnectionId, Disconnect, Exchange, Handle, Outgoing, Peer};
-use jackfield::{Raw, Reply, ReplyStream, Sent, Server};
+use jackfield::{Raw, Relay, Sent, Server};
 use options::Options;
 use std::{any::Any, mem::take};
-
-/// A bit in the tag of an upstream connection, beside the id of the client's connection: the answer has no body.
-const HEAD: u64 = 1 << 63;
-
-/// An answer that is owed. If it is dropped anywhere, the client gets a 502.
-struct Owed(Option<Reply>);
 
 /// A message from an upstream connection to the client's connection: it is up, has room, or has read something (true);
 /// or it is gone (false).
@@ -30,65 +24,41 @@ struct Front {
     http: ClientMachine,
     /// The head of the request. Empty when the upstream is up.
     head: Vec<u8>,
-    /// The owed answer, until the upstream takes it.
-    owed: Option<Owed>,
+    /// The owed answer, until the upstream takes it. If it is dropped anywhere, the client gets a 502.
+    owed: Option<Relay>,
 }
 
-/// A connection to the upstream, and where its answer goes to.
-struct Upstream {
-    client: ConnectionId,
-    http: ClientMachine,
-    owed: Option<Owed>,
-    answer: Option<ReplyStream>,
-}
-
-impl Drop for Owed {
-    fn drop(&mut self) {
-        let _ = self.0.take().map(|reply| reply.error(502));
-    }
-}
-
-fn length(field: Option<&str>) -> Option<u64> {
-    field?.parse().ok()
-}
+/// A connection to the upstream: the client's connection, and the answer that is passed on to it.
+struct Upstream(ConnectionId, Option<Relay>);
 
 impl Front {
-    /// Encodes the head, and connects. Without a length the body is framed as `unsaid`.
-    fn begin(
-        &mut self,
-        client: &mut Connection<'_>,
-        request: &Request<'_>,
-        unsaid: RequestBody,
-    ) -> Option<()> {
+    /// Encodes the head, and connects.
+    fn begin(&mut self, client: &mut Connection<'_>, request: &Request<'_>) -> Option<()> {
         *self = Self { to: take(&mut self.to), ..Self::default() };
-        let mut fields = Fields::new();
-        for (name, value) in request.headers().end_to_end() {
-            fields.push(name, value).ok()?;
-        }
-        let via = if request.version() == Version::Http10 { "1.0 jackfield" } else { "1.1 jackfield" };
-        fields.push("Via", via).ok()?;
-        fields.push("X-Forwarded-For", client.client_ip(request)?.to_string()).ok()?;
-        let (method, target, host) = (request.method(), request.target(), request.host().unwrap_or(&self.to));
-        let head = RequestHead { method, target, host, fields: &fields };
-        let body = length(request.header_str("content-length")).map_or(unsaid, RequestBody::Length);
-        self.http.encode_request(&head, body, &mut self.head).ok()?;
-        let tag = client.id().to_bits() | if method == "HEAD" { HEAD } else { 0 };
-        self.upstream = Some(client.connect(Outgoing::tcp(&self.to).tag(tag)).ok()?);
+        let via = Via { name: "jackfield", client: client.client_ip(request)?, host: &self.to };
+        self.http.encode_forwarded(request, &via, &mut self.head).ok()?;
+        self.upstream = Some(client.connect(Outgoing::tcp(&self.to).tag(client.id().to_bits())).ok()?);
         Some(())
     }
 
-    /// If the upstream is up, asks it for more of the answer. If it is gone, the reply is dropped.
+    /// If the upstream is up, asks it for more of the answer. If it is gone, the answer is given up.
     fn go_on(&mut self, handle: &Handle) {
         if self.head.is_empty() {
             let owed = self.owed.take();
-            let _ = self.upstream.map(|upstream| handle.post(upstream, owed));
+            let _ = self.upstream.and_then(|upstream| handle.post(upstream, owed).ok());
+        }
+    }
+
+    fn send(&mut self, client: &mut Connection<'_>, bytes: Vec<u8>) {
+        if self.upstream.map(|upstream| client.send_to(upstream, bytes)) == Some(Sent::Congested) {
+            client.pause_read();
         }
     }
 }
 
 impl Client for Front {
     fn on_head(&mut self, client: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        let begun = self.begin(client, request, RequestBody::Chunked).map(|()| client.pause_read());
+        let begun = self.begin(client, request).map(|()| client.pause_read());
         begun.map_or(BodyPlan::Reject(502), |()| BodyPlan::Stream)
     }
 
@@ -96,35 +66,33 @@ impl Client for Front {
     fn on_body(&mut self, client: &mut Connection<'_>, part: &[u8]) {
         let mut out = Vec::new();
         let _ = self.http.encode_part(part, &mut out);
-        if self.upstream.map(|upstream| client.send_to(upstream, out)) == Some(Sent::Congested) {
-            client.pause_read();
-        }
+        self.send(client, out);
     }
 
     fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
-        if request.has_body() {
-            let mut out = Vec::new();
-            let _ = self.http.encode_end(&Fields::new(), &mut out);
-            let _ = self.upstream.map(|upstream| exchange.send_to(upstream, out));
-        } else if self.begin(&mut exchange, request, RequestBody::None).is_none() {
+        let mut out = Vec::new();
+        if !request.has_body() && self.begin(&mut exchange, request).is_none() {
             return exchange.error(502);
         }
+        // It writes nothing for a request without a body.
+        let _ = self.http.encode_end(&Fields::new(), &mut out);
+        self.send(&mut exchange, out);
         let handle = exchange.handle();
-        self.owed = Some(Owed(Some(exchange.defer())));
+        self.owed = Some(Relay::new(exchange.defer(), request.method()));
         self.go_on(&handle);
     }
 
     fn on_post(&mut self, client: &mut Connection<'_>, news: Box<dyn Any + Send>) {
         let Ok(News(upstream, is_up)) = news.downcast().map(|news| *news) else { return };
-        if self.upstream != Some(upstream) {
-            return; // it belongs to an earlier request
-        }
-        self.upstream = self.upstream.filter(|_| is_up);
-        let _ = client.send_to(upstream, take(&mut self.head));
-        client.resume_read();
-        // Otherwise `on_drain` continues.
-        if client.buffered() <= 64 << 10 {
-            self.on_drain(client);
+        // Otherwise it belongs to an earlier request.
+        if self.upstream == Some(upstream) {
+            self.upstream = self.upstream.filter(|_| is_up);
+            let _ = client.send_to(upstream, take(&mut self.head));
+            client.resume_read();
+            // Otherwise `on_drain` continues.
+            if client.buffered() <= 64 << 10 {
+                self.on_drain(client);
+            }
         }
     }
 
@@ -139,42 +107,6 @@ impl Client for Front {
     }
 }
 
-impl Upstream {
-    fn tell(&self, upstream: &mut Connection<'_>, is_up: bool) {
-        let told = upstream.handle().post(self.client, News(upstream.id(), is_up));
-        // The mailbox is full. An answer that has begun is ended by its timeout.
-        if told.is_err() && self.answer.is_none() {
-            let _ = upstream.close_other(self.client);
-        }
-    }
-
-    fn take(&mut self, event: ClientEvent<'_>, body: &mut Vec<u8>) {
-        match event {
-            ClientEvent::Head(response) => {
-                let Some(reply) = self.owed.take().and_then(|mut owed| owed.0.take()) else { return };
-                let mut answer = reply.response(response.status());
-                for (name, value) in response.headers().end_to_end() {
-                    answer = answer.header(name, value);
-                }
-                self.answer = answer.stream("", length(response.header_str("content-length"))).ok();
-            }
-            ClientEvent::Body(part) => body.extend_from_slice(part),
-            ClientEvent::End => {
-                self.pass(take(body));
-                let _ = self.answer.take().map(ReplyStream::finish);
-            }
-            ClientEvent::Interim(_) | ClientEvent::Switched(_) => {}
-        }
-    }
-
-    /// Passes on the bytes of one read. If they are not taken, for example by a full mailbox, the answer is broken off.
-    fn pass(&mut self, body: Vec<u8>) {
-        if !body.is_empty() {
-            self.answer.take_if(|answer| !answer.write(body).is_accepted());
-        }
-    }
-}
-
 impl Client for Upstream {
     fn on_connect(&mut self, upstream: &mut Connection<'_>) {
         upstream.pause_read();
@@ -182,29 +114,22 @@ impl Client for Upstream {
     }
 
     fn on_drain(&mut self, upstream: &mut Connection<'_>) {
-        self.tell(upstream, true);
+        // If the mailbox is full, this one is given up, and the relay with it.
+        if upstream.handle().post(self.0, News(upstream.id(), true)).is_err() {
+            upstream.abort();
+        }
     }
 
     fn on_post(&mut self, upstream: &mut Connection<'_>, owed: Box<dyn Any + Send>) {
-        self.owed = self.owed.take().or_else(|| *owed.downcast().ok()?);
-        if self.owed.is_some() || self.answer.is_some() {
-            upstream.resume_read();
-        }
+        self.1 = self.1.take().or_else(|| *owed.downcast().ok()?);
+        let _ = self.1.is_some().then(|| upstream.resume_read());
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        let (mut used, mut body, mut slots) = (0, Vec::new(), HeaderSlots::new());
-        loop {
-            match self.http.step(&data[used..], &mut slots, &Limits::default()) {
-                Step::Event(bytes, event) => used += (self.take(event, &mut body), bytes).1,
-                Step::Need(bytes) if self.http.outstanding() > 0 => break used += bytes,
-                _ => return (raw.close(), data.len()).1,
-            }
-        }
-        self.pass(body);
-        if self.owed.is_none() && self.answer.is_none() {
-            raw.abort();
-        } else if used > 0 {
+        let Some(used) = self.1.as_mut().and_then(|relay| relay.read(data)) else {
+            return (raw.close(), data.len()).1;
+        };
+        if used > 0 {
             raw.pause_read();
             self.on_drain(raw);
         }
@@ -212,15 +137,14 @@ impl Client for Upstream {
     }
 
     fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
-        if let Some(end) = self.http.end_of_input().ok().flatten().filter(|_| rest.is_empty()) {
-            self.take(end, &mut Vec::new());
-        }
+        let _ = self.1.as_mut().map(|relay| relay.end_of_input(rest));
         raw.close();
     }
 
-    /// The owed answer is dropped with this value: an answer that has begun is broken off, as after a reset.
-    fn on_disconnect(&mut self, upstream: &mut Connection<'_>, _end: &Disconnect) {
-        self.tell(upstream, false);
+    /// The relay is dropped with this value: an answer that has begun is broken off, as after a reset.
+    fn on_disconnect(&mut self, own: &mut Connection<'_>, _end: &Disconnect) {
+        // If the mailbox is full: the client's connection may have the relay.
+        let _ = own.handle().post(self.0, News(own.id(), false)).map_err(|_| own.close_other(self.0));
     }
 }
 
@@ -232,9 +156,9 @@ fn main() -> jackfield::Result<()> {
     let server = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(move |peer: &Peer| -> Box<dyn Client> {
-        let Some(tag) = peer.tag() else { return Box::new(Front { to: to.clone(), ..Front::default() }) };
-        let mut http = ClientMachine::new();
-        let _ = http.begin(if tag & HEAD > 0 { "HEAD" } else { "GET" });
-        Box::new(Upstream { client: ConnectionId::from_bits(tag & !HEAD), http, owed: None, answer: None })
+        match peer.tag() {
+            Some(tag) => Box::new(Upstream(ConnectionId::from_bits(tag), None)),
+            None => Box::new(Front { to: to.clone(), ..Front::default() }),
+        }
     })
 }

@@ -101,7 +101,7 @@ pub use shared::{
 pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]
 pub use web::Files;
-pub use web::{Basic, BasicAuth, BearerAuth, Cors, bearer, is_same_secret};
+pub use web::{Basic, BasicAuth, BearerAuth, Cors, Relay, bearer, is_same_secret};
 #[cfg(feature = "router")]
 pub use web::{Found, Params, Router, RouterError, Routes};
 

@@ -13,7 +13,7 @@ const CODE_LINES_MAX: [(&str, usize); 9] = [
     ("rest", 60),
     ("ticker", 60),
     ("bridge", 40),
-    ("proxy", 190),
+    ("proxy", 120),
 ];
 
 /// Lines of code: without comments, the page, blank lines and tests.

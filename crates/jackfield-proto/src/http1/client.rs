@@ -398,6 +398,8 @@ pub enum RequestError {
     Target,
     /// The host is malformed, or the fields contain `Host` too.
     Host,
+    /// A field of a forwarded request can't be written.
+    Field,
     /// More than [`PIPELINE_REQUESTS_MAX`] requests are outstanding.
     Full,
     /// The body of the previous request is not finished.
@@ -412,6 +414,7 @@ impl fmt::Display for RequestError {
             Self::Method => "the method cannot be sent",
             Self::Target => "the request target is malformed",
             Self::Host => "the host is malformed or given twice",
+            Self::Field => "a field cannot be written",
             Self::Full => "too many requests are outstanding",
             Self::BodyUnfinished => "the body of the request before is not finished",
             Self::Closing => "the connection serves no further request",

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
-//! `client` is the client's. `regular` is the short way through the usual request head, `general` the way through
+//! `client` is the client's, and `forward` writes what a proxy passes on. `regular` is the short way through the usual request head, `general` the way through
 //! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
 //! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go, with `authority`
 //! and `origin` for hosts and pages; `body` takes bodies apart and puts them together; `encode` writes heads, `fields`
@@ -44,6 +44,7 @@ mod encode;
 mod error;
 mod facts;
 mod fields;
+mod forward;
 mod general;
 mod head;
 mod inbound;
@@ -70,6 +71,7 @@ pub use date::DateBlock;
 pub use encode::{ResponseHead, SendBody};
 pub use error::Error;
 pub use fields::{FieldError, Fields, Lines};
+pub use forward::Via;
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Owed};
 pub use masked::MaskedQuery;

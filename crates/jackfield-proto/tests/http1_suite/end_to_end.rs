@@ -1,7 +1,10 @@
 //! Which fields a proxy forwards (RFC 9110 section 7.6.1), of requests and of responses.
 
 use jackfield_proto::Step;
-use jackfield_proto::http1::{ClientEvent, ClientMachine, Event, HeaderIter, HeaderSlots, Limits, Machine};
+use jackfield_proto::http1::{
+    ClientEvent, ClientMachine, Event, HeaderIter, HeaderSlots, Limits, Machine, RequestError, Via,
+};
+use std::net::Ipv4Addr;
 
 /// The lines of a head, and the names and values that are forwarded.
 const ROWS: [(&str, &[&str]); 16] = [
@@ -56,4 +59,57 @@ fn fields_of_one_hop_are_not_forwarded() {
             other => panic!("{lines:?}: {other:?}"),
         }
     }
+}
+
+/// Requests, and the heads with which they are forwarded.
+const REQUESTS: [(&str, Result<&str, RequestError>); 6] = [
+    (
+        "GET /a?b HTTP/1.1\r\nHost: one\r\nA: 1\r\n\r\n",
+        Ok("GET /a?b HTTP/1.1\r\nHost: one\r\nA: 1\r\nVia: 1.1 front\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"),
+    ),
+    (
+        "HEAD / HTTP/1.0\r\n\r\n",
+        Ok("HEAD / HTTP/1.1\r\nHost: two\r\nVia: 1.0 front\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"),
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: one\r\nContent-Length: 7\r\nVia: 1.1 x\r\n\r\n",
+        Ok("POST / HTTP/1.1\r\nHost: one\r\nContent-Length: 7\r\nVia: 1.1 x\r\nVia: 1.1 front\r\n\
+            X-Forwarded-For: 192.0.2.1\r\n\r\n"),
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: one\r\nContent-Length: 0\r\n\r\n",
+        Ok("POST / HTTP/1.1\r\nHost: one\r\nContent-Length: 0\r\nVia: 1.1 front\r\n\
+            X-Forwarded-For: 192.0.2.1\r\n\r\n"),
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\n\r\n",
+        Ok("POST / HTTP/1.1\r\nHost: one\r\nTransfer-Encoding: chunked\r\nVia: 1.1 front\r\n\
+            X-Forwarded-For: 192.0.2.1\r\n\r\n"),
+    ),
+    ("GET / HTTP/1.1\r\nHost: one\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n", Err(RequestError::Field)),
+];
+
+#[test]
+fn a_request_is_forwarded() {
+    let via = Via { name: "front", client: Ipv4Addr::new(192, 0, 2, 1).into(), host: "two" };
+    for (head, expected) in REQUESTS {
+        let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
+        match Machine::new().step(head.as_bytes(), &mut slots, &mut whole, &Limits::default()) {
+            Step::Event(_, Event::Head(request) | Event::Request(request)) => {
+                let (mut client, mut out) = (ClientMachine::new(), Vec::new());
+                let forwarded = client.encode_forwarded(&request, &via, &mut out);
+                let got = String::from_utf8(out).unwrap();
+                assert_eq!(forwarded.map(|()| sorted(&got)), expected.map(sorted), "{head:?}: {got:?}");
+                assert!(forwarded.is_ok() || got.is_empty(), "{got:?}");
+            }
+            other => panic!("{head:?}: {other:?}"),
+        }
+    }
+}
+
+/// The first line, and the others in any order.
+fn sorted(head: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = head.split("\r\n").collect();
+    lines[1..].sort_unstable();
+    lines
 }

@@ -8,6 +8,7 @@ mod cors;
 mod files;
 #[cfg(feature = "json")]
 mod json;
+mod relay;
 #[cfg(feature = "router")]
 mod router;
 
@@ -15,5 +16,6 @@ pub use auth::{Basic, BasicAuth, BearerAuth, bearer, is_same_secret};
 pub use cors::Cors;
 #[cfg(feature = "files")]
 pub use files::Files;
+pub use relay::Relay;
 #[cfg(feature = "router")]
 pub use router::{Found, Params, Router, RouterError, Routes};
