@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Put load on a server, and report throughput, latency, processor time and memory
+    /// Put load on a server, and show throughput, latency, processor time and memory
     #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", after_help = BENCH)]
     #[command(long_about = BENCH_ABOUT)]
     Bench {
@@ -27,13 +27,13 @@ pub(crate) enum Command {
     /// Fuzz Jackfield's protocols and server with random inputs
     #[command(after_help = FUZZ)]
     Fuzz(Fuzz),
-    /// Simulate Jackfield's server on bad networks, a schedule for each seed
+    /// Simulate Jackfield's server on bad networks
     #[command(after_help = SIM)]
     Sim(Sim),
     /// Attack a server of yours, and show how it reacts
     #[command(after_help = attack::AFTER)]
     Attack(Attack),
-    /// The server that `bench` starts when it is given none
+    /// The built-in server, which `bench` and `attack` start
     #[command(hide = true)]
     Serve(Serve),
 }
@@ -42,7 +42,7 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     #[command(flatten)]
     Load(Box<Mode>),
-    /// HTTP requests by a plan in a file: stages, several paths with weights, thresholds
+    /// Send HTTP requests by a plan in a file: several stages, and several paths with weights
     #[command(after_help = PLAN)]
     Plan(PlanFile),
 }
@@ -63,14 +63,14 @@ Examples:
 `jackfield bench --help` explains the measurements, `jackfield bench MODE --help` lists the options.";
 
 const BENCH_ABOUT: &str = "\
-Put load on a server, and report throughput, latency, processor time and memory.
+Put load on a server, and show throughput, latency, processor time and memory.
 
-Without a target the built-in server is started as a separate process, so the command always works, and shows the cost \
-of Jackfield itself. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
+Without a target the built-in server is started as a separate process. Then the result shows the cost of Jackfield itself. \
+With --report DIR a page with plots is written to DIR/index.html, and all figures to DIR/result.json.
 
-Without --rate each connection begins an operation as soon as one ends: that finds the highest throughput, but the \
-latencies are those of a full server. With --rate operations are due at fixed times, and latency counts from the \
-time at which an operation is due, even if it is sent later: that finds the latency at a given load.";
+Without --rate each connection begins an operation as soon as the last one ends. That finds the highest throughput, but \
+the latencies are those of a full server. With --rate each operation has a time at which it should begin, and its latency \
+counts from there, even if it is sent later. That finds the latency at a given load.";
 
 const BENCH: &str = "\
 Examples:
@@ -82,5 +82,6 @@ Examples:
   jackfield bench sse --connections 100 --rate 500
   jackfield bench fanout --connections 64 --slow-readers 2
 
-Exit status: 0 when all went well; 1 when a --fail-if condition was met, or no operation succeeded; 2 when the command \
-line is wrong, before anything is started; 130 after Ctrl-C, which shows the results until then.";
+Exit status: 0 if all went well; 1 if a --fail-if condition was met, no operation succeeded, --resume resumed no session, or \
+the server answered wrongly from the start; 2 if nothing could be measured, for example because the command line is wrong; \
+130 after Ctrl-C, which shows the results until then.";

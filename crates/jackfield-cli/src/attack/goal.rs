@@ -1,5 +1,6 @@
 //! Figures, their goals, and whether these are met.
 
+use crate::base::error::Error;
 use crate::base::units;
 
 /// What was measured, or why it could not be.
@@ -71,6 +72,11 @@ impl Sheet {
     /// A figure that each reads with his own server in mind.
     pub fn figure(&mut self, what: &str, unit: Unit, figure: Figure) -> &mut Row {
         self.push(what, None, unit, figure)
+    }
+
+    /// The server did not answer any more, so this attack or a part of it could not be done.
+    pub fn gave_out(&mut self, error: &Error) {
+        self.at_most("attacks that could not be done", 0.0, Unit::Count, Ok(1.0)).note(error.to_string());
     }
 
     fn push(&mut self, what: &str, bound: Option<Bound>, unit: Unit, figure: Figure) -> &mut Row {

@@ -19,12 +19,13 @@ pub mod table;
 mod victim;
 
 use crate::base::error::Error;
+use crate::base::output::say;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use args::{Attack, What};
 use goal::{Row, Sheet, Verdict};
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
 
 /// Does one attack.
 type Run = fn(&Attack, &Progress) -> Result<Sheet, Error>;
@@ -42,18 +43,47 @@ pub fn attack(args: &Attack) -> Result<bool, Error> {
 /// # Errors
 /// The command line makes no sense, or the server does not answer as it should from the start.
 pub fn rows(args: &Attack) -> Result<Vec<Row>, Error> {
+    args.json.as_deref().map(check_writable).transpose()?;
     proc::raise_descriptor_limit();
-    let attacks: [(What, Run); 5] = [
-        (What::SlowHeads, slow_heads::run),
-        (What::Idle, |args, _| idle::run(args)),
-        (What::Descriptors, descriptors::run),
-        (What::Mutants, mutants::run),
-        (What::SlowReaders, slow_readers::run),
+    let attacks: [(What, &'static str, Run); 5] = [
+        (What::SlowHeads, "slow-heads", slow_heads::run),
+        (What::Idle, "idle", |args, _| idle::run(args)),
+        (What::Descriptors, "descriptors", descriptors::run),
+        (What::Mutants, "mutants", mutants::run),
+        (What::SlowReaders, "slow-readers", slow_readers::run),
     ];
+    let wanted = attacks.into_iter().filter(|(what, ..)| args.what.includes(*what));
+    all(wanted.map(|(_, name, run)| (name, move || run(args, &Progress::new()))))
+}
+
+/// Checks that the file for the figures can be written, before anything is attacked.
+fn check_writable(path: &Path) -> Result<(), Error> {
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| Error::File(path.to_owned(), error))?;
+    if is_new {
+        // A file that can't be removed is empty.
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+/// The rows of these attacks, one after the other.
+fn all<A: FnOnce() -> Result<Sheet, Error>>(
+    attacks: impl Iterator<Item = (&'static str, A)>,
+) -> Result<Vec<Row>, Error> {
     let mut rows: Vec<Row> = Vec::new();
-    for (what, run) in attacks {
-        if args.what.includes(what) {
-            rows.extend(run(args, &Progress::new())?.rows);
+    for (name, run) in attacks {
+        match run() {
+            Ok(sheet) => rows.extend(sheet.rows),
+            Err(error) if rows.is_empty() => return Err(error),
+            // The earlier attacks have ended the server, perhaps. That is a result, and so is what they have shown.
+            Err(error) => {
+                let mut sheet = Sheet::new(name);
+                sheet.gave_out(&error);
+                rows.extend(sheet.rows);
+                break;
+            }
         }
     }
     Ok(rows)
@@ -64,11 +94,38 @@ pub fn rows(args: &Attack) -> Result<Vec<Row>, Error> {
 /// # Errors
 /// A file can't be written.
 pub fn show(args: &Attack, rows: &[Row]) -> Result<bool, Error> {
-    // A reader that has gone does not change the verdict.
-    let _ = io::stdout().write_all(table::text(rows).as_bytes());
+    say(&table::text(rows));
     if let Some(path) = &args.json {
         let text = format!("{:#}\n", table::json(rows));
         fs::write(path, text).map_err(|error| Error::File(path.clone(), error))?;
     }
     Ok(rows.iter().all(|row| row.verdict() != Verdict::Missed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goal::Unit;
+
+    #[test]
+    fn a_server_that_an_attack_has_ended_is_a_missed_goal() {
+        let attack = |works: bool| {
+            move || {
+                let mut sheet = Sheet::new("first");
+                sheet.at_most("failures", 0.0, Unit::Count, Ok(0.0));
+                if works { Ok(sheet) } else { Err(Error::Refused("nobody is there".into())) }
+            }
+        };
+        let run =
+            |works: &[bool]| all(["a", "b", "c"].into_iter().zip(works.iter().map(|works| attack(*works))));
+        let verdicts = |works: &[bool]| {
+            run(works).map(|rows| rows.iter().map(|row| (row.attack, row.verdict())).collect::<Vec<_>>())
+        };
+        assert_eq!(verdicts(&[true, true]).ok(), Some(vec![("first", Verdict::Met); 2]));
+        // What was found before is not lost, and nothing more is tried.
+        let expected = vec![("first", Verdict::Met), ("b", Verdict::Missed)];
+        assert_eq!(verdicts(&[true, false, true]).ok(), Some(expected));
+        assert!(run(&[true, false]).is_ok_and(|rows| rows[1].shown().contains("nobody is there")));
+        assert!(run(&[false, true]).is_err(), "nothing was measured");
+    }
 }

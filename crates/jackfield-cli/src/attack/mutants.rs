@@ -86,7 +86,10 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     attack(&victim, goal, [role(args.seed.wrapping_neg()), role(args.seed)], progress, &mut sheet)?;
     let role = |seed| Sessions { breeder: Breeder::new(seed), score: Score::default() };
     let goal = (what[1], counts[1]);
-    attack(&victim, goal, [role(args.seed.wrapping_neg()), role(args.seed)], progress, &mut sheet)?;
+    let roles = [role(args.seed.wrapping_neg()), role(args.seed)];
+    if let Err(error) = attack(&victim, goal, roles, progress, &mut sheet) {
+        sheet.gave_out(&error);
+    }
     Ok(sheet)
 }
 

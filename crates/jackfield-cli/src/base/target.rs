@@ -69,7 +69,12 @@ impl FromStr for Target {
         if host.is_empty() || host.contains('@') || !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("not an address such as `127.0.0.1:8080`, and not a URL".into());
         }
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        // The colons of an IPv6 address are in brackets.
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err("the port is a number from 0 to 65535, as in `127.0.0.1:8080`".into());
+        }
+        let has_port = port.is_some();
         if !has_port && !is_url {
             return Err("the port is missing, as in `127.0.0.1:8080`".into());
         }
@@ -111,6 +116,8 @@ mod tests {
             "http://",
             "http://a b/",
             "http://me@a/",
+            "http://a:99999/",
+            "http://a:/",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

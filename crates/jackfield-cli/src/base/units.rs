@@ -6,7 +6,16 @@ use std::time::Duration;
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds = parse(text, 1.0, DURATIONS)
         .ok_or_else(|| format!("`{text}` is not a duration, such as `10s`, `500ms` or `2m`"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))
+    if seconds > SECONDS_MAX {
+        return Err(format!("`{text}` is too long: a duration is at most a year"));
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is not a duration"))
+}
+
+/// The same for the time that something may take.
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() { Err("the timeout must be above zero".into()) } else { Ok(timeout) }
 }
 
 /// `20`, `16KiB`, `1MiB`: a number of bytes.
@@ -60,6 +69,9 @@ pub const SIZES: &[(&str, f64)] = &[
 ];
 /// Units of what is counted.
 pub const RATES: &[(&str, f64)] = &[("k", 1e3), ("M", 1e6), ("/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)];
+
+/// The longest duration: a year. It can be added to any time of the system.
+const SECONDS_MAX: f64 = 365.0 * 24.0 * 3600.0;
 
 /// The longest message or block.
 const SIZE_MAX: f64 = 1_073_741_824.0;

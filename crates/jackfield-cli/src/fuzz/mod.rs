@@ -4,6 +4,7 @@ pub(crate) mod args;
 mod jobs;
 pub(crate) mod sim;
 
+use crate::base::output::say;
 use crate::base::progress::Progress as Line;
 use crate::base::units;
 use args::Fuzz;
@@ -50,7 +51,7 @@ struct Bench<'a> {
 /// If the name is not known, or the corpus can't be used.
 pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
     match args.what.as_str() {
-        "list" => TARGETS.iter().for_each(|target| println!("{:<20} {}", target.name, target.about)),
+        "list" => TARGETS.iter().for_each(|target| say(&format!("{:<20} {}\n", target.name, target.about))),
         "export" => {
             for target in TARGETS {
                 target.export(&args.corpus).map_err(Error::Corpus)?;
@@ -68,20 +69,20 @@ pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
 fn fuzz_all(args: &Fuzz, targets: &[Target]) -> Result<bool, Error> {
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let seed = args.seed.unwrap_or_else(clock);
-    println!("seed {seed}, {} jobs", jobs(args.jobs));
+    say(&format!("seed {seed}, {} jobs\n", jobs(args.jobs)));
     let (mut whole, mut holds) = (Sum::default(), true);
     for target in targets {
         let (sum, findings) = fuzz_one(args, target, seed)?;
-        println!("{:<20} {}", target.name, sum.describe());
+        say(&format!("{:<20} {}\n", target.name, sum.describe()));
         for finding in findings {
-            println!("\n{finding}");
+            say(&format!("\n{finding}\n"));
             holds = false;
         }
         whole.add(sum.executions, sum.tally);
         whole.elapsed += sum.elapsed;
     }
     if targets.len() > 1 {
-        println!("{:<20} {}", "all", whole.describe());
+        say(&format!("{:<20} {}\n", "all", whole.describe()));
     }
     Ok(holds)
 }
@@ -121,7 +122,7 @@ fn fuzz_one(args: &Fuzz, target: &Target, seed: u64) -> Result<(Sum, Vec<Finding
 
 impl Bench<'_> {
     fn run(&self, job: usize) -> Result<Result<Sum, Finding>, Error> {
-        let runner = Runner::new(self.target).seed(self.seed + job as u64).time(self.args.time);
+        let runner = Runner::new(self.target).seed(self.seed.wrapping_add(job as u64)).time(self.args.time);
         let runner = runner.corpus(&self.args.corpus.join(self.target.name)).map_err(Error::Corpus)?;
         let runner = runner.save_to(&self.args.findings).on_progress(|progress| self.tell(job, progress));
         let runner = match self.args.executions {

@@ -3,6 +3,7 @@
 use super::args::Sim;
 use super::jobs::jobs;
 use crate::base::error::Error;
+use crate::base::output::say;
 use crate::base::progress::Progress;
 use crate::base::units;
 use jackfield::sim::{Violation, options_of};
@@ -62,7 +63,7 @@ pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
         }
     });
     drop(line);
-    println!("seeds {} to {}: {}", args.from, run.end, run.describe(began));
+    say(&format!("seeds {} to {}: {}\n", args.from, run.end, run.describe(began)));
     let violation = run.violation.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(violation) = &violation {
         tell(violation);
@@ -107,11 +108,11 @@ impl Run {
 fn replay(seed: u64) -> bool {
     match bad_day(seed, options_of(seed, true)).try_run() {
         Ok(report) => {
-            println!("{}seed {seed}: {} turns, all invariants held", report.trace, report.turns);
+            say(&format!("{}seed {seed}: {} turns, all invariants held\n", report.trace, report.turns));
             true
         }
         Err(violation) => {
-            print!("{}", violation.trace);
+            say(&violation.trace.to_string());
             tell(&violation);
             false
         }
@@ -120,5 +121,5 @@ fn replay(seed: u64) -> bool {
 
 fn tell(violation: &Violation) {
     let Violation { seed, oracle, text, .. } = violation;
-    println!("seed {seed} failed ({oracle}): {text}\nreplay: jackfield sim --replay {seed}");
+    say(&format!("seed {seed} failed ({oracle}): {text}\nreplay: jackfield sim --replay {seed}\n"));
 }

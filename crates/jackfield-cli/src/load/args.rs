@@ -2,10 +2,10 @@
 
 use super::values::{
     CONNECTIONS, CONNECTIONS_MAX, PIPELINE_MAX, THREADS_MAX, parse_block_size, parse_event_size,
-    parse_header, parse_message_size, parse_method, parse_path, parse_timeout, parse_token,
+    parse_header, parse_message_size, parse_method, parse_path, parse_token,
 };
 use crate::base::target::Target;
-use crate::base::units::{parse_duration, parse_rate, parse_size};
+use crate::base::units::{parse_duration, parse_rate, parse_size, parse_timeout};
 use crate::report::gate::Condition;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -13,27 +13,27 @@ use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
-    /// HTTP requests on keep-alive connections
+    /// Send HTTP requests on connections that stay open
     #[command(after_help = HTTP)]
     Http(Http),
-    /// WebSocket messages and their echo
+    /// Send WebSocket messages, and wait for their echo
     #[command(after_help = WS)]
     Ws(Ws),
-    /// Server-sent events: one publisher, many streams
+    /// Post server-sent events, and wait until they come on many streams
     #[command(after_help = SSE)]
     Sse(Sse),
-    /// Bytes over bare TCP and their echo
+    /// Send bytes over bare TCP, and wait for their echo
     #[command(after_help = "The server must send every byte back, in order.")]
     Raw(Raw),
-    /// Idle connections: the memory that each costs
+    /// Open connections that do nothing, to see how much memory of the server each needs
     #[command(
-        after_help = "Memory is the growth of the server's VmRSS; what sockets cost the kernel is not in it."
+        after_help = "The memory is the growth of the server's VmRSS. The memory of the kernel for the sockets is not counted."
     )]
     Idle(Idle),
-    /// Connections that are opened, used once and closed
+    /// Open a connection, send one request, close it, and again
     #[command(after_help = CONNECT)]
     Connect(Connect),
-    /// WebSockets that publish to each other: each message goes to all of them
+    /// Send WebSocket messages that the server passes on to every connection
     #[command(after_help = FANOUT)]
     Fanout(Fanout),
 }
@@ -41,16 +41,16 @@ pub(crate) enum Mode {
 /// A run that a file describes.
 #[derive(Debug, Args)]
 pub(crate) struct PlanFile {
-    /// The plan: a TOML file with stages, requests with weights, and thresholds
+    /// The plan: a TOML file with stages, requests with weights, and conditions under which it has failed
     #[arg(value_name = "PLAN.toml")]
     pub(crate) file: PathBuf,
     /// Print the results of all stages as JSON instead of text
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
-    /// Write a page, `index.html`, and all figures, `result.json`, for each stage into a subfolder of this folder
+    /// Write a page (`index.html`) and all figures (`result.json`) of each stage into a subfolder of this folder [default: write no files]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) report: Option<PathBuf>,
-    /// Write over reports that are there already
+    /// Overwrite reports that exist already
     #[arg(long, requires = "report", help_heading = OUTPUT)]
     pub(crate) force: bool,
 }
@@ -63,10 +63,10 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     #[command(flatten)]
     pub(crate) headers: Headers,
-    /// The body of the request
+    /// The body of the request [default: none]
     #[arg(long, value_name = "TEXT", help_heading = REQUEST)]
     pub(crate) body: Option<String>,
-    /// A file with the body of the request
+    /// Read the body of the request from this file
     #[arg(long, value_name = "FILE", conflicts_with = "body", help_heading = REQUEST)]
     pub(crate) body_file: Option<PathBuf>,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Asked {
 /// Further header fields.
 #[derive(Debug, Args)]
 pub(crate) struct Headers {
-    /// A header field, such as `Authorization: Bearer x`; may be repeated
+    /// A header field to add, such as `Authorization: Bearer x`. May be given several times
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header, help_heading = REQUEST)]
     pub(crate) fields: Vec<(String, String)>,
 }
@@ -84,7 +84,7 @@ pub(crate) struct Headers {
 pub(crate) struct Upgrade {
     #[command(flatten)]
     pub(crate) headers: Headers,
-    /// A subprotocol to offer; may be repeated, the preferred one first
+    /// A subprotocol to offer. May be given several times: the first one is preferred
     #[arg(long = "protocol", value_name = "NAME", value_parser = parse_token, help_heading = REQUEST)]
     pub(crate) protocols: Vec<String>,
 }
@@ -98,7 +98,7 @@ pub(crate) struct Http {
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
-    /// Send the 900 bytes of header fields that a browser sends
+    /// Add the header fields that a browser sends: about 900 bytes
     #[arg(long, help_heading = LOAD)]
     pub(crate) browser: bool,
 }
@@ -109,16 +109,16 @@ pub(crate) struct Ws {
     pub(crate) talk: Talk,
     #[command(flatten)]
     pub(crate) upgrade: Upgrade,
-    /// Send text messages; without it they are binary
+    /// Send text messages [default: binary messages]
     #[arg(long, help_heading = REQUEST)]
     pub(crate) text: bool,
     /// Send this message instead of one of --size bytes
     #[arg(long, value_name = "TEXT", conflicts_with = "size", help_heading = REQUEST)]
     pub(crate) message: Option<String>,
-    /// A file with the message
+    /// Read the message from this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "message"], help_heading = REQUEST)]
     pub(crate) message_file: Option<PathBuf>,
-    /// Payload of a message, such as `20`, `16KiB` or `1MiB`
+    /// Size of a message in bytes, such as `20`, `16KiB` or `1MiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
     /// The path of the WebSocket [default: the one in the URL, or /]
@@ -130,13 +130,13 @@ pub(crate) struct Ws {
 pub(crate) struct Sse {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// Size of an event, at least 20 bytes: it carries the time at which it was due
+    /// Size of an event in bytes, at least 20, such as `56` or `16KiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_event_size, default_value = "56", help_heading = LOAD)]
     pub(crate) size: usize,
     /// The path of the streams [default: the one in the URL, or /; on the built-in server /feed]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
-    /// The path to which events are posted; needed for a server of your own [default: on the built-in server /publish]
+    /// The path to which events are posted. A server of your own needs it [default: on the built-in server /publish]
     #[arg(long, value_name = "PATH", value_parser = parse_path, help_heading = LOAD)]
     pub(crate) publish_path: Option<String>,
 }
@@ -145,7 +145,7 @@ pub(crate) struct Sse {
 pub(crate) struct Raw {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// Size of a block, at least 1 byte, such as `20`, `16KiB` or `1MiB`
+    /// Size of a block in bytes, at least 1, such as `20`, `16KiB` or `1MiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_block_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
 }
@@ -156,7 +156,7 @@ pub(crate) struct Idle {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) upgrade: Upgrade,
-    /// Open WebSockets instead of making one HTTP request on each connection
+    /// Open a WebSocket on each connection, instead of sending one HTTP request
     #[arg(long, help_heading = LOAD)]
     pub(crate) ws: bool,
     /// The path of the request or of the WebSocket [default: the one in the URL, or /; on the built-in server /plaintext]
@@ -174,7 +174,7 @@ pub(crate) struct Connect {
     pub(crate) number: Number,
     #[command(flatten)]
     pub(crate) rate: Rate,
-    /// Over https: resume the TLS session of an earlier connection; without it each handshake is a full one
+    /// Over https: resume the TLS session of an earlier connection [default: each handshake is a full one]
     #[arg(long, requires = "target", help_heading = LOAD)]
     pub(crate) resume: bool,
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
@@ -188,7 +188,7 @@ pub(crate) struct Fanout {
     pub(crate) talk: Talk,
     #[command(flatten)]
     pub(crate) upgrade: Upgrade,
-    /// Size of a message, at least 12 bytes: it carries the time at which it was due, and its publisher
+    /// Size of a message in bytes, at least 12, such as `20` or `16KiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_message_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
     /// The path of the WebSocket [default: the one in the URL, or /; on the built-in server /fanout]
@@ -199,7 +199,7 @@ pub(crate) struct Fanout {
 /// How many operations there are.
 #[derive(Debug, Args)]
 pub(crate) struct Number {
-    /// End after this number of operations, without a warm-up; --duration is then the longest time that they may take
+    /// End after this number of operations, or after --duration. There is no warm-up then [default: until --duration is over]
     #[arg(short, long, value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub(crate) number: Option<u64>,
@@ -208,31 +208,31 @@ pub(crate) struct Number {
 /// What every mode has.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// An address or URL, such as `127.0.0.1:8080`, `https://host/path` or `ws://host:9001/chat`; without one, the
-    /// built-in server is started
+    /// An address or URL, such as `127.0.0.1:8080`, `https://host/path` or `ws://host:9001/chat` [default: the built-in server, which
+    /// is started]
     pub(crate) target: Option<Target>,
-    /// Connections that are open at the same time
+    /// How many connections are open at the same time
     #[arg(short, long, value_name = "N", default_value_t = CONNECTIONS, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
     pub(crate) connections: u32,
-    /// How long to measure, such as `10s`, `500ms` or `2m`, after a warm-up of a tenth of it, at most 1s [default: 10s,
-    /// with --number an hour]
+    /// How long to measure, such as `10s`, `500ms` or `2m`. A warm-up goes before: a tenth of it, at most 1s [default: 10s, with
+    /// --number 1h]
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, help_heading = LOAD)]
     pub(crate) duration: Option<Duration>,
-    /// An answer that takes longer is an error, and its connection is replaced by a new one
+    /// How long an answer may take, such as `5s` or `500ms`. If it takes longer, that is an error, and a new connection is opened
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "5s", help_heading = LOAD)]
     pub(crate) timeout: Duration,
-    /// Threads of the load generator, which share the connections
+    /// How many threads of this tool share the connections
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(THREADS_MAX)))]
     pub(crate) threads: u16,
-    /// Trust the certificates in this PEM file, for https and wss [default: those that the system trusts]
+    /// For https and wss: trust the certificates in this PEM file [default: those that the system trusts]
     #[arg(long, value_name = "FILE", requires = "target", help_heading = LOAD)]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Trust every certificate, for https and wss: for test servers only
+    /// For https and wss: trust every certificate. Use it for test servers only
     #[arg(long, requires = "target", conflicts_with = "ca_file", help_heading = LOAD)]
     pub(crate) insecure: bool,
-    /// The process of the target, if it runs on this machine: its processor time and memory are shown
+    /// The process ID of the server, if it runs on this machine. Then its processor time and memory are shown
     #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
     pub(crate) server_pid: Option<u32>,
     #[command(flatten)]
@@ -244,24 +244,25 @@ pub(crate) struct Output {
     /// Print the result as JSON instead of text
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
-    /// Write a page, `index.html`, and all figures, `result.json`, into this folder
+    /// Write a page (`index.html`) and all figures (`result.json`) into this folder [default: write no files]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) report: Option<PathBuf>,
-    /// Write over a report that is in the folder already
+    /// Overwrite a report that is in the folder already
     #[arg(long, requires = "report", help_heading = OUTPUT)]
     pub(crate) force: bool,
-    /// Show what has changed since an earlier `result.json`
+    /// Show what has changed since an earlier run, whose `result.json` this is
     #[arg(long, value_name = "OLD.json", help_heading = OUTPUT)]
     pub(crate) compare: Option<PathBuf>,
-    /// Exit with code 1 if this condition is met: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
+    /// Exit with code 1 if this is true, such as `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us` or `memory>64MiB`. May be given
+    /// several times
     #[arg(long, value_name = "CONDITION", help_heading = OUTPUT)]
     pub(crate) fail_if: Vec<Condition>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Rate {
-    /// Operations a second on all connections together, such as `5000` or `20k`; latency counts from the time at which
-    /// each is due. Without it, as many as possible
+    /// How many operations to begin in a second, on all connections together, such as `5000` or `20k`. The latency of each counts from
+    /// the time at which it should begin [default: as many as possible]
     #[arg(short, long, value_name = "PER_SECOND", value_parser = parse_rate, help_heading = LOAD)]
     pub(crate) rate: Option<f64>,
 }
@@ -275,11 +276,11 @@ pub(crate) struct Talk {
     pub(crate) rate: Rate,
     #[command(flatten)]
     pub(crate) number: Number,
-    /// Operations in flight on each connection
+    /// How many operations each connection may begin before the first of them is answered
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
     pub(crate) pipeline: u32,
-    /// How many of the connections are slow readers: they read four times a second, and their latency is not counted
+    /// How many of the connections read slowly, only four times a second. Their latency is not counted
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = LOAD)]
     pub(crate) slow_readers: u32,
 }
@@ -330,8 +331,8 @@ Examples:
   jackfield bench ws --text --message '{\"op\":\"ping\"}' --protocol json.v1 ws://127.0.0.1:9001/";
 
 const CONNECT: &str = "\
-Latency counts from the beginning of the connect to the end of the answer. Over https, handshakes are counted besides, as \
-full or resumed, with their own latency: from the beginning of the connect to the end of the handshake.
+The latency of an operation is the time from the beginning of the connection to the end of the answer. Over https, full and \
+resumed handshakes are counted too. Their latency ends with the handshake.
 
 Examples:
   jackfield bench connect http://127.0.0.1:8080/
@@ -343,12 +344,12 @@ const LOAD: &str = "Load";
 const OUTPUT: &str = "Output";
 
 const SSE: &str = "\
-Throughput counts deliveries: each publication comes on every stream. Without --rate, --pipeline publications are on \
-their way at a time.";
+The throughput counts deliveries: an event that comes on 10 streams counts 10 times. Without --rate, --pipeline says how \
+many events may be posted before the first of them has come on every stream.";
 
 const FANOUT: &str = "\
-Throughput counts deliveries: each message comes on every connection, its publisher's included. Without --rate, each \
-connection has --pipeline messages on their round at a time. Slow readers publish nothing.";
+The server must send each message to every connection, its sender included. The throughput counts deliveries: a message \
+that comes on 10 connections counts 10 times. Slow readers send nothing.";
 
 /// What the help of `plan` ends with.
 pub(crate) const PLAN: &str = "\
@@ -378,4 +379,4 @@ A plan:
   duration = '10s'
   connections = 256
 
-Each stage is a run of its own, with a warm-up: its connections are opened anew.";
+Each stage is a separate run, with new connections and a warm-up.";

@@ -2,11 +2,10 @@
 
 use super::values::{
     CONNECTIONS, CONNECTIONS_MAX, PIPELINE_MAX, THREADS_MAX, parse_header, parse_method, parse_path,
-    parse_timeout,
 };
 use crate::base::error::Error;
 use crate::base::target::Target;
-use crate::base::units::{parse_duration, parse_rate};
+use crate::base::units::{parse_duration, parse_rate, parse_timeout};
 use crate::bench::plan::{OtherRequest, Plan, Play, Tls};
 use crate::report::gate::Condition;
 use serde::Deserialize;

@@ -8,6 +8,7 @@ pub(crate) mod stages;
 mod values;
 
 use crate::base::error::Error;
+use crate::base::output::say;
 use crate::base::proc;
 use crate::bench;
 use crate::bench::outcome::{End, Outcome};
@@ -17,7 +18,6 @@ use crate::report::folder::Folder;
 use crate::report::{self, gate, html, json, text};
 use args::{Mode, Output};
 use serde_json::Value;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// A condition of `--fail-if` was met, or the server did not answer as it should.
@@ -60,17 +60,15 @@ fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
     }
 }
 
-/// Writes the report, and prints the result.
+/// Prints the result, and writes the report. If that fails, the result is not lost.
 fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Folder>) -> Result<(), Error> {
-    let mut text = if output.json { format!("{result:#}\n") } else { text::report(result, old) };
+    say(&if output.json { format!("{result:#}\n") } else { text::report(result, old) });
     if let Some(folder) = folder {
         let page = folder.write(&format!("{result:#}\n"), &html::page(result, old))?;
         if !output.json {
-            text.push_str(&format!("\nreport: {}\n", page.display()));
+            say(&format!("\nreport: {}\n", page.display()));
         }
     }
-    // A closed standard output does not change the exit code.
-    let _ = io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::args::{self, Asked, Mode, Talk, Upgrade};
 use crate::bench::plan::{Plan, Play, Tls};
+use jackfield_proto::websocket::is_handshake_field;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -31,19 +32,19 @@ pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
             resume(&mut plan, args.resume)?;
         }
         Mode::Ws(args) => {
-            upgrade(&mut plan, &args.upgrade);
+            upgrade(&mut plan, &args.upgrade)?;
             message(&mut plan, args)?;
         }
         Mode::Raw(args) => plan.size = args.size,
         Mode::Fanout(args) => {
-            upgrade(&mut plan, &args.upgrade);
+            upgrade(&mut plan, &args.upgrade)?;
             plan.size = args.size;
         }
         Mode::Sse(args) => {
             plan.size = args.size;
             plan.publish_path = publish_path(args)?;
         }
-        Mode::Idle(args) if args.ws => upgrade(&mut plan, &args.upgrade),
+        Mode::Idle(args) if args.ws => upgrade(&mut plan, &args.upgrade)?,
         Mode::Idle(args) if !args.upgrade.protocols.is_empty() => {
             return Err("--protocol is for WebSockets: add --ws".into());
         }
@@ -131,9 +132,19 @@ fn resume(plan: &mut Plan, resumes: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn upgrade(plan: &mut Plan, upgrade: &Upgrade) {
+fn upgrade(plan: &mut Plan, upgrade: &Upgrade) -> Result<(), String> {
+    if let Some((name, _)) = upgrade.headers.fields.iter().find(|(name, _)| is_handshake_field(name)) {
+        return Err(format!("`{name}` is written by this tool itself, to open a WebSocket"));
+    }
+    let mut others = upgrade.protocols.iter();
+    while let Some(protocol) = others.next() {
+        if others.as_slice().contains(protocol) {
+            return Err(format!("--protocol {protocol} is given twice; leave one of them out"));
+        }
+    }
     plan.fields.clone_from(&upgrade.headers.fields);
     plan.protocols.clone_from(&upgrade.protocols);
+    Ok(())
 }
 
 fn message(plan: &mut Plan, args: &args::Ws) -> Result<(), String> {

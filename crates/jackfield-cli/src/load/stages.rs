@@ -4,6 +4,7 @@ use super::args::PlanFile;
 use super::file::{self, Stage};
 use super::{check_descriptors, interrupt, verdict};
 use crate::base::error::Error;
+use crate::base::output::say;
 use crate::base::proc;
 use crate::bench;
 use crate::bench::server::Server;
@@ -11,7 +12,6 @@ use crate::report::folder::Folder;
 use crate::report::metric::Metric;
 use crate::report::{html, json, text};
 use serde_json::{Value, json};
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Runs a plan. It ends early if a stage is interrupted, or if the server does not answer at all.
@@ -32,33 +32,29 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
     let stop = interrupt::flag()?;
     let Some(first) = stages.first() else { return Ok(ExitCode::SUCCESS) };
     let server = Server::of(&first.plan)?;
-    let (mut results, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    let (mut results, mut code, mut unwritten) = (Vec::new(), ExitCode::SUCCESS, None);
     for (stage, folder) in stages.iter().zip(folders) {
         let outcome = bench::bench_until(&stop, &stage.plan, &server)?;
         let result = json::result(&stage.plan, &server, &outcome);
         if !args.json {
             say(&format!("stage {}: {}\n", stage.name, text::report(&result, None)));
         }
-        if let Some(folder) = folder {
-            let page = folder.write(&format!("{result:#}\n"), &html::page(&result, None))?;
-            eprintln!("report: {}", page.display());
+        let page = folder.map(|folder| folder.write(&format!("{result:#}\n"), &html::page(&result, None)));
+        match page.transpose() {
+            Ok(page) => page.iter().for_each(|page| eprintln!("report: {}", page.display())),
+            Err(error) => unwritten = Some(error),
         }
         let verdict = verdict(&stage.plan, &outcome, &stage.fail_if, &result);
         results.push((&*stage.name, result));
         if verdict != ExitCode::SUCCESS {
             code = verdict;
         }
-        if outcome.end != bench::outcome::End::Complete {
+        if outcome.end != bench::outcome::End::Complete || unwritten.is_some() {
             break;
         }
     }
     say(&if args.json { whole(&results) } else { table(&results) });
-    Ok(code)
-}
-
-fn say(text: &str) {
-    // A closed standard output does not change the exit code.
-    let _ = io::stdout().write_all(text.as_bytes());
+    unwritten.map_or(Ok(code), Err)
 }
 
 fn whole(results: &[(&str, Value)]) -> String {

@@ -1,9 +1,8 @@
 //! The values of options, the same on the command line and in a plan's file.
 
-use crate::base::units::{parse_duration, parse_size};
+use crate::base::units::parse_size;
 use crate::bench::fanout::MESSAGE_BYTES_MIN;
 use crate::bench::sse::PUBLICATION_BYTES_MIN;
-use std::time::Duration;
 
 /// The default number of connections.
 pub(super) const CONNECTIONS: u32 = 64;
@@ -18,11 +17,6 @@ pub(super) fn parse_path(text: &str) -> Result<String, String> {
     } else {
         Err("a path begins with `/` and has visible ASCII characters only".into())
     }
-}
-
-pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = parse_duration(text)?;
-    if timeout.is_zero() { Err("the timeout must be above zero".into()) } else { Ok(timeout) }
 }
 
 pub(super) fn parse_event_size(text: &str) -> Result<usize, String> {

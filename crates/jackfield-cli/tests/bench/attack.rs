@@ -142,3 +142,25 @@ fn a_target_may_speak_tls() {
     let (code, _, stderr) = run(&["attack", "mutants", &server.addr, "--insecure"]);
     assert!(code == 2 && stderr.contains("https://"), "{stderr}");
 }
+
+#[test]
+fn a_file_that_cannot_be_written_is_reported_before_the_attack() {
+    // Nobody listens there: it would be the first error, if the file were not looked at before.
+    let args = ["attack", "mutants", "--count", "10", "--json", "/nowhere/attack.json", &odd::nobody()];
+    let (code, stdout, stderr) = run(&args);
+    assert!(code == 2 && stdout.is_empty() && stderr.contains("/nowhere/attack.json"), "{stderr}");
+    // An attack that can't begin leaves no file, and an earlier one as it was.
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    for earlier in [None, Some("figures")] {
+        let path = directory.path("attack.json");
+        if let Some(earlier) = earlier {
+            fs::write(&path, earlier).expect("it is written");
+        }
+        let file = path.to_str().expect("the path is UTF-8");
+        let (code, ..) = run(&["attack", "mutants", "--count", "10", "--json", file, &odd::nobody()]);
+        assert_eq!((code, fs::read_to_string(&path).ok().as_deref()), (2, earlier));
+    }
+    let (code, _, stderr) = run(&["attack", "slow-heads", "--head-timeout", "0"]);
+    assert!(code == 2 && stderr.contains("above zero"), "{stderr}");
+}

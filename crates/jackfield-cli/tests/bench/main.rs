@@ -257,6 +257,20 @@ fn one_connection_of_several_that_is_never_answered_is_an_error() {
     assert!(result["errors"]["by_kind"]["no answer in time"].as_u64() >= Some(2), "{}", result["errors"]);
 }
 
+/// Of several requests on their way a server answers the first, and closes: the others are no successes and not forgotten.
+#[test]
+fn requests_behind_the_last_answer_of_a_connection_are_errors() {
+    let closes = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let addr = odd::listen(|stream| odd::say_once(stream, closes));
+    let run = bench(&["http", &addr, "-c", "1", "-p", "4", "-n", "40"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let result = run.result();
+    let count = |value: &Value| value.as_u64().unwrap_or(0);
+    let unanswered = count(&result["errors"]["by_kind"]["unanswered"]);
+    assert!(unanswered > 0, "{}", result["errors"]);
+    assert_eq!(count(&result["throughput"]["operations"]) + unanswered, 40, "{}", result["errors"]);
+}
+
 #[test]
 fn at_a_fixed_rate_what_is_never_sent_is_an_error() {
     let addr = odd::listen(odd::answer_once);
@@ -461,6 +475,58 @@ fn a_report_is_written_when_it_is_asked_for_and_never_over_another() {
     assert_eq!(run(&["bench", "http", "--force"]).0, 2, "there is nothing to write over");
 }
 
+/// A report that turns out to be unwritable only when it is written: the result is not lost.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_measured_is_shown_although_the_report_fails() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(directory.path("")).expect("it is made");
+    std::os::unix::fs::symlink("/dev/full", directory.path("index.html")).expect("it is made");
+    let folder = directory.path("");
+    let folder = folder.to_str().expect("it is UTF-8");
+    let (code, stdout, stderr) =
+        run(&[&["bench", "http", "--force", "--report", folder], &SHORT[..]].concat());
+    assert!(code == 2 && stderr.contains("index.html"), "{code}: {stderr}");
+    assert!(stdout.contains("throughput"), "{stdout}");
+}
+
+/// A reader that goes early, as `head` does.
+#[cfg(unix)]
+#[test]
+fn a_closed_output_changes_no_exit_code() {
+    use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    for args in
+        [&["fuzz", "list"][..], &["fuzz", "--help"], &["sim", "--seeds", "1"], &["bench", "http", "-n", "1"]]
+    {
+        let (near, far) = UnixStream::pair().expect("there are descriptors");
+        drop(far);
+        let mut command = Command::new(TOOL);
+        let status =
+            command.args(args).stdout(Stdio::from(OwnedFd::from(near))).stderr(Stdio::null()).status();
+        assert_eq!(status.expect("it starts").code(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn the_greatest_seed_is_a_seed() {
+    let directory = Directory::new();
+    let seed = u64::MAX.to_string();
+    let findings = directory.path("findings");
+    let (code, stdout, stderr) = run(&[
+        "fuzz",
+        "http1_machine",
+        "--jobs",
+        "2",
+        "--executions",
+        "1",
+        "--seed",
+        &seed,
+        "--findings",
+        findings.to_str().expect("it is UTF-8"),
+    ]);
+    assert!(code == 0 && !stderr.contains("panicked"), "{stdout}{stderr}");
+}
+
 #[test]
 fn the_result_is_printed_as_json() {
     let (code, stdout, stderr) = run_until(&["bench", "http", "--json", "-c", "4"]);
@@ -535,6 +601,12 @@ fn a_wrong_command_line_is_explained() {
         (&["raw", "--size", "0"], "at least 1"),
         (&["idle", "--pipeline", "2"], "--pipeline"),
         (&["http", "name.invalid:80"], "no address"),
+        (&["http", "http://127.0.0.1:99999/"], "the port"),
+        (&["http", "-d", "9000000000000000s"], "too long"),
+        (&["ws", "-H", "Host: a"], "`Host`"),
+        (&["idle", "--ws", "-H", "Connection: a"], "`Connection`"),
+        (&["fanout", "-H", "sec-websocket-extensions: a"], "`sec-websocket-extensions`"),
+        (&["ws", "--protocol", "a", "--protocol", "a"], "twice"),
         (&["http", "127.0.0.1:1", "--server-pid", "4294967295"], "process 4294967295 can't be read"),
     ] {
         refused(args, word);

@@ -34,6 +34,9 @@ impl<S: Speaker> Service for Engine<S> {
             link.waits_since = now;
         }
         link.is_over = is_over;
+        if is_over {
+            self.tally.count_errors("unanswered", std::mem::take(&mut link.in_flight).len());
+        }
         self.is_proven |= became_ready || link.is_ready;
         let naps = link.is_slow && link.is_ready;
         self.follow_up(wires, id, now, became_ready, is_over);
@@ -50,6 +53,9 @@ impl<S: Speaker> Service for Engine<S> {
             let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
             self.speaker.end(state, &mut heard);
             link.is_over = heard.is_over;
+            if link.is_over {
+                self.tally.count_errors("unanswered", std::mem::take(&mut link.in_flight).len());
+            }
         }
         wires.close(id, Reason::Peer);
     }
