@@ -110,6 +110,6 @@ fn main() -> jackfield::Result<()> {
         builder = builder.reactors(reactors);
     }
     let server = builder.bind()?;
-    println!("listening on {}", server.local_addr());
+    println!("listening on {0}\ntry: http://{0}/ in two tabs", server.local_addr());
     server.serve(|_peer| Member::default())
 }

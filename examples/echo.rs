@@ -1,7 +1,9 @@
 //! A WebSocket server that sends every message back.
 //!
-//! ```sh
-//! cargo run --example echo -- --listen 127.0.0.1:9001
+//! ```text
+//! $ cargo run --example echo -- --listen 127.0.0.1:9001
+//! listening on 127.0.0.1:9001
+//! try: http://127.0.0.1:9001/ in a browser, and in its console: s = new WebSocket('ws://127.0.0.1:9001'); ..
 //! ```
 
 use jackfield::{Client, Message, Server, WebSocket};
@@ -16,9 +18,17 @@ impl Client for Echo {
     }
 }
 
+/// What opens a WebSocket in the console of a browser, and says something.
+fn script(addr: std::net::SocketAddr) -> String {
+    format!(
+        "s = new WebSocket('ws://{addr}'); s.onmessage = e => console.log(e.data); s.onopen = () => s.send('hello')"
+    )
+}
+
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("echo [--listen ADDR]", "127.0.0.1:9001");
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    let addr = server.local_addr();
+    println!("listening on {addr}\ntry: http://{addr}/ in a browser, and in its console: {}", script(addr));
     server.serve(|_peer| Echo)
 }

@@ -1,11 +1,15 @@
 //! A server in the program's own loop: one thread waits for datagrams and for the server. Each datagram goes to all event
 //! streams, and the clients and the loop share a counter without a lock.
 //!
-//! ```sh
-//! cargo run --example embedded_loop -- --listen 127.0.0.1:8080 --datagrams 127.0.0.1:8081
-//! curl -N http://127.0.0.1:8080/feed &
-//! echo hello > /dev/udp/127.0.0.1/8081
-//! curl http://127.0.0.1:8080/
+//! ```text
+//! $ cargo run --example embedded_loop -- --listen 127.0.0.1:8080 --datagrams 127.0.0.1:8081
+//! listening on 127.0.0.1:8080
+//! datagrams at 127.0.0.1:8081
+//! try: curl -N http://127.0.0.1:8080/feed, and in another bash echo hello > /dev/udp/127.0.0.1/8081
+//!
+//! $ curl -N http://127.0.0.1:8080/feed            $ echo hello > /dev/udp/127.0.0.1/8081
+//! data: hello                                     $ curl http://127.0.0.1:8080/
+//!                                                 1 datagrams
 //! ```
 
 use jackfield::reactor::mio::{Events, Interest, Poll, Token, net::UdpSocket, unix::SourceFd};
@@ -46,7 +50,10 @@ fn main() -> jackfield::Result<()> {
     println!("listening on {}", server.local_addr());
     let datagrams = std::net::UdpSocket::bind(datagrams)?;
     datagrams.set_nonblocking(true)?;
-    println!("datagrams at {}", datagrams.local_addr()?);
+    let to = datagrams.local_addr()?;
+    println!("datagrams at {to}");
+    let send = format!("echo hello > /dev/udp/{}/{}", to.ip(), to.port());
+    println!("try: curl -N http://{}/feed, and in another bash {send}", server.local_addr());
     let mut datagrams = UdpSocket::from_std(datagrams);
     let mut server =
         server.embed(move |_setup| move |_peer: &Peer| Listener { count: of_clients.clone() })?;

@@ -1,8 +1,23 @@
 //! Serves a folder, with ranges, conditions and compressed files beside the originals, and writes an access log.
 //!
-//! ```sh
-//! cargo run --example files -- --listen 127.0.0.1:8080 --root docs
-//! curl -r 0-99 http://127.0.0.1:8080/features.md
+//! ```text
+//! $ cargo run --example files -- --listen 127.0.0.1:8080 --root docs
+//! listening on 127.0.0.1:8080
+//! try: curl -r 0-99 http://127.0.0.1:8080/NAME for a file in docs
+//!
+//! $ curl -i -r 0-9 http://127.0.0.1:8080/features.md
+//! HTTP/1.1 206 Partial Content
+//! Date: Sun, 29 Nov 2026 13:53:30 GMT
+//! Content-Type: text/markdown; charset=utf-8
+//! Content-Length: 10
+//! ETag: "18ec882cb6b4921d-11651"
+//! Accept-Ranges: bytes
+//! Last-Modified: Sun, 29 Nov 2026 13:47:57 GMT
+//! Vary: Accept-Encoding
+//! Cache-Control: no-cache
+//! Content-Range: bytes 0-9/71249
+//!
+//! # Features
 //! ```
 
 use jackfield::{AccessLog, Client, Exchange, Files, Request, Server};
@@ -19,14 +34,14 @@ impl Client for Page {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = options::Options::read("files [--listen ADDR] [--root FOLDER]");
-    let files = Files::folder(options.value("--root").unwrap_or("."))?;
-    let files = files.precompressed(true).cache_control("no-cache");
+    let root = options.value("--root").unwrap_or(".");
+    let files = Files::folder(root)?.precompressed(true).cache_control("no-cache");
     let server = Server::builder()
         .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
         .access_log(AccessLog::common(std::io::stderr()))
         .shutdown_on_signals()
         .bind()?;
-    println!("listening on {}", server.local_addr());
+    println!("listening on {0}\ntry: curl -r 0-99 http://{0}/NAME for a file in {root}", server.local_addr());
     server.serve(move |_peer| Page { files: files.clone() })?;
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! The smallest HTTP server: it answers with a greeting.
 //!
-//! ```sh
-//! cargo run --example hello -- --listen 127.0.0.1:8080
-//! curl http://127.0.0.1:8080/
+//! ```text
+//! $ cargo run --example hello -- --listen 127.0.0.1:8080
+//! listening on 127.0.0.1:8080
+//! try: curl http://127.0.0.1:8080/
+//!
+//! $ curl http://127.0.0.1:8080/
+//! Hello, world!
 //! ```
 
 use jackfield::{Client, Exchange, Request, Server};
@@ -23,6 +27,6 @@ impl Client for Hello {
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("hello [--listen ADDR]", "127.0.0.1:8080");
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    println!("listening on {0}\ntry: curl http://{0}/", server.local_addr());
     server.serve(|_peer| Hello)
 }

@@ -61,6 +61,7 @@ fn main() -> jackfield::Result<()> {
         .banner("+ adding machine, at your service\r\n")
         .busy_banner("- no room, try again later\r\n");
     let server = Server::builder().listen(listener).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    let addr = server.local_addr();
+    println!("listening on {addr}\ntry: nc {} {}", addr.ip(), addr.port());
     server.serve(|_peer| Adder::default())
 }

@@ -1,9 +1,22 @@
 //! A monitored server: metrics for Prometheus and health on a separate listener, an access log as JSON, and an observer
 //! that counts answers by status.
 //!
-//! ```sh
-//! cargo run --example metrics -- --listen 127.0.0.1:8080 --status 127.0.0.1:9090
-//! curl http://127.0.0.1:8080/; curl http://127.0.0.1:9090/metrics; curl http://127.0.0.1:9090/health
+//! ```text
+//! $ cargo run --example metrics -- --listen 127.0.0.1:8080 --status 127.0.0.1:9090
+//! listening on 127.0.0.1:8080
+//! listening on 127.0.0.1:9090
+//! try: curl http://127.0.0.1:8080/, curl http://127.0.0.1:9090/metrics, curl http://127.0.0.1:9090/health
+//! {"time":"2026-11-29T13:53:30Z","peer":"127.0.0.1:46872","listener":0,"method":"GET","path":"/", ..}
+//!
+//! $ curl http://127.0.0.1:8080/; curl http://127.0.0.1:8080/
+//! 0 good, 0 not found
+//! 1 good, 0 not found
+//! $ curl http://127.0.0.1:9090/health
+//! running
+//! $ curl -s http://127.0.0.1:9090/metrics | grep http_requests
+//! # HELP jackfield_http_requests_total Requests whose head has come.
+//! # TYPE jackfield_http_requests_total counter
+//! jackfield_http_requests_total 4
 //! ```
 
 use jackfield::{AccessLog, Client, Exchange, Finished, Listener, Observer, Request, Server};
@@ -50,6 +63,8 @@ fn main() -> jackfield::Result<()> {
         .observer(counts.clone())
         .shutdown_on_signals()
         .bind()?;
-    server.local_addrs().iter().for_each(|addr| println!("listening on {addr}"));
+    let addrs = server.local_addrs();
+    addrs.iter().for_each(|addr| println!("listening on {addr}"));
+    println!("try: curl http://{}/, curl http://{1}/metrics, curl http://{1}/health", addrs[0], addrs[1]);
     server.serve(move |_peer| Page { counts: counts.clone() })
 }

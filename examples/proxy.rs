@@ -154,7 +154,7 @@ fn main() -> jackfield::Result<()> {
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     // No path accepts a WebSocket: a request for one is passed on like any other.
     let server = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    println!("listening on {0}\ntry: curl http://{0}/, which {to} answers", server.local_addr());
     server.serve(move |peer: &Peer| -> Box<dyn Client> {
         match peer.tag() {
             Some(tag) => Box::new(Upstream(ConnectionId::from_bits(tag), None)),

@@ -1,7 +1,11 @@
 //! Asks each client, and waits for the answers: requests from the server, with acknowledgement and timeout.
 //!
-//! ```sh
-//! cargo run --example quiz -- --listen 127.0.0.1:8080 --within 5
+//! ```text
+//! $ cargo run --example quiz -- --listen 127.0.0.1:8080 --within 30
+//! listening on 127.0.0.1:8080
+//! try: http://127.0.0.1:8080/ in a browser, and in its console: s = new WebSocket('ws://127.0.0.1:8080'); ..
+//!
+//! > s.send('1 Ann')
 //! ```
 //!
 //! A WebSocket client gets `1 what is your name?` and answers `1 Ann`. If it does not answer in time, it is closed with
@@ -60,6 +64,8 @@ fn main() -> jackfield::Result<()> {
     let within = options.value("--within").and_then(|seconds| seconds.parse().ok()).unwrap_or(5.0);
     let within = Duration::try_from_secs_f64(within).unwrap_or(Duration::from_secs(5));
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    let addr = server.local_addr();
+    let script = format!("s = new WebSocket('ws://{addr}'); s.onmessage = e => console.log(e.data)");
+    println!("listening on {addr}\ntry: http://{addr}/ in a browser, and in its console: {script}");
     server.serve(move |_peer| Candidate(Asking::new(within)))
 }

@@ -4,11 +4,29 @@
 //! with its own threads: the exchange is deferred, and the `Reply` moves into the task, which may answer at any time. If
 //! the task is dropped or panics, the answer is a 500; if it takes too long, a 503.
 //!
-//! ```sh
-//! cargo run --example rest -- --listen 127.0.0.1:8080 --token secret
-//! curl http://127.0.0.1:8080/notes/1
-//! curl -H 'Authorization: Bearer secret' --json '"milk"' http://127.0.0.1:8080/notes
-//! curl http://127.0.0.1:8080/slow/500
+//! ```text
+//! $ cargo run --example rest -- --listen 127.0.0.1:8080 --token secret
+//! listening on 127.0.0.1:8080
+//! try: curl http://127.0.0.1:8080/notes/1
+//!
+//! $ curl http://127.0.0.1:8080/notes/1
+//! "bread"
+//! $ curl -i -H 'Authorization: Bearer secret' --json '"milk"' http://127.0.0.1:8080/notes
+//! HTTP/1.1 201 Created
+//! Date: Sun, 29 Nov 2026 13:53:28 GMT
+//! Content-Length: 0
+//! Location: /notes/2
+//!
+//! $ curl http://127.0.0.1:8080/notes/2
+//! "milk"
+//! $ curl -i --json '"tea"' http://127.0.0.1:8080/notes
+//! HTTP/1.1 401 Unauthorized
+//! Date: Sun, 29 Nov 2026 13:53:28 GMT
+//! Content-Length: 0
+//! WWW-Authenticate: Bearer realm="notes"
+//!
+//! $ curl http://127.0.0.1:8080/slow/500
+//! 500ms later
 //! ```
 
 use jackfield::{Client, Exchange, Found, Params, Request, Router, Server, bearer, is_same_secret};
@@ -77,6 +95,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let api = Arc::new(Api { routes, notes: Mutex::new(vec!["bread".into()]), token, runtime });
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    println!("listening on {0}\ntry: curl http://{0}/notes/1", server.local_addr());
     Ok(server.serve(move |_peer| Visitor(api.clone()))?)
 }

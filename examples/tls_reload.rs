@@ -55,6 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::tcp(options.value("--listen").unwrap_or("127.0.0.1:8443"));
     let listener = listener.tls(chain, key).host(staff);
     let server = Server::builder().listen(listener).reload_tls_on_sighup().shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
+    let addr = server.local_addr();
+    println!("listening on {addr}");
+    println!("try: curl --cacert {} https://localhost:{}/", dir.join("ca.pem").display(), addr.port());
     Ok(server.serve(|_peer| Page)?)
 }

@@ -86,6 +86,9 @@ fn banner_sends_a_banner_or_a_busy_banner() {
     let args = ["--desk", any, "--shout", any, "--http", any, "--max", "1"];
     let mut example = Example::spawn("banner", args);
     let [desk, shout, http] = [example.addr(), example.addr(), example.addr()];
+    let hint =
+        format!("try: nc {} {}, nc {} {}, http://{http}/", desk.ip(), desk.port(), shout.ip(), shout.port());
+    assert_eq!(example.line(), hint);
     // They have nothing of HTTP, but lines are lines.
     let mut clerk = Http::connect(desk);
     assert_eq!(clerk.line(), "+ the desk is open");

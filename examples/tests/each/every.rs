@@ -1,9 +1,10 @@
 //! What holds for every example: its options, how it refuses what is wrong, and how it ends.
 
 use crate::common::{connect, expect_close, websocket};
-use crate::process::{Example, binary};
+use crate::process::{Example, TempDir, binary};
 use crate::sockets::hear;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Command;
 
 #[test]
@@ -58,13 +59,84 @@ fn wrong_command_lines_are_explained() {
     }
 }
 
+/// How to try an example: the line behind its addresses.
+fn hint(example: &mut Example) -> String {
+    loop {
+        let line = example.line();
+        if !line.starts_with("listening on ") && !line.starts_with("datagrams at ") {
+            return line;
+        }
+    }
+}
+
+/// The names of all examples in a package.
+fn examples_of(manifest: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
+    let text = std::fs::read_to_string(path).unwrap();
+    let names = text.split("[[example]]\nname = \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_example_prints_how_to_try_it() {
+    let dir = TempDir::new("hints");
+    let dir = dir.path().to_str().unwrap();
+    let root = ["--root", dir];
+    let hints = [
+        ("hello", &[][..], "try: curl http://ADDR/".to_owned()),
+        (
+            "echo",
+            &[],
+            "try: http://ADDR/ in a browser, and in its console: s = new WebSocket('ws://ADDR');".into(),
+        ),
+        ("clock", &[], "try: http://ADDR/ in a browser, or curl -N http://ADDR/time".into()),
+        ("lines", &[], "try: nc IP PORT".into()),
+        ("bridge", &["--to", "db.example:5432"], "try: a client of db.example:5432, at ADDR instead".into()),
+        ("proxy", &["--to", "127.0.0.1:9"], "try: curl http://ADDR/, which 127.0.0.1:9 answers".into()),
+        ("chat", &[], "try: http://ADDR/ in two tabs".into()),
+        (
+            "quiz",
+            &[],
+            "try: http://ADDR/ in a browser, and in its console: s = new WebSocket('ws://ADDR');".into(),
+        ),
+        ("rest", &[], "try: curl http://ADDR/notes/1".into()),
+        ("files", &root, format!("try: curl -r 0-99 http://ADDR/NAME for a file in {dir}")),
+        ("metrics", &["--status", "127.0.0.1:0"], "try: curl http://ADDR/, curl http://127.0.0.1:".into()),
+        ("embedded_loop", &["--datagrams", "127.0.0.1:0"], "try: curl -N http://ADDR/feed, and in".into()),
+        ("tls_reload", &["--dir", dir], format!("try: curl --cacert {dir}/ca.pem https://localhost:PORT/")),
+        ("gate", &[], "try: http://ADDR/ in a browser".into()),
+        ("heartbeat", &[], "try: http://ADDR/ in two tabs".into()),
+        ("upload", &["--folder", dir], "try: http://ADDR/ in a browser".into()),
+        ("testing", &[], "try: curl -d 42 http://ADDR/".into()),
+        ("ticker", &[], "open http://ADDR/".into()),
+        ("dashboard", &[], "open http://ADDR/".into()),
+        ("showcase", &[], "open http://ADDR/ in two tabs".into()),
+    ];
+    for (name, options, expected) in &hints {
+        let (mut example, addr) = Example::start(name, options);
+        let (ip, port) = (addr.ip().to_string(), addr.port().to_string());
+        let expected = expected.replace("ADDR", &addr.to_string()).replace("IP", &ip).replace("PORT", &port);
+        let hint = hint(&mut example);
+        assert!(hint.starts_with(&expected), "{name}: {hint}");
+    }
+    // `banner` has three addresses, `cluster` needs a Redis, and both have tests elsewhere; `testbed` is for programs.
+    let elsewhere = ["banner", "cluster", "testbed"];
+    for name in [examples_of("../Cargo.toml"), examples_of("../libraries/Cargo.toml")].concat() {
+        let is_here = hints.iter().any(|(tested, ..)| *tested == name);
+        assert!(is_here || elsewhere.contains(&&*name), "{name} prints no way to try it");
+    }
+}
+
 #[test]
 fn every_example_ends_well_at_sigterm() {
     for name in ["hello", "echo", "clock", "lines", "chat", "showcase", "testbed"] {
         let (mut example, addr) = Example::start(name, &[]);
+        // The testbed is for programs, which read its addresses only.
+        if name != "testbed" {
+            hint(&mut example);
+        }
         if name == "showcase" {
-            assert!(example.line().starts_with("open "));
-            assert!(example.line().starts_with("it is alone: "));
+            assert!(example.line().starts_with("this server is alone; "));
         }
         // An idle client. The answer to its request shows that the server has accepted the connection.
         let mut silent = connect(addr);

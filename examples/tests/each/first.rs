@@ -3,6 +3,7 @@
 use crate::common::websocket;
 use crate::http::Http;
 use crate::process::Example;
+use crate::sites::curl;
 use tungstenite::Message;
 
 #[test]
@@ -48,6 +49,7 @@ fn x6_embedded_loop_serves_between_datagrams() {
     let (mut example, addr) = Example::start("embedded_loop", &["--datagrams", "127.0.0.1:0"]);
     let line = example.line();
     let datagrams = line.strip_prefix("datagrams at ").expect(&line).to_owned();
+    assert!(example.line().starts_with("try: "));
     let mut feed = Http::connect(addr);
     feed.send("GET /feed HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(feed.head().status, 200);
@@ -56,6 +58,9 @@ fn x6_embedded_loop_serves_between_datagrams() {
         sender.send_to(word.as_bytes(), &datagrams).unwrap();
         assert_eq!((&*feed.line(), &*feed.line()), (&*format!("data: {word}"), ""));
         Http::connect(addr).get("/").is(200, "text/plain", &format!("{} datagrams\n", number + 1));
+    }
+    if let Some(page) = curl(&[&format!("http://{addr}/")]) {
+        assert_eq!(page, "2 datagrams\n|200");
     }
     example.terminate();
     assert!(String::from_utf8(feed.rest()).unwrap().starts_with("retry: "), "it drains");

@@ -1,9 +1,9 @@
-//! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`.
+//! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`; and the first by wrk.
 
 use crate::process::{Example, TempDir, run};
 
 /// What curl prints for these arguments, the status at the end. `None`: there is no curl.
-fn curl(args: &[&str]) -> Option<String> {
+pub(crate) fn curl(args: &[&str]) -> Option<String> {
     let finished = run("curl", ["-s", "-S", "-w", "|%{http_code}"].iter().chain(args), "")?;
     assert!(finished.status.success(), "{args:?}: {}", finished.status);
     Some(String::from_utf8(finished.stdout).unwrap())
@@ -52,6 +52,29 @@ fn files_answers_curl() {
     assert_eq!(curl(&["-r", "20-", &url]).unwrap(), "|416");
     assert_eq!(curl(&["-z", page.to_str().unwrap(), &url]).unwrap(), "|304");
     assert_eq!(curl(&["--path-as-is", &format!("http://{addr}/../page.html")]).unwrap(), "Not Found|404");
+}
+
+/// Puts load on a page with wrk for a second, and for longer where the machine is so busy that nothing was answered in that.
+fn wrk(url: &str) {
+    for seconds in ["1s", "5s", "30s"] {
+        let args = ["-t", "1", "-c", "8", "-d", seconds, "--timeout", "60s", url];
+        let Some(finished) = run("wrk", args, "") else { return };
+        let report = String::from_utf8(finished.stdout).unwrap();
+        assert!(finished.status.success(), "{report}");
+        // It prints these lines only if there is something to count.
+        assert!(!report.contains("Socket errors") && !report.contains("Non-2xx"), "{report}");
+        let line = report.lines().find(|line| line.contains(" requests in ")).expect(&report);
+        if line.trim().split(' ').next() != Some("0") {
+            return;
+        }
+    }
+    panic!("{url} does not answer wrk");
+}
+
+#[test]
+fn rest_answers_wrk() {
+    let (_example, addr) = Example::start("rest", &[]);
+    wrk(&format!("http://{addr}/notes/1"));
 }
 
 #[test]
