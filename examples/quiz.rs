@@ -61,8 +61,7 @@ impl Client for Candidate {
 fn main() -> jackfield::Result<()> {
     let options = Options::read("quiz [--listen ADDR] [--within SECONDS]");
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    let within = options.value("--within").and_then(|seconds| seconds.parse().ok()).unwrap_or(5.0);
-    let within = Duration::try_from_secs_f64(within).unwrap_or(Duration::from_secs(5));
+    let within = options.seconds("--within").unwrap_or(Duration::from_secs(5));
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     let addr = server.local_addr();
     let script = format!("s = new WebSocket('ws://{addr}'); s.onmessage = e => console.log(e.data)");

@@ -58,15 +58,16 @@ impl Api {
         }
         let mut notes = self.notes.lock().unwrap();
         match request.json() {
+            // What a server keeps needs a bound.
+            Ok(_) if notes.len() == 100 => return exchange.respond(507, "text/plain", "no room\n"),
             Ok(note) => notes.push(note),
             Err(error) => return exchange.respond(error.status(), "text/plain", error.to_string()),
         }
-        let created = exchange.response(201).header("Location", format!("/notes/{}", notes.len()));
-        created.body("", "").unwrap();
+        exchange.response(201).header("Location", format!("/notes/{}", notes.len())).body("", "").unwrap();
     }
 
     fn slow(&self, exchange: Exchange<'_>, _request: &Request<'_>, params: Params<'_, '_>) {
-        let wait = Duration::from_millis(params.parse("ms").unwrap_or(100));
+        let wait = Duration::from_millis(params.parse("ms").unwrap_or(100)).min(Duration::from_secs(10));
         let reply = exchange.defer_within(Duration::from_secs(2));
         self.runtime.spawn(async move {
             tokio::time::sleep(wait).await;

@@ -10,7 +10,7 @@
 //! $ curl -T photo.jpg http://127.0.0.1:8080/photo
 //! data: 65536
 //! data: 131072
-//! 131072 bytes in "/tmp/r0-2.1"
+//! 131072 bytes in "/tmp/1764424800123456789-r0-2.1"
 //! ```
 
 use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Reply, Request, Server};
@@ -18,6 +18,7 @@ use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a browser shows: a file to choose, and how much of it is written.
 const PAGE: &str = r#"<!doctype html><title>Upload</title><h1>Upload</h1>
@@ -44,8 +45,9 @@ struct Uploader {
 
 impl Client for Uploader {
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        // A name of ours: theirs is only that of a topic.
-        (self.file, self.written) = (self.folder.join(connection.id().to_string()), 0);
+        // A name of ours, which no other upload has: theirs is only that of a topic.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        (self.file, self.written) = (self.folder.join(format!("{now}-{}", connection.id())), 0);
         self.topic = request.path().to_owned();
         BodyPlan::Stream
     }
@@ -55,9 +57,8 @@ impl Client for Uploader {
         connection.pause_read();
         let (file, part, is_first) = (self.file.clone(), part.to_vec(), self.written == 0);
         let job = move || -> io::Result<usize> {
-            let mut how = OpenOptions::new();
-            let how = how.write(true).create(true).truncate(is_first).append(!is_first);
-            how.open(file)?.write_all(&part).map(|()| part.len())
+            let mut file = OpenOptions::new().create_new(is_first).append(true).open(file)?;
+            file.write_all(&part).map(|()| part.len())
         };
         if self.written > BYTES_MAX || connection.offload(job).is_err() {
             connection.close();

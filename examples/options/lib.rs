@@ -6,6 +6,7 @@ mod own_redis;
 
 pub use own_redis::{OwnRedis, redis};
 use std::process::exit;
+use std::time::Duration;
 
 /// What was given on the command line.
 pub struct Options(Vec<(String, String)>);
@@ -74,9 +75,18 @@ impl Options {
 
     /// The value of an option as a number. What is not a number ends the program.
     pub fn number(&self, name: &str) -> Option<usize> {
+        self.read_as(name, "a number", |value| value.parse().ok())
+    }
+
+    /// The value of an option as a time in seconds, such as `2` or `0.5`. What is no such time ends the program.
+    pub fn seconds(&self, name: &str) -> Option<Duration> {
+        self.read_as(name, "a time in seconds", |value| Duration::try_from_secs_f64(value.parse().ok()?).ok())
+    }
+
+    fn read_as<T>(&self, name: &str, what: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.value(name).map(|value| {
-            value.parse().unwrap_or_else(|_| {
-                eprintln!("`{name} {value}`: not a number");
+            read(value).unwrap_or_else(|| {
+                eprintln!("`{name} {value}`: not {what}");
                 exit(2)
             })
         })

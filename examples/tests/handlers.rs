@@ -207,6 +207,25 @@ fn upload_writes_what_comes_and_reports_its_progress() {
     }
 }
 
+/// Neither a second upload of a connection nor a new start of the server overwrites a file.
+#[test]
+fn upload_overwrites_nothing() {
+    let dir = TempDir::new("upload-twice");
+    let folder = dir.write("here", "").parent().unwrap().to_str().unwrap().to_owned();
+    let mut answers = Vec::new();
+    for start in 0..2 {
+        let (_example, addr) = Example::start("upload", &["--folder", &folder]);
+        let mut http = Http::connect(addr);
+        for number in 0..2 {
+            let content = format!("{start} {number}");
+            answers.push((http.ask("PUT", "/a", "", &content).text().to_owned(), content));
+        }
+    }
+    for (answer, content) in answers {
+        assert_eq!(uploaded(&answer), (content.len(), content.into_bytes()), "{answer}");
+    }
+}
+
 #[test]
 fn testing_is_the_server_that_its_tests_test() {
     let (_example, addr) = Example::start("testing", &[]);

@@ -55,7 +55,11 @@ impl Service for Counts {
     fn on_drain(&mut self, _: &mut Wires, _: ConnectionId) {}
     fn on_idle(&mut self, _: &mut Wires, _: ConnectionId, _: Duration) {}
     fn on_timer(&mut self, _: &mut Wires, _: ConnectionId, _: u32) {}
-    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, _: Reason) {}
+    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, reason: Reason) {
+        if let Reason::Connect(kind) = reason {
+            self.errors.push(kind);
+        }
+    }
 }
 
 /// What makes the service panic.
@@ -174,6 +178,22 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
     }
     assert_eq!((counts.accepted, counts.errors.len()), (3, 3), "nobody is lost");
     assert_eq!(driver.reactor.wires.len(), 3);
+}
+
+#[test]
+fn a_connect_without_a_free_descriptor_has_its_own_error() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let connect = driver.reactor.wires.connect(Above::Plain, SocketOptions::default(), 0, LONG);
+    let id = connect.expect("there is room");
+    let addr: std::net::SocketAddr = "127.0.0.1:9".parse().expect("an address");
+    let limits = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limits }).expect("less is allowed");
+    driver.reactor.wires.dial(id, [Addr::from(addr)]);
+    setrlimit(Resource::Nofile, limits).expect("it was allowed before");
+    let mut counts = Counts::default();
+    driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
+    assert_eq!(counts.errors, [ErrorKind::QuotaExceeded]);
 }
 
 /// A crowd at one listener kept another from its turn: its one connection came in turn 400, after 1,596 others.

@@ -51,6 +51,8 @@ fn wrong_command_lines_are_explained() {
         ("hello", &["--listen", "nowhere"][..], 1),
         ("chat", &["--listen", "127.0.0.1:0", "--reactors", "none"], 2),
         ("testbed", &["--listen", "127.0.0.1:0", "--reactors"], 2),
+        ("quiz", &["--listen", "127.0.0.1:0", "--within", "soon"], 2),
+        ("quiz", &["--listen", "127.0.0.1:0", "--within=-1"], 2),
         ("testbed", &["--tls", "127.0.0.1:0"], 1),
         ("testbed", &["--tls", "127.0.0.1:0", "--cert", "nowhere.pem", "--key", "nowhere.pem"], 1),
     ] {

@@ -1,5 +1,6 @@
 //! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`; and the first by wrk.
 
+use crate::http::Http;
 use crate::process::{Example, TempDir, run};
 
 /// What curl prints for these arguments, the status at the end. `None`: there is no curl.
@@ -37,6 +38,20 @@ fn rest_answers_curl() {
     }
     // It waits for an hour, and its client for two seconds.
     assert!(curl(&[&url("/slow/3600000")]).unwrap().ends_with("|503"));
+}
+
+#[test]
+fn rest_keeps_no_more_than_it_says() {
+    let (_example, addr) = Example::start("rest", &["--token", "t0k3n"]);
+    let mut http = Http::connect(addr);
+    let fields = "Authorization: Bearer t0k3n\r\nContent-Type: application/json\r\n";
+    let mut kept = 0;
+    while http.ask("POST", "/notes", fields, "\"milk\"").status == 201 {
+        kept += 1;
+        assert!(kept < 2000, "it keeps everything");
+    }
+    assert_eq!(http.ask("POST", "/notes", fields, "\"milk\"").status, 507);
+    assert_eq!(http.get("/notes/1").status, 200);
 }
 
 #[test]

@@ -4,9 +4,10 @@
 //! backlog, and a loop that keeps trying would spin. So one descriptor is held in reserve. When no other is left, it is
 //! closed, one new connection is accepted, gets the service's refusal, and is closed.
 
-use super::reserve::{Reserve, is_for_lack_of_descriptors};
+use super::reserve::Reserve;
 use crate::id::ConnectionId;
 use crate::stream::listener::Listener;
+use crate::stream::shortage::is_for_lack_of_descriptors;
 use crate::time::Time;
 use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;

@@ -7,6 +7,7 @@ pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod passed;
 pub(crate) mod pipe;
+pub(crate) mod shortage;
 mod socket;
 
 use self::addr::Addr;

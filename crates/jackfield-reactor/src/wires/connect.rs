@@ -11,6 +11,7 @@ use crate::stream::Stream;
 use crate::stream::addr::Addr;
 use crate::stream::options::SocketOptions;
 use crate::stream::pipe::Pipe;
+use crate::stream::shortage::kind_of;
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::peer::Peer;
 use crate::wire::timer_key;
@@ -97,7 +98,7 @@ impl Wires {
                     connecting.stream = stream;
                     return self.arm(id, timer_key::HANDSHAKE, until.0);
                 }
-                Err(error) => connecting.note_failure(error.kind()),
+                Err(error) => connecting.note_failure(kind_of(&error)),
             }
         }
     }

@@ -144,6 +144,7 @@ pub enum ConnectError {
     /// It was not up in time: see [`Outgoing::timeout`](crate::Outgoing::timeout).
     Timeout,
     /// The system's error for the last address that was tried: for example it refused, or there is no route to it.
+    /// [`ErrorKind::QuotaExceeded`]: the process or the system has no file descriptor left.
     Io(ErrorKind),
     /// The other side closed it before it was up.
     Closed,
