@@ -7,10 +7,9 @@ mod support;
 use identity::Identity;
 use jackfield::History;
 use jackfield_redis::Redis;
-use std::net::TcpListener;
 use std::{env, fs, process};
 use support::reader::data;
-use support::{Instance, Site, wait};
+use support::{Instance, Site, free_port, wait};
 
 #[test]
 fn k2_a_redis_is_reached_over_tls_with_a_password() {
@@ -18,7 +17,7 @@ fn k2_a_redis_is_reached_over_tls_with_a_password() {
     let (pem, _) = identity.pem();
     let folder = env::temp_dir().join(format!("jackfield-redis-tls-{}", process::id()));
     let (cert, key) = identity.files_in(&folder);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let option = |text: String| -> &'static str { text.leak() };
     let options = [
         "--requirepass",

@@ -50,9 +50,10 @@ impl Instance {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("jackfield-redis-{}-{number}", process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut instance = Self { child: None, port, folder, options: options.to_vec() };
-        instance.begin();
+        let mut instance = Self { child: None, port: free_port(), folder, options: options.to_vec() };
+        while !instance.try_begin() {
+            instance.port = free_port();
+        }
         Some(instance)
     }
 
@@ -66,13 +67,22 @@ impl Instance {
 
     /// Starts it, with what its folder has.
     pub fn begin(&mut self) {
+        wait(|| self.try_begin());
+    }
+
+    /// False: its port was taken by somebody else in the meantime. Redis can't choose a port itself.
+    fn try_begin(&mut self) -> bool {
         let port = self.port.to_string();
-        let fixed =
-            ["--port", &port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", "."];
+        let socket = self.folder.join("socket");
+        let _ = fs::remove_file(&socket);
+        // It opens the socket when it has its port. So it is not another Redis that answers there.
+        let fixed = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", "socket", "--dir", "."];
+        let kept = ["--appendonly", "yes", "--save", ""];
         // Otherwise it may lose what it has acknowledged when it is killed: it puts off its writes while the disk is busy.
         let safe = ["--appendfsync", "always"];
-        let child = Command::new("redis-server")
+        let mut child = Command::new("redis-server")
             .args(fixed)
+            .args(kept)
             .args(safe)
             .args(&self.options)
             .current_dir(&self.folder)
@@ -80,8 +90,15 @@ impl Instance {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        wait(|| socket.exists() || child.try_wait().unwrap().is_some());
+        let is_there = socket.exists();
         self.child = Some(child);
-        wait(|| self.try_ask(&["PING"]).is_some());
+        if is_there {
+            wait(|| self.try_ask(&["PING"]).is_some());
+        } else {
+            self.kill();
+        }
+        is_there
     }
 
     /// As `kill -9` does.
@@ -125,6 +142,11 @@ impl Instance {
     fn connection(&self) -> redis::RedisResult<redis::Connection> {
         redis::Client::open(self.address())?.get_connection()
     }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn query(command: &[&str], connection: &mut redis::Connection) -> redis::RedisResult<redis::Value> {
@@ -251,9 +273,10 @@ impl Site {
         Self { server, told }
     }
 
-    /// One that Redis has answered.
+    /// One that Redis has answered. A Redis that waits for a busy disk is not taken for one that is gone.
     pub fn live(instance: &Instance, history: History) -> Self {
-        Self::connected(Redis::new(&instance.address()).unwrap(), history)
+        let redis = Redis::new(&instance.address()).unwrap().timeout(Duration::from_secs(60));
+        Self::connected(redis, history)
     }
 
     /// One that has reached its Redis.
