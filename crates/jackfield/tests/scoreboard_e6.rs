@@ -4,10 +4,15 @@ mod support;
 
 use jackfield::test::{TestConnection, TestEvent, TestMessage, TestOptions, TestServer, TlsClient};
 use jackfield::{
-    Client, Connection, Event, Exchange, Listener, Message, Reply, Request, TimerId, Upgrade, WebSocket,
+    Client, Connection, Event, Exchange, Listener, Message, Peer, Reply, Request, Server, TimerId, Upgrade,
+    WebSocket,
 };
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use support::real::{self, Live};
 use tls::Identity;
+use tungstenite::client::IntoClientRequest;
 
 #[path = "support/tls.rs"]
 mod tls;
@@ -184,4 +189,118 @@ fn e6_a_test_has_its_own_listeners() {
 #[should_panic(expected = "GET /late is not answered: use `begin`")]
 fn e6_a_missing_answer_is_reported() {
     let _ = TestServer::new(|_peer| Site::default()).get("/late").send();
+}
+
+/// An answer: its status, its fields but for the date, and its body.
+type Answer = (u16, Vec<(String, String)>, String);
+
+/// What curl gets, without the date. `None`: there is no curl.
+fn curl(live: &Live, (method, target, body): (&str, &str, &str)) -> Option<Answer> {
+    let mut command = Command::new("curl");
+    command.args(["-sSi", "--max-time", "60", "-H", "X-Seen: 7"]);
+    match method {
+        "HEAD" => command.arg("--head"),
+        _ => command.args(["-X", method]),
+    };
+    if !body.is_empty() {
+        command.args(["--data-binary", body]);
+    }
+    let Ok(output) = command.arg(format!("http://{}{target}", live.addr())).output() else {
+        println!("skipped: curl can't be started");
+        return None;
+    };
+    assert!(output.status.success(), "{method} {target}: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect(&text);
+    let (status, fields) = head.split_once("\r\n").expect(head);
+    let fields = fields.lines().map(|line| line.split_once(": ").expect(line));
+    let fields = fields.filter(|(name, _)| *name != "Date").map(|(name, value)| (name.into(), value.into()));
+    Some((status.split(' ').nth(1).unwrap().parse().unwrap(), fields.collect(), body.into()))
+}
+
+/// The same by the test client.
+fn tested(server: &TestServer, (method, target, body): (&str, &str, &str)) -> Answer {
+    let answer = server.request(method, target).header("X-Seen", 7).body(body).send();
+    let fields = answer.headers().filter(|(name, _)| *name != "Date");
+    let fields = fields.map(|(name, value)| (name.into(), String::from_utf8_lossy(value).into_owned()));
+    (answer.status(), fields.collect(), answer.text().into())
+}
+
+#[test]
+fn e6_real_clients_get_the_same_answers() {
+    let server = TestServer::new(|_peer| Site::default());
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
+    for request in [
+        ("GET", "/a?b", ""),
+        ("POST", "/a", "body"),
+        ("PUT", "/%C5%BElu%C5%A5", "two words"),
+        ("DELETE", "/count", ""),
+        ("HEAD", "/a", ""),
+        ("GET", "/nothing", ""),
+    ] {
+        let Some(answer) = curl(&live, request) else { return };
+        assert_eq!(tested(&server, request), answer, "{request:?}");
+    }
+}
+
+/// A message as text, the same of both clients.
+fn seen(message: Option<TestMessage>) -> String {
+    match message {
+        Some(TestMessage::Text(text)) => text,
+        Some(TestMessage::Binary(bytes)) => format!("{bytes:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn e6_a_real_websocket_gets_the_same_messages() {
+    let server = TestServer::new(|_peer| Site::default());
+    let mut ann = server.get("/chat").websocket(&["chess", "chat"]).expect("it is opened");
+    ann.send("hello");
+    ann.send(&b"\x00\x01"[..]);
+    let mut expected =
+        vec![ann.protocol().unwrap_or_default().to_owned(), seen(ann.next()), seen(ann.next())];
+    ann.send("bye");
+    expected.push(format!("{:?}", ann.closed().expect("it is closed")));
+
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
+    let mut request = format!("ws://{}/chat", live.addr()).into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "chess, chat".parse().unwrap());
+    let (mut socket, answer) = tungstenite::client(request, real::connect(live.addr())).unwrap();
+    let mut heard = vec![answer.headers()["Sec-WebSocket-Protocol"].to_str().unwrap().to_owned()];
+    for message in ["hello".into(), tungstenite::Message::binary(vec![0, 1]), "bye".into()] {
+        socket.send(message).unwrap();
+        heard.push(match socket.read().unwrap() {
+            tungstenite::Message::Text(text) => text.to_string(),
+            tungstenite::Message::Binary(bytes) => format!("{:?}", bytes.to_vec()),
+            tungstenite::Message::Close(Some(close)) => {
+                format!("{:?}", (u16::from(close.code), &*close.reason))
+            }
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn e6_a_real_event_stream_gets_the_same_events() {
+    let server = TestServer::new(|_peer| Site::default());
+    let event = TestEvent::clone(&server.events("/feed").next().expect("it has come"));
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
+    let mut command = Command::new("curl");
+    command
+        .args(["-sSN", "--max-time", "60", &format!("http://{}/feed", live.addr())])
+        .stdout(Stdio::piped());
+    let Ok(mut curl) = command.spawn() else { return println!("skipped: curl can't be started") };
+    let lines = BufReader::new(curl.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    // Both fail if it has ended by itself.
+    let _ = curl.kill();
+    let _ = curl.wait();
+    let field = |name: &str| {
+        let of_name = lines.iter().filter_map(|line| line.strip_prefix(name));
+        of_name.collect::<Vec<_>>().join("\n")
+    };
+    let heard = [field("data: "), field("event: "), field("id: ")];
+    assert_eq!(heard.each_ref().map(|text| &**text), [&*event.data, &*event.event, &*event.id], "{lines:?}");
 }

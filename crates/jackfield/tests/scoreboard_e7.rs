@@ -31,6 +31,13 @@ fn e7_every_published_crate_has_the_registrys_metadata() {
     ] {
         assert!(names.contains(&name), "{names:?}");
     }
+    // Whose documentation has items of optional features.
+    for name in ["jackfield", "jackfield-proto", "jackfield-reactor", "jackfield-redis"] {
+        let package = packages.iter().find(|package| package["name"] == name).unwrap();
+        let docs_rs = &package["metadata"]["docs"]["rs"];
+        let expected = serde_json::json!({ "all-features": true, "rustdoc-args": ["--cfg", "docsrs"] });
+        assert_eq!(docs_rs, &expected, "{name}: docs.rs would not show optional features");
+    }
     for package in published {
         let name = package["name"].as_str().unwrap();
         for field in ["description", "license", "repository", "readme", "rust_version"] {

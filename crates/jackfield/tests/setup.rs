@@ -86,6 +86,29 @@ fn a_busy_reactor_ticks_at_the_same_times() {
     assert_eq!(*times.borrow(), (1..=10).map(|tick| tick * 10).collect::<Vec<u64>>());
 }
 
+/// A callback that holds up the reactor over several periods: their ticks are counted, and do not come later.
+#[test]
+fn m10_late_ticks_are_counted_and_do_not_come_later() {
+    for (held_up, ticks, missed) in [
+        (9, &[10, 20, 30, 40][..], 0),
+        (10, &[10, 20, 30, 40], 0),
+        (19, &[10, 20, 39, 40], 0),
+        (20, &[10, 20, 40], 1),
+        (35, &[10, 20, 55, 60], 2),
+        (1000, &[10, 20, 1020, 1030], 99),
+    ] {
+        let (mut server, times) = ticking(10 * MS);
+        server.advance(20 * MS);
+        server.skip(held_up * MS);
+        server.run();
+        let rest = Duration::from_millis(*ticks.last().expect("there are some"))
+            .saturating_sub(20 * MS + held_up * MS);
+        server.advance(rest);
+        assert_eq!(*times.borrow(), ticks, "held up for {held_up} ms");
+        assert_eq!(server.handle().metrics().ticks_missed, missed, "held up for {held_up} ms");
+    }
+}
+
 #[test]
 fn two_periods_have_a_time_each() {
     let log = Rc::new(RefCell::new(String::new()));

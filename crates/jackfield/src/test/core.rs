@@ -89,6 +89,10 @@ impl Core {
         self.run();
     }
 
+    pub(super) fn skip(&self, span: Duration) {
+        self.0.borrow_mut().driver.skip(span);
+    }
+
     pub(super) fn handle(&self) -> Handle {
         self.0.borrow().handle.clone()
     }

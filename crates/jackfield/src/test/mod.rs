@@ -285,6 +285,12 @@ impl TestServer {
         self.core.advance(span);
     }
 
+    /// Moves the clock by `span` without a turn, as if a callback had taken so long: what falls due meanwhile is late. It is
+    /// done in the next turn, by [`TestServer::run`] or [`TestServer::advance`].
+    pub fn skip(&mut self, span: Duration) {
+        self.core.skip(span);
+    }
+
     /// The server's handle, for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
