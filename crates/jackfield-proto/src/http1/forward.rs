@@ -1,7 +1,7 @@
 //! A request that a proxy passes on (RFC 9110 section 7.6).
 
 use super::{ClientMachine, Fields, Request, RequestBody, RequestError, RequestHead, Version};
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// What a proxy adds to a request that it passes on.
 #[derive(Clone, Copy, Debug)]

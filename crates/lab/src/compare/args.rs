@@ -61,6 +61,8 @@ The limit and the peers are built beforehand; who is missing stands in the table
   benches/peers/install.sh
 It builds the peers twice: in the rows about memory the allocator is left to the system, as it is in this server.
 
+The rows http and ws are also measured at two fixed rates: half and four fifths of what the slowest server can do.
+
 Behind the timed turns of each row instructions are counted with valgrind and system calls with strace.
 
 Exit status: 0 when this server was measured in each row, 2 when it was not.";

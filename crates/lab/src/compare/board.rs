@@ -2,6 +2,7 @@
 
 use super::contender::{Contender, Kind};
 use super::counts::Counts;
+use super::pace::Pace;
 use super::rows::Row;
 use super::turn::Turn;
 use crate::base::figure::Figure;
@@ -24,6 +25,8 @@ pub(crate) struct Entry {
 pub(crate) struct Board {
     pub(crate) row: &'static Row,
     pub(crate) entries: Vec<Entry>,
+    /// The same row at fixed rates, if it is measured there too.
+    pub(crate) paces: Vec<Pace>,
 }
 
 impl Entry {
@@ -159,7 +162,7 @@ pub(crate) mod tests {
             remark: None,
             counts: None,
         };
-        Board { row: &ROWS[0], entries: costs.iter().map(entry).collect() }
+        Board { row: &ROWS[0], entries: costs.iter().map(entry).collect(), paces: Vec::new() }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::args::Whereabouts;
 use super::child::{Gap, Running};
 use super::contender::{Contender, Places};
 use super::identity::Identity;
+use super::pace::QUANTILES;
 use super::rows::{self, Row};
 use super::turn::Turn;
 use crate::base::cores::{self, Cores};
@@ -11,6 +12,7 @@ use jackfield_cli::base::error::Error;
 use jackfield_cli::base::proc;
 use jackfield_cli::bench;
 use jackfield_cli::bench::outcome::Outcome;
+use jackfield_cli::bench::plan::Plan;
 use jackfield_cli::bench::server::Server;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -29,6 +31,8 @@ pub(crate) struct Ground {
 const IDLE_MAX: Duration = Duration::from_millis(300);
 /// With a larger share of full handshakes, the row would measure something else.
 const FULL_SHARE_MAX: f64 = 0.05;
+/// A server that does less of a fixed rate has not kept up with it.
+const RATE_KEPT_MIN: f64 = 0.98;
 /// The time for a server to notice that its clients have left.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -86,8 +90,31 @@ impl Ground {
         }
     }
 
+    /// One server's turn at a fixed rate.
+    ///
+    /// # Errors
+    /// There is no figure.
+    pub(crate) fn paced_turn(
+        &self,
+        contender: &Contender,
+        row: &Row,
+        duration: Duration,
+        rate: f64,
+    ) -> Result<Turn, Gap> {
+        let running = Running::start(contender, row, &self.places, self.server_core(), &[])?;
+        let plan = Plan { rate: Some(rate), ..row.plan(duration, 0) };
+        let outcome = self.run(row, plan, &running.server())?;
+        let is_kept = outcome.rate() >= rate * RATE_KEPT_MIN;
+        let latencies_are_valid = is_kept && outcome.latency_doubt().is_none();
+        Ok(Turn { rate: outcome.rate(), latencies_are_valid, ..loads(&outcome) })
+    }
+
     fn bench(&self, row: &Row, server: &Server, duration: Duration, idle: usize) -> Result<Outcome, Gap> {
-        let plan = self.places.identity.secure(row, row.plan(duration, idle)).map_err(failure)?;
+        self.run(row, row.plan(duration, idle), server)
+    }
+
+    fn run(&self, row: &Row, plan: Plan, server: &Server) -> Result<Outcome, Gap> {
+        let plan = self.places.identity.secure(row, plan).map_err(failure)?;
         bench::bench(&plan, server).map_err(failure)
     }
 
@@ -143,6 +170,7 @@ fn loads(outcome: &Outcome) -> Turn {
         client_load: outcome.client_share(),
         others_load: outcome.others_share().unwrap_or_default(),
         is_client_full: outcome.is_client_bound(),
+        latencies: QUANTILES.map(|(_, quantile)| outcome.quantile(quantile)),
         errors: outcome.error_count(),
         error: outcome.errors.iter().max_by_key(|(_, count)| **count).map(|(kind, _)| kind.to_string()),
         ..Turn::default()

@@ -18,6 +18,7 @@ pub(crate) fn result(boards: &[Board], origin: &Origin) -> Value {
             "cost": if board.row.is_idle() { "bytes for each connection" } else { "nanoseconds of the server's processor time" },
             "unit": board.row.unit(),
             "verdict": board.verdict().map(Verdict::word),
+            "paces": board.paces.iter().map(|pace| pace.json(&board.entries)).collect::<Vec<Value>>(),
             "servers": board.entries.iter().map(|entry| self::entry(entry, board.row)).collect::<Vec<Value>>(),
         })).collect::<Vec<Value>>(),
     })

@@ -4,6 +4,7 @@ use super::board::{Board, Entry, Verdict};
 use super::contender::Kind;
 use super::counts::{Calls, Counts};
 use super::origin::Origin;
+use super::pace::{Pace, QUANTILES};
 use crate::base::figure::Figure;
 use jackfield_cli::base::units;
 use std::fmt::Write;
@@ -21,6 +22,19 @@ pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
         let _ = writeln!(text, "\n### {}\n", board.row.title);
         text.push_str(&table(board));
         text.push_str(&remarks(board));
+        for pace in &board.paces {
+            let _ = writeln!(text, "\n{}:\n", pace.title());
+            text.push_str(&pace_table(board, pace));
+        }
+    }
+    text
+}
+
+fn pace_table(board: &Board, pace: &Pace) -> String {
+    let names = QUANTILES.map(|(name, _)| name);
+    let mut text = format!("| server | {} |\n| ---{} |\n", names.join(" | "), " | ---:".repeat(names.len()));
+    for (number, entry) in board.entries.iter().enumerate() {
+        let _ = writeln!(text, "| {} | {} |", entry.contender.name, pace.cells(number).join(" | "));
     }
     text
 }
@@ -36,7 +50,8 @@ kernel's memory for sockets is not counted. † means that the load generator us
 more, and only its CPU is comparable. Server and client *busy* are shares of a core. In the row about connections the client
 closes the connections that the server leaves open (the limit leaves them open). In the rows about TLS all servers have the same
 certificate (ECDSA on P-256) and speak TLS 1.3 with X25519 and AES-256-GCM; the limit is a bare loop around rustls. Where sessions are
-resumed, a turn fails if more than 5 % of the handshakes are full ones.
+resumed, a turn fails if more than 5 % of the handshakes are full ones. At a fixed rate each operation is due at a set time, and its
+latency counts from then on.
 
 *Instructions* are those of the server in user space for one operation (valgrind's cachegrind). *System calls* are all of its
 calls (strace); failed calls are also given by themselves. Both are the difference of two run lengths, measured after the timed
@@ -201,7 +216,7 @@ pub(crate) fn show_ratio(ratio: Figure) -> String {
 }
 
 /// The median, then minimum and maximum if there was more than one run.
-fn spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
+pub(crate) fn spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
     let (median, least, most) = (show(figure.median), show(figure.least), show(figure.most));
     if figure.least == figure.most {
         return median;

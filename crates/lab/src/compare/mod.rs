@@ -16,6 +16,7 @@ pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod markdown;
 pub(crate) mod origin;
+pub(crate) mod pace;
 pub(crate) mod page;
 pub(crate) mod rows;
 pub(crate) mod turn;
@@ -30,6 +31,7 @@ use ground::Ground;
 use jackfield_cli::base::error::Error;
 use jackfield_cli::base::units;
 use origin::Origin;
+use pace::Pace;
 use rows::{ROWS, Row};
 use std::time::Duration;
 use turn::Turn;
@@ -139,7 +141,32 @@ impl Setting {
                 eprintln!("{}, counted, {}: {}", row.id, entry.contender.name, counts.describe());
             }
         }
-        Board { row, entries }
+        let paces = if row.is_paced { self.measure_paces(row, &entries) } else { Vec::new() };
+        Board { row, entries, paces }
+    }
+
+    /// All turns at fixed rates of the servers that have a figure.
+    fn measure_paces(&self, row: &'static Row, entries: &[Entry]) -> Vec<Pace> {
+        let Some(slowest) = pace::slowest(entries) else { return Vec::new() };
+        let measure = |(share, part): (&'static str, f64)| {
+            let rate = (slowest * part).round();
+            let mut turns: Vec<Vec<Option<Turn>>> = entries.iter().map(|_| Vec::new()).collect();
+            for run in 1..=self.runs {
+                for (entry, turns) in entries.iter().zip(&mut turns) {
+                    let turn = || self.ground.paced_turn(entry.contender, row, self.duration, rate);
+                    let turn = entry.is_measured().then(turn).and_then(Result::ok);
+                    let p99 =
+                        turn.as_ref().map_or_else(|| "failed".into(), |turn| units::time(turn.latencies[1]));
+                    eprintln!(
+                        "{} at {rate}/s, run {run} of {}, {}: p99 {p99}",
+                        row.id, self.runs, entry.contender.name
+                    );
+                    turns.push(turn);
+                }
+            }
+            Pace { share, rate, turns }
+        };
+        pace::SHARES.map(measure).into()
     }
 }
 

@@ -5,6 +5,7 @@ use super::board::{Board, Entry, Verdict};
 use super::contender::Kind;
 use super::markdown::{METHOD, cells, columns, cost_title, gap, notes, show_cost, show_ratio};
 use super::origin::Origin;
+use super::pace::{Pace, QUANTILES};
 use jackfield_cli::report::markup;
 use maud::{Markup, html};
 
@@ -23,6 +24,7 @@ pub(crate) fn page(boards: &[Board], origin: &Origin) -> String {
             (bars(board))
             (table(board))
             @for note in notes(board) { p { (note.replace('`', "")) } }
+            @for pace in &board.paces { (pace_table(board, pace)) }
         }
         h2 { "How it was measured" }
         @for paragraph in METHOD.replace(['*', '`'], "").split("\n\n") { p { (paragraph.replace('\n', " ")) } }
@@ -97,6 +99,26 @@ fn table(board: &Board) -> Markup {
                                 Some(cells) => @for cell in &cells[1..] { td.number { (cell) } },
                                 None => td colspan=(columns.len() - 1) { (gap(entry)) },
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The latencies at a fixed rate.
+fn pace_table(board: &Board, pace: &Pace) -> Markup {
+    html! {
+        h3 { (pace.title()) }
+        div.scroll {
+            table {
+                thead { tr { th { "server" } @for (name, _) in QUANTILES { th.number { (name) } } } }
+                tbody {
+                    @for (number, entry) in board.entries.iter().enumerate() {
+                        tr.ours[entry.contender.kind == Kind::Ours] {
+                            th { (entry.contender.name) }
+                            @for cell in pace.cells(number) { td.number { (cell) } }
                         }
                     }
                 }

@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub(crate) is_tls: bool,
     /// Each connection resumes the TLS session of an earlier one.
     pub(crate) resumes: bool,
+    /// Latencies are measured at fixed rates as well.
+    pub(crate) is_paced: bool,
 }
 
 /// The `Host` of all requests, for every address: the limit has to know how long a request is.
@@ -46,6 +48,7 @@ pub(crate) const fn row(id: &'static str, title: &'static str, play: Play) -> Ro
         file: None,
         is_tls: false,
         resumes: false,
+        is_paced: false,
     }
 }
 
@@ -56,13 +59,17 @@ const fn over_tls(row: Row) -> Row {
 
 /// All of them, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
-    row("http", "HTTP, 64 connections, one request in flight on each", Play::Http),
+    Row { is_paced: true, ..row("http", "HTTP, 64 connections, one request in flight on each", Play::Http) },
     Row { pipeline: 16, ..row("http-16", "HTTP, 64 connections, 16 requests pipelined on each", Play::Http) },
     Row {
         has_browser_head: true,
         ..row("http-browser", "HTTP with a browser's head of 900 bytes, 64 connections", Play::Http)
     },
-    Row { size: 20, ..row("ws", "WebSocket echo of 20 B, 64 connections, one in flight on each", Play::Ws) },
+    Row {
+        size: 20,
+        is_paced: true,
+        ..row("ws", "WebSocket echo of 20 B, 64 connections, one in flight on each", Play::Ws)
+    },
     Row {
         size: 20,
         pipeline: 16,
@@ -120,7 +127,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// The load, on `idle_connections` connections if the row has no number of its own.
+    /// The load, as much as the server can do; on `idle_connections` connections if the row has no number of its own.
     pub(crate) fn plan(&self, duration: Duration, idle_connections: usize) -> Plan {
         let plan = Plan::new(self.play, duration);
         Plan {

@@ -14,6 +14,10 @@ pub(crate) struct Turn {
     pub(crate) others_load: f64,
     /// The load generator used its whole core.
     pub(crate) is_client_full: bool,
+    /// As [`QUANTILES`](super::pace::QUANTILES), in nanoseconds.
+    pub(crate) latencies: [f64; 3],
+    /// False if they say more about the load generator, or if the server did not keep up with a fixed rate.
+    pub(crate) latencies_are_valid: bool,
     pub(crate) errors: u64,
     /// The most frequent one.
     pub(crate) error: Option<String>,
