@@ -9,6 +9,7 @@ use jackfield_fuzz::hub::{Faults, Hub, Node, PRESENCE_TTL};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::reader::{Reader, Seen, Streamer, data};
 use support::text;
 
@@ -330,6 +331,22 @@ fn a_reader_away_longer_than_the_history_gets_one_resync() {
     let seen = reader.take();
     assert_eq!((&*seen[0].name, &*seen[0].data, &*seen[0].id), ("resync", "{\"missed\":40}", "e.41"));
     assert_eq!(data(&seen[1..]), (40..50).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+/// What comes from the broker was as old as the last look of a reactor at the history, whoever had published it.
+#[test]
+fn the_age_of_a_message_from_the_broker_begins_when_it_comes() {
+    let (_hub, mut sites) = two(History::new(100).max_age(Duration::from_secs(60)));
+    let mut readers = [sites[0].read(""), sites[1].read("")];
+    settle(&mut sites);
+    for text in ["1", "2"] {
+        sites.iter_mut().for_each(|site| site.server.advance(Duration::from_secs(120)));
+        sites[0].publish(text);
+        settle(&mut sites);
+        for reader in &mut readers {
+            assert_eq!(data(&reader.take()), [text]);
+        }
+    }
 }
 
 #[test]

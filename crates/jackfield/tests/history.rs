@@ -236,6 +236,29 @@ fn messages_that_are_too_old_are_not_given() {
     check_resync(&mut server, "t", &seen[0].2, "1");
 }
 
+/// A message from another thread, which has no clock, was as old as the last look of a reactor at the history.
+#[test]
+fn the_age_of_a_message_from_another_thread_begins_when_it_is_published() {
+    let mut server = server(History::new(1000).max_age(Duration::from_secs(60)));
+    let all = open(&mut server, "t", "");
+    publish(&mut server, 1..=1);
+    server.advance(Duration::from_secs(120));
+    publish(&mut server, 2..=2);
+    let seen = events(&take(&all));
+    assert_eq!(data(&seen), ["1", "2"]);
+    // Nobody looks at the history when this one comes.
+    all.reset();
+    server.run();
+    server.advance(Duration::from_secs(120));
+    publish(&mut server, 3..=3);
+    server.advance(Duration::from_secs(59));
+    let far = open(&mut server, "t", &seen[1].2);
+    assert_eq!(data(&events(&take(&far))), ["3"]);
+    far.reset();
+    server.advance(Duration::from_secs(2));
+    check_resync(&mut server, "t", &seen[1].2, "1");
+}
+
 /// Names stay, ids are the history's, and what fits no event stream is passed over.
 #[test]
 fn each_publication_keeps_its_name_and_gets_an_id() {

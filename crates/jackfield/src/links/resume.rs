@@ -64,7 +64,10 @@ impl Links {
     pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
         log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
-        let Some(place) = self.topics.place(&log.name) else { return 0 };
+        let Some(place) = self.topics.place(&log.name) else {
+            log.stamp(wires.now());
+            return 0;
+        };
         let Some(after) = self.place_of_members(log) else { return 0 };
         let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
         if let Some(lost) = found.lost {

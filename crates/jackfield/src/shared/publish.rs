@@ -37,6 +37,15 @@ impl Handle {
     /// Notifies every reactor but one that has subscribers of new messages in a history. A reactor that has not yet
     /// looked after an earlier notice gets no second one.
     pub(crate) fn notify(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
+        let published = self.notify_members(log, but);
+        if published.reactors == 0 && but >= self.reactors() && log.is_timed() {
+            // This thread has no clock, and the age of the message must begin.
+            self.notify_reactor(log, 0);
+        }
+        published
+    }
+
+    fn notify_members(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
         let mut published = Published::default();
         let Some((_, counts)) = self.shared().topic_index.find(&log.name) else { return published };
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but && counts.of(*reactor) > 0) {

@@ -69,7 +69,8 @@ impl History {
         Self { bytes_max: bytes, ..self }
     }
 
-    /// The longest time for which a publication is kept; disabled by zero.
+    /// The longest time for which a publication is kept; disabled by zero. It begins when the publication is published, or
+    /// when the broker hands it in: a server that is restarted loads old ones as if they were new.
     pub fn max_age(self, age: Duration) -> Self {
         Self { age_max: age, ..self }
     }
@@ -167,7 +168,8 @@ struct Entry<T> {
     /// `None`: nothing to deliver, because the message came twice or can't be read.
     item: Option<T>,
     bytes: usize,
-    at: Time,
+    /// `None`: it came from a thread without a clock, and no reactor has looked at the history since.
+    at: Option<Time>,
     but: ConnectionId,
     origin: Origin,
 }
@@ -225,7 +227,7 @@ impl<T: Clone> Log<T> {
     ) {
         let mut kept = self.lock(now);
         let position = Position { offset: kept.head.offset + 1, ..kept.head };
-        kept.push(position, Entry { item: Some(make(position)), bytes, at: Time(0), but, origin: NOBODY });
+        kept.push(position, Entry { item: Some(make(position)), bytes, at: now, but, origin: NOBODY });
         kept.trim(&self.history);
     }
 
@@ -267,7 +269,7 @@ impl<T: Clone> Log<T> {
             Outcome::Twice => (None, 0, ConnectionId::NONE),
         };
         let item = item.map(|item| with_position(&item, position));
-        kept.push(position, Entry { item, bytes, at: Time(0), but, origin });
+        kept.push(position, Entry { item, bytes, at: None, but, origin });
         kept.trim(&self.history);
         true
     }
@@ -380,11 +382,25 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// Locks the history. Every access first drops messages that are too old.
+    /// Whether messages are dropped when they are too old.
+    pub(crate) fn is_timed(&self) -> bool {
+        !self.history.age_max.is_zero()
+    }
+
+    /// The age of messages from threads without a clock begins at this time, if it has not begun.
+    pub(crate) fn stamp(&self, now: Time) {
+        if self.is_timed() {
+            drop(self.lock(Some(now)));
+        }
+    }
+
+    /// Locks the history. Every access with a time first gives it to messages that have none, and drops those that are too
+    /// old.
     fn lock(&self, now: Option<Time>) -> MutexGuard<'_, Kept<T>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(now) = now {
             kept.now = kept.now.max(now);
+            kept.stamp();
             kept.trim(&self.history);
         }
         kept
@@ -466,8 +482,15 @@ impl<T: Clone> Kept<T> {
     fn push(&mut self, position: Position, entry: Entry<T>) {
         self.head = position;
         self.bytes += entry.bytes;
-        let at = self.now;
+        let at = if planted(93) { Some(self.now) } else { entry.at };
         self.entries.push_back(Entry { at, ..entry });
+    }
+
+    /// Only the newest have no time.
+    fn stamp(&mut self) {
+        for entry in self.entries.iter_mut().rev().take_while(|entry| entry.at.is_none()) {
+            entry.at = Some(self.now);
+        }
     }
 
     fn trim(&mut self, history: &History) {
@@ -479,7 +502,8 @@ impl<T: Clone> Kept<T> {
 
     fn is_too_much(&self, history: &History) -> bool {
         let Some(oldest) = self.entries.front() else { return false };
-        let is_too_old = !history.age_max.is_zero() && self.now.since(oldest.at) > history.age_max;
+        let age = oldest.at.map_or(Duration::ZERO, |at| self.now.since(at));
+        let is_too_old = !history.age_max.is_zero() && age > history.age_max;
         let is_over = self.entries.len() > history.events_max || self.bytes > history.bytes_max;
         is_too_old || (is_over && self.entries.len() > 1)
     }
