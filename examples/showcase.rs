@@ -34,7 +34,7 @@ mod load;
 use figures::{FEED, Past, Recorder};
 use jackfield::{
     BrokerEvent, Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Observer,
-    Peer, Reactor, Reply, Request, Server, Setup, Time, TimerId, Upgrade, WebSocket,
+    Peer, Reactor, Reply, Request, Server, Setup, Time, TimerId, Upgrade, WebSocket, last_event_id,
 };
 use jackfield_redis::Redis;
 use load::{Level, Load};
@@ -251,7 +251,7 @@ impl Shared {
         // A browser that loses the stream reconnects by itself, after this many milliseconds.
         events.send(Event::empty().retry(1000));
         events.send(Event::data(&self.node).event("node"));
-        let by_browser = request.header_str("Last-Event-ID");
+        let by_browser = last_event_id(request);
         match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
             Some(id) => {
                 // Older figures were missed.

@@ -14,7 +14,7 @@
 use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
     Client, Deflate, Event, EventStream, Exchange, History, Host, Limits, Listener, Message, Reply, Request,
-    Server, ServerBuilder, Upgrade, WebSocket,
+    Server, ServerBuilder, Upgrade, WebSocket, last_event_id,
 };
 use jackfield_redis::Redis;
 use options::Options;
@@ -154,7 +154,7 @@ fn cookies(request: &Request<'_>) -> Vec<u8> {
 fn feed(exchange: Exchange<'_>, request: &Request<'_>) {
     let mut events = exchange.events();
     events.send(Event::comment("hi"));
-    events.subscribe_from(FEED, request.header_str("Last-Event-ID").unwrap_or_default());
+    events.subscribe_from(FEED, last_event_id(request).unwrap_or_default());
 }
 
 /// `/publish`: one event for each stream at `/feed`, on whatever reactor.

@@ -4,7 +4,8 @@ mod support;
 
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Event, EventStream, Exchange, Limits, Message, Reply, Request, Sent, TimerId, last_event_id,
+    Client, Event, EventStream, Exchange, History, Limits, Message, Reply, Request, Sent, TimerId,
+    last_event_id,
 };
 use std::time::Duration;
 use support::probe::{Probe, observed};
@@ -372,9 +373,12 @@ fn s4_a_stream_that_begins_is_an_event_with_the_last_id() {
 fn s4_a_deferred_stream_has_the_last_id_too() {
     struct Later;
     impl Client for Later {
-        fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
             let reply = exchange.defer();
-            reply.events();
+            match request.path() {
+                "/text" => reply.ok("text/plain", "no stream"),
+                _ => drop(reply.events()),
+            }
         }
 
         fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
@@ -382,7 +386,15 @@ fn s4_a_deferred_stream_has_the_last_id_too() {
         }
     }
     let mut server = TestServer::new(|_peer| Later);
+    let with_id =
+        |path: &str, id: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {id}\r\n\r\n");
     assert_eq!(said(&mut server, &get("/later")), "data: from None\n\n");
+    assert_eq!(said(&mut server, &with_id("/later", "e.5")), "data: from Some(\"e.5\")\n\n");
+    assert_eq!(said(&mut server, &get("/later?lastEventId=e.5")), "data: from Some(\"e.5\")\n\n");
+    // The id of an earlier request on the same connection is not this one's.
+    let both = with_id("/text", "e.5") + &get("/later");
+    let rest = said(&mut server, &both);
+    assert!(rest.ends_with("data: from None\n\n"), "{rest}");
 }
 
 /// What is taken as the last id of such a request.
@@ -405,8 +417,36 @@ fn s9_the_last_id_is_in_the_header_or_in_the_query() {
     check_last("/", "Last-Event-ID: \r\n", "None");
     let (longest, longer) = ("x".repeat(256), "x".repeat(257));
     check_last("/", &format!("Last-Event-ID: {longest}\r\n"), &format!("Some({longest:?})"));
-    check_last("/", &format!("Last-Event-ID: {longer}\r\n"), "None");
-    check_last(&format!("/?lastEventId={longer}"), "", "None");
+    // It had an id, so it is not new: what it is taken for fits no history.
+    check_last("/", &format!("Last-Event-ID: {longer}\r\n"), "Some(\"?\")");
+    check_last(&format!("/?lastEventId={longer}"), "", "Some(\"?\")");
+}
+
+/// A client with an id that is no text, or too long, was taken for a new one: it missed messages and was not told.
+#[test]
+fn s9_an_id_that_can_not_be_read_gets_a_resync() {
+    struct Feed;
+    impl Client for Feed {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            exchange.events().subscribe_from("feed", last_event_id(request).unwrap_or_default());
+        }
+    }
+    let mut server = TestServer::new(|_peer| Feed);
+    assert!(server.handle().declare_topic("feed", History::new(10)));
+    for id in [&b"e.\xff"[..], &[b'x'; 257]] {
+        let request = [b"GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: ", id, b"\r\n\r\n"].concat();
+        let far = server.connect();
+        far.send(&request);
+        server.run();
+        assert!(text(&far.take()).contains("event: resync\ndata: {\"missed\":null}\n"), "{id:?}");
+        // Also when it could be read in the query.
+        let request =
+            [b"GET /?lastEventId=e.1 HTTP/1.1\r\nHost: h\r\nLast-Event-ID: ", id, b"\r\n\r\n"].concat();
+        let far = server.connect();
+        far.send(&request);
+        server.run();
+        assert!(text(&far.take()).contains("event: resync\ndata: {\"missed\":null}\n"), "{id:?}");
+    }
 }
 
 #[test]

@@ -73,8 +73,9 @@ impl EventStream<'_> {
 }
 
 /// The id that an `EventSource` sends when it connects again: the field `Last-Event-ID`, or `lastEventId` in the query,
-/// which a page can set to an id that it has stored. `None`: there is none, it is longer than 256 bytes, or it is not
-/// UTF-8. The id in the query is not decoded, because ids of a topic's history need no decoding.
+/// which a page can set to an id that it has stored. `None`: there is none. One that is longer than 256 bytes or not UTF-8
+/// is returned as `"?"`, which names nothing in any history: such a client is not new, and gets a `resync`. The id in the
+/// query is not decoded, because ids of a topic's history need no decoding.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Request, last_event_id};
@@ -97,9 +98,13 @@ pub fn last_event_id<'b>(request: &Request<'b>) -> Option<&'b str> {
             .find(|(name, _)| *name == "lastEventId")
             .map(|(_, id)| id)
     };
-    let id = request.header_str("last-event-id").or_else(in_query)?;
-    (!id.is_empty() && id.len() <= ID_BYTES_MAX).then_some(id)
+    let id = request.header("last-event-id").or_else(|| in_query().map(str::as_bytes))?;
+    let readable = std::str::from_utf8(id).ok().filter(|id| id.len() <= ID_BYTES_MAX);
+    (!id.is_empty()).then(|| readable.unwrap_or(UNREADABLE))
 }
+
+/// Returned for an id that can't be read.
+const UNREADABLE: &str = "?";
 
 /// The longest event id that is accepted.
 const ID_BYTES_MAX: usize = 256;

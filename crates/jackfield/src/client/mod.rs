@@ -135,8 +135,8 @@ pub trait Client: sealed::AsAny {
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {}
 
     /// An event stream has begun, by an answer at once or by a deferred one. This comes right after the callback in which
-    /// it was begun, and before any other callback of it. `last_event_id` is the id in the request ([`last_event_id`]);
-    /// after a deferred answer it is not known any more.
+    /// it was begun, and before any other callback of it. `last_event_id` is the id in the request ([`last_event_id`]), also
+    /// if the answer was deferred.
     #[doc(alias = "OnSseOpen")]
     fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {}
 

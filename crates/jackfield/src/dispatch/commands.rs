@@ -103,10 +103,11 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.answer_deferred(wires, answer);
         let Self { clients, links, .. } = self;
         if may_begin && wires.is_open(id) && is_stream(links) {
+            let last = links.take_last_event_id(wires, id);
             if let Some(Some(client)) = clients.get_mut(id.slot()) {
                 let mut connection = Connection { id, wires, links };
                 run(client, &mut connection, |client, connection| {
-                    http::events_begun(client, connection, None);
+                    http::events_begun(client, connection, last.as_deref());
                 });
             }
         }

@@ -153,9 +153,18 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
     });
     match connection.protocol() {
         Protocol::Http(machine) if machine.owed() == Owed::Idle => {}
+        Protocol::Http(machine) if machine.owed() == Owed::Deferred => deferred(client, connection, request),
         Protocol::Events => events_begun(client, connection, last_event_id(request)),
         _ => after_callback(client, connection, 500),
     }
+}
+
+/// The answer comes later. It may be a stream of events, and the request is gone by then.
+#[inline(never)]
+fn deferred<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    let Connection { id, wires, links } = connection;
+    links.keep_last_event_id(wires, *id, last_event_id(request));
+    after_callback(client, connection, 500);
 }
 
 /// A stream of events has begun.

@@ -82,6 +82,8 @@ pub(crate) struct Extra {
     pub(crate) queue: Option<Box<SendQueue>>,
     /// Its rate, if it has one.
     pub(crate) bucket: Option<Box<Bucket>>,
+    /// The last event id of the request whose answer is deferred.
+    pub(crate) last_event_id: Option<Box<str>>,
     /// A heartbeat that is not the server's.
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
     /// The tag of an outgoing connection.
@@ -133,12 +135,14 @@ impl Extra {
         let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
         let queue = self.queue.as_ref().map_or(0, |queue| queue.heap_bytes());
+        let last_event_id = self.last_event_id.as_ref().map_or(0, |id| id.len());
         let source = self.source.as_ref().map_or(0, |(_, source)| size_of_val(&**source));
         size_of::<Self>()
             + queue
             + source
             + opening
             + chosen
+            + last_event_id
             + topics
             + self.missed.heap_bytes()
             + close

@@ -146,6 +146,21 @@ impl Links {
         self.after_answer(wires, id);
     }
 
+    /// The answer is deferred: keeps the last event id of its request, if it has one.
+    pub(crate) fn keep_last_event_id(&mut self, wires: &mut Wires, id: ConnectionId, last: Option<&str>) {
+        if last.is_some() || self.link(id).extra.is_some() {
+            self.link(id).extra().last_event_id = last.map(Into::into);
+            self.charge(wires, id);
+        }
+    }
+
+    /// The last event id of the request whose answer was deferred.
+    pub(crate) fn take_last_event_id(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Box<str>> {
+        let last = self.link(id).extra.as_mut()?.last_event_id.take()?;
+        self.charge(wires, id);
+        Some(last)
+    }
+
     /// Gives a deferred answer or its beginning, unless its exchange is over.
     pub(crate) fn answer_deferred(&mut self, wires: &mut Wires, answer: Answer) {
         let Answer { id, sequence, status, content_type, fields, kind } = answer;
