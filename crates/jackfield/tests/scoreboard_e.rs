@@ -1,9 +1,10 @@
 //! Ease.
 
-use jackfield::{Error, Limits, Listener, Server};
+use jackfield::{Access, Authenticator, Error, Limits, Listener, Request, Server};
 use std::error::Error as _;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -151,6 +152,14 @@ fn e3_the_names_of_other_frameworks_lead_here() {
     assert!(missing.is_empty(), "nothing is found under {missing:?}");
 }
 
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn check(&self, _request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        Access::Deny
+    }
+}
+
 #[test]
 fn e4_all_errors_are_reported_together() {
     let limits = Limits::default().with(|limits| {
@@ -162,13 +171,29 @@ fn e4_all_errors_are_reported_together() {
         .listen(Listener::tcp("127.0.0.1:0").banner("hello"))
         .preset(limits)
         .reactors(0)
+        .listen(Listener::tcp("127.0.0.1:0").raw().lines_until(0))
+        .listen(Listener::tcp("127.0.0.1:0").lines().status().lines())
+        .any_origin()
         .allowed_origins(["example.com"])
+        .authenticator(Nobody)
+        .authenticator(Nobody)
         .bind();
     let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
-    for word in ["nowhere", "banner", "events_per_turn", "mailbox_max", "reactors", "example.com"] {
+    for word in [
+        "nowhere",
+        "banner",
+        "events_per_turn",
+        "mailbox_max",
+        "reactors",
+        "example.com",
+        "`raw` and `lines_until` contradict each other",
+        "`lines` and `status` contradict each other",
+        "`allowed_origins` and `any_origin` contradict each other",
+        "`authenticator` is given more than once",
+    ] {
         assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:?}");
     }
-    assert_eq!(faults.len(), 6);
+    assert_eq!(faults.len(), 10, "{faults:?}");
     let told = Error::Options(faults.clone()).to_string();
     assert!(faults.iter().all(|fault| told.contains(fault)));
 }

@@ -164,7 +164,7 @@ fn l14_all_errors_are_reported_together_by_name() {
         "`listen[0].nam` is not an option; the options are `tcp`, ",
         "`listen[0].limits.body_byte_max` is not a limit",
         "listener `127.0.0.1:0`: `reactor.read_bytes` is a limit of the whole server",
-        "`listen[0].raw` and `listen[0].lines` contradict each other",
+        "listener `127.0.0.1:0`: `lines` and `raw` contradict each other",
         "`listen[1]` must have one of `tcp` and `unix`",
         "`listen[2]` must have one of `tcp` and `unix`",
     ] {
@@ -198,7 +198,9 @@ fn l14_limits_are_changes_of_a_preset() {
 fn l14_tls_has_its_options() {
     let folder = std::env::temp_dir().join(format!("jackfield-l14-{}", std::process::id()));
     let (chain, key) = identity::Identity::of(&["a.example"]).files_in(&folder);
-    let (chain, key) = (chain.display(), key.display());
+    let response = folder.join("response.der");
+    std::fs::write(&response, "a response").unwrap();
+    let (chain, key, response) = (chain.display(), key.display(), response.display());
     let text = format!(
         r#"
         [[listen]]
@@ -211,6 +213,7 @@ fn l14_tls_has_its_options() {
         [[listen.host]]
         name = ["a.example", "*.a.example"]
         certificate = [["{chain}", "{key}"]]
+        ocsp = ["{response}"]
         alpn = ["http/1.0"]
         client_auth.required = "{chain}"
         tag = 7
@@ -222,5 +225,12 @@ fn l14_tls_has_its_options() {
     assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].contains("`listen[0].host[0].client_auth` must be a table"), "{faults:?}");
     assert!(faults[1].contains("`listen[0].host[0].tags` is not an option"), "{faults:?}");
+    let more = text
+        .replace(&format!("ocsp = [\"{response}\"]"), &format!("ocsp = [\"{response}\", \"{response}\"]"));
+    let faults = self::faults(&more);
+    assert_eq!(faults, ["`listen[0].host[0].ocsp` has more files than `listen[0].host[0].certificate`"]);
+    std::fs::remove_file(folder.join("response.der")).unwrap();
+    let faults = self::faults(&text);
+    assert!(faults.len() == 1 && faults[0].contains("can't read an OCSP response"), "{faults:?}");
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -8,6 +8,12 @@ use jackfield_proto::websocket::deflate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 /// The highest size of one of a reactor's buffers.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
 
+/// The mistake in options that exclude each other, if more than one was given.
+pub(crate) fn contradiction(given: &[&str]) -> Option<String> {
+    let names: Vec<String> = given.iter().map(|name| format!("`{name}`")).collect();
+    (names.len() > 1).then(|| format!("{} contradict each other: give one", names.join(" and ")))
+}
+
 impl Limits {
     /// All mistakes in these limits, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {

@@ -53,6 +53,7 @@ pub(crate) use agreement::{Agreed, Offering};
 #[cfg(feature = "tls")]
 pub(crate) use alpn::ACME;
 pub(crate) use changes::Changes;
+pub(crate) use check::contradiction;
 #[cfg(feature = "tls")]
 pub use client_auth::ClientAuth;
 pub(crate) use defences::{DEFENCES, On};

@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for ServerBuilder {
             return Err(D::Error::custom("the options of a server are a table"));
         };
         let mut reader = Reader::default();
-        reader.check("", &options, ORIGINS);
+        reader.check("", &options);
         let mut builder = options
             .iter()
             .fold(Self::default(), |builder, (key, value)| set(&mut reader, builder, key, value));
@@ -60,9 +60,6 @@ impl<'de> Deserialize<'de> for ServerBuilder {
         Ok(builder)
     }
 }
-
-/// The options for origins, which exclude each other.
-const ORIGINS: &[&str] = &["allowed_origins", "only_origins", "any_origin"];
 
 const KNOWN: &[&str] = &[
     LISTEN,

@@ -14,9 +14,6 @@ use std::path::PathBuf;
 /// The key of the listeners.
 pub(crate) const LISTEN: &str = "listen";
 
-/// The keys for a protocol other than HTTP.
-const SPEAKS: &[&str] = &["raw", "lines", "lines_until", "status"];
-
 const PLACES: &[&str] = &["tcp", "unix"];
 
 pub(super) const KNOWN: &[&str] = &[
@@ -59,7 +56,7 @@ pub(crate) fn listener(reader: &mut Reader, path: &str, value: &Value) -> Option
     match value {
         Value::Text(addr) => Some(Listener::tcp(addr)),
         Value::Table(options) => {
-            reader.check(&format!("{path}."), options, SPEAKS);
+            reader.check(&format!("{path}."), options);
             let listener = place(reader, path, options)?;
             Some(options.iter().fold(listener, |listener, (key, value)| {
                 set(reader, listener, &format!("{path}.{key}"), key, value)
@@ -156,7 +153,7 @@ fn set(reader: &mut Reader, listener: Listener, path: &str, key: &str, value: &V
 fn keep_alive(reader: &mut Reader, listener: Listener, path: &str, value: &Value) -> Listener {
     const KNOWN: &[&str] = &["after", "interval", "probes"];
     let options = if let Value::Table(options) = value { &options[..] } else { &[] };
-    reader.check(&format!("{path}."), options, &[]);
+    reader.check(&format!("{path}."), options);
     let Some((_, after)) = options.iter().find(|(key, _)| key == KNOWN[0]) else {
         reader.faults.push(format!("`{path}` must be a table with `after`"));
         return listener;
@@ -189,34 +186,49 @@ fn hosts(reader: &mut Reader, path: &str, value: &Value) -> Vec<Host> {
 }
 
 #[cfg(feature = "tls")]
+const KNOWN_OF_HOST: &[&str] = &["name", "certificate", "ocsp", "alpn", "client_auth", "tag"];
+
+#[cfg(feature = "tls")]
 fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
-    const KNOWN: &[&str] = &["name", "certificate", "alpn", "client_auth", "tag"];
     let Value::Table(options) = value else {
         reader.faults.push(format!("`{path}` must be a table with `name` and `certificate`"));
         return None;
     };
-    reader.check(&format!("{path}."), options, &[]);
+    reader.check(&format!("{path}."), options);
     // A host without a name is the fallback.
-    let name = options.iter().find(|(key, _)| key == KNOWN[0]);
+    let name = options.iter().find(|(key, _)| key == "name");
     let names = name.map(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.name"), value));
     let mut names = names.unwrap_or(Some(Vec::new()))?.into_iter();
     let host = names.next().map_or_else(Host::fallback, Host::new);
-    Some(options.iter().fold(names.fold(host, Host::name), |host, (key, value)| {
+    let responses = options.iter().find(|(key, _)| key == "ocsp");
+    let mut responses = responses
+        .and_then(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.ocsp"), value))
+        .unwrap_or_default()
+        .into_iter();
+    let host = options.iter().fold(names.fold(host, Host::name), |host, (key, value)| {
         let path = format!("{path}.{key}");
         match key.as_str() {
-            "name" => host,
+            // The first file belongs to the first certificate, and so on.
+            "name" | "ocsp" => host,
             "certificate" => reader.set(host, &path, value, |host, pairs: Vec<(PathBuf, PathBuf)>| {
-                pairs.into_iter().fold(host, |host, (chain, key)| host.certificate(chain, key))
+                pairs.into_iter().fold(host, |host, (chain, key)| {
+                    let host = host.certificate(chain, key);
+                    responses.next().into_iter().fold(host, Host::ocsp)
+                })
             }),
             "alpn" => reader.set(host, &path, value, |host, names: Vec<String>| host.alpn(names)),
             "client_auth" => client_auth(reader, &path, value).into_iter().fold(host, Host::client_auth),
             "tag" => reader.set(host, &path, value, Host::tag),
             _ => {
-                reader.unknown(&path, KNOWN);
+                reader.unknown(&path, KNOWN_OF_HOST);
                 host
             }
         }
-    }))
+    });
+    if responses.next().is_some() {
+        reader.faults.push(format!("`{path}.ocsp` has more files than `{path}.certificate`"));
+    }
+    Some(host)
 }
 
 /// Client certificates: a table that names the file of the roots.
@@ -256,6 +268,18 @@ mod tests {
         let mut options = sources.map(|source| options_of(source, "impl Listener {")).concat();
         options.retain(|name| !in_code_only.contains(name));
         let mut known = KNOWN.to_vec();
+        options.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(options, known);
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn every_option_of_a_host_has_its_name_in_files() {
+        let in_code_only = ["new", "fallback", "certificate_from"];
+        let mut options = options_of(include_str!("../host.rs"), "impl Host {");
+        options.retain(|name| !in_code_only.contains(name));
+        let mut known = KNOWN_OF_HOST.to_vec();
         options.sort_unstable();
         known.sort_unstable();
         assert_eq!(options, known);

@@ -40,18 +40,12 @@ impl Reader {
         self.faults.push(format!("`{path}` is not an option; the options are {}", known.join(", ")));
     }
 
-    /// Notes keys that occur twice, which some formats allow: one of the values would be lost. Also notes options that
-    /// exclude each other.
-    pub(crate) fn check(&mut self, path: &str, options: &[(String, Value)], exclusive: &[&str]) {
+    /// Notes keys that occur twice, which some formats allow: one of the values would be lost.
+    pub(crate) fn check(&mut self, path: &str, options: &[(String, Value)]) {
         for (at, (key, _)) in options.iter().enumerate() {
             if options[..at].iter().any(|(before, _)| before == key) {
                 self.faults.push(format!("`{path}{key}` is given twice"));
             }
-        }
-        let given = exclusive.iter().filter(|name| options.iter().any(|(key, _)| key == *name));
-        let given: Vec<String> = given.map(|name| format!("`{path}{name}`")).collect();
-        if given.len() > 1 {
-            self.faults.push(format!("{} contradict each other: give one", given.join(" and ")));
         }
     }
 
@@ -74,7 +68,7 @@ impl Reader {
     /// `within`: the path of the value in `Limits`, as in `field`.
     fn collect(&mut self, path: &str, within: &str, value: &Value, changes: &mut Vec<(String, Value)>) {
         if let Value::Table(options) = value {
-            self.check(&format!("{path}{within}."), options, &[]);
+            self.check(&format!("{path}{within}."), options);
             return options.iter().for_each(|(key, value)| {
                 self.collect(path, &format!("{within}.{key}"), value, changes);
             });

@@ -36,6 +36,8 @@ pub struct Listener {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) options: ListenOptions,
     pub(crate) speaks: Speaks,
+    /// The methods that said so, each once.
+    pub(crate) spoken: Vec<&'static str>,
     /// It serves only the status pages.
     pub(crate) is_status: bool,
     pub(crate) delimiter: u8,
@@ -147,6 +149,7 @@ impl Listener {
             name: None,
             options: ListenOptions::default(),
             speaks: Speaks::Http,
+            spoken: Vec::new(),
             is_status: false,
             delimiter: LF,
             banner: Vec::new(),

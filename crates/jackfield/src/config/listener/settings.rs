@@ -2,6 +2,7 @@
 
 use super::Listener;
 use crate::config::address_rules::AddressRules;
+use crate::config::check::contradiction;
 use crate::config::defences::{concerns, is_server_wide};
 use crate::config::limits::Limits;
 use crate::config::network::Networks;
@@ -93,7 +94,9 @@ impl Listener {
     }
 
     fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let contradiction = contradiction(&self.spoken);
+        let mut faults: Vec<_> =
+            contradiction.map(|fault| format!("listener `{}`: {fault}", self.place)).into_iter().collect();
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
             faults.push(format!("`{}` is a listener for HTTP, which has no banner", self.place));
         }

@@ -4,18 +4,19 @@ use super::Listener;
 use crate::config::speaks::{LF, Speaks};
 
 impl Listener {
-    /// Your own protocol, in bytes: `on_data`.
+    /// Your own protocol, in bytes: `on_data`. To give more than one of `raw`, `lines`, `lines_until` and `status` is a mistake
+    /// that `bind` reports.
     #[must_use]
     #[doc(alias = "Proto")]
-    pub fn raw(mut self) -> Self {
-        (self.speaks, self.is_status) = (Speaks::Raw, false);
-        self
+    pub fn raw(self) -> Self {
+        self.speak(Speaks::Raw, "raw")
     }
 
     /// Your own protocol, in lines: `on_line`. They end with LF or CR LF.
     #[must_use]
-    pub fn lines(self) -> Self {
-        self.lines_until(LF)
+    pub fn lines(mut self) -> Self {
+        self.delimiter = LF;
+        self.speak(Speaks::Lines, "lines")
     }
 
     /// The same with lines that end with another byte, such as NUL. The line that `on_line` gets does not contain it,
@@ -29,8 +30,8 @@ impl Listener {
     #[doc(alias = "LineEnd")]
     #[must_use]
     pub fn lines_until(mut self, delimiter: u8) -> Self {
-        (self.speaks, self.delimiter, self.is_status) = (Speaks::Lines, delimiter, false);
-        self
+        self.delimiter = delimiter;
+        self.speak(Speaks::Lines, "lines_until")
     }
 
     /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
@@ -50,8 +51,15 @@ impl Listener {
     /// ```
     #[must_use]
     pub fn status(mut self) -> Self {
-        self.speaks = Speaks::Http;
         self.is_status = true;
+        self.speak(Speaks::Http, "status")
+    }
+
+    fn speak(mut self, speaks: Speaks, name: &'static str) -> Self {
+        self.speaks = speaks;
+        if !self.spoken.contains(&name) {
+            self.spoken.push(name);
+        }
         self
     }
 

@@ -1,7 +1,7 @@
 //! Finds all mistakes in a server's options.
 
 use super::ServerBuilder;
-use crate::config::{Limits, ListenerSettings, Place};
+use crate::config::{Limits, ListenerSettings, Place, contradiction};
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -18,6 +18,9 @@ pub(super) struct Checked {
 /// The most listening sockets: a link has the index of its settings in one byte, and outgoing connections need some
 /// too.
 const LISTENERS_MAX: usize = 250;
+
+/// The options for origins, which exclude each other.
+const ORIGINS: [&str; 3] = ["allowed_origins", "only_origins", "any_origin"];
 
 impl ServerBuilder {
     /// # Errors
@@ -45,6 +48,7 @@ impl ServerBuilder {
             ));
         }
         faults.extend(self.faults_of_gate());
+        faults.extend(self.faults_of_given());
         if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
     }
 
@@ -73,6 +77,15 @@ impl ServerBuilder {
         let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
         let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
         twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")).collect()
+    }
+
+    /// Options that were given twice, or that exclude each other.
+    fn faults_of_given(&self) -> Vec<String> {
+        let numbered = self.given.iter().enumerate();
+        let twice = numbered.filter(|(at, name)| self.given[..*at].contains(name));
+        let twice = twice.map(|(_, name)| format!("`{name}` is given more than once: give it once"));
+        let origins = ORIGINS.into_iter().filter(|name| self.given.contains(name)).collect::<Vec<_>>();
+        twice.chain(contradiction(&origins)).collect()
     }
 
     /// Mistakes in origins, hosts and paths.

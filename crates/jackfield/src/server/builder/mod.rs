@@ -15,7 +15,8 @@ use crate::shared::{Broker, Guarded, NoObserver, Observer, THREADS_MAX};
 use std::sync::Arc;
 
 /// A server's options, in any order. [`ServerBuilder::bind`] checks them, and reports all mistakes at once, before anything is
-/// bound.
+/// bound. If options contradict each other, or one that takes a list or a value of yours is given twice, that is a mistake; of
+/// a number or a switch the last value counts.
 ///
 /// ```
 /// use jackfield::{Limits, Listener, Server};
@@ -58,6 +59,8 @@ pub struct ServerBuilder {
     expiry_days: u32,
     #[cfg(feature = "tls")]
     handshake_threads: usize,
+    /// Which options were given, of those that can be given only once.
+    given: Vec<&'static str>,
     /// The mistakes in a file of options.
     pub(super) faults: Vec<String>,
     #[cfg(all(feature = "signals", unix))]
@@ -92,6 +95,7 @@ impl Default for ServerBuilder {
             expiry_days: EXPIRY_DAYS,
             #[cfg(feature = "tls")]
             handshake_threads: 0,
+            given: Vec::new(),
             faults: Vec::new(),
             #[cfg(all(feature = "signals", unix))]
             signals: false,
@@ -164,12 +168,12 @@ impl ServerBuilder {
     /// compared, without regard to case; a missing port is the default port of the scheme (RFC 6454 section 5).
     /// `https://*.a.example` stands for all hosts with one label before `.a.example`. The server's own host is the host
     /// of the request's target if it has one, otherwise that of `Host` (RFC 9112 section 3.2.2). An origin that can
-    /// match no page is a mistake that [`ServerBuilder::bind`] reports. If you call this, `only_origins` and
-    /// `any_origin`, the last call counts.
+    /// match no page is a mistake that [`ServerBuilder::bind`] reports. To give more than
+    /// one of `allowed_origins`, `only_origins` and `any_origin` is a mistake too.
     #[must_use]
     pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
         self.origins = Allowed::parse_all(origins).map(Origins::Listed);
-        self
+        self.give("allowed_origins")
     }
 
     /// Allows only pages of these origins to open WebSockets: no other pages of the server's own host, and no clients
@@ -178,14 +182,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn only_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
         self.origins = Allowed::parse_all(origins).map(Origins::Only);
-        self
+        self.give("only_origins")
     }
 
     /// Allows any page to open WebSockets. Use it only if the server trusts no cookie and no address.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
         self.origins = Ok(Origins::Any);
-        self
+        self.give("any_origin")
     }
 
     /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` if the port counts too. Requests
@@ -194,7 +198,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn allowed_hosts<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         self.hosts = Hosts::parse_all(hosts);
-        self
+        self.give("allowed_hosts")
     }
 
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. A path
@@ -216,12 +220,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Asks this authenticator about every request before a client sees it: see [`Authenticator`]. If you call it twice,
-    /// the last call counts. Default: none.
+    /// Asks this authenticator about every request before a client sees it: see [`Authenticator`]. Default: none.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
-        self
+        self.give("authenticator")
     }
 
     /// Serves the metrics in the format of Prometheus, and the health, at these two paths of every listener for HTTP, before a
@@ -237,7 +240,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn status_paths(mut self, metrics: impl Into<String>, health: impl Into<String>) -> Self {
         self.status = StatusPaths(Some([metrics.into(), health.into()]));
-        self
+        self.give("status_paths")
     }
 
     /// Whether the server's own answers to a request (400, 408, 500 and the like) say in their bodies what went wrong,
@@ -282,15 +285,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(Guarded(Arc::new(observer)));
-        self
+        self.give("observer")
     }
 
-    /// Writes a line for each finished exchange, in addition to the observer's reports. If you call it twice, the last
-    /// call counts. Default: none.
+    /// Writes a line for each finished exchange, in addition to the observer's reports. Default: none.
     #[must_use]
     pub fn access_log(mut self, log: AccessLog) -> Self {
         self.access_log = Some(log);
-        self
+        self.give("access_log")
     }
 
     /// Answers ACME challenges: see [`AcmeChallenges`]. Default: none.
@@ -299,7 +301,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn acme(mut self, challenges: AcmeChallenges) -> Self {
         self.acme = Some(challenges);
-        self
+        self.give("acme")
     }
 
     /// If the certificate of a host expires within this number of days, it is reported when the server starts and then
@@ -333,7 +335,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn broker(mut self, broker: impl Broker + 'static) -> Self {
         self.broker = Some(Arc::new(broker));
-        self
+        self.give("broker")
     }
 
     /// Drains the server and shuts it down at SIGTERM or SIGINT. A second signal ends the process at once. When the
@@ -354,6 +356,12 @@ impl ServerBuilder {
     #[must_use]
     pub fn reload_tls_on_sighup(mut self) -> Self {
         self.reloads = true;
+        self
+    }
+
+    /// Notes an option that can be given only once.
+    fn give(mut self, name: &'static str) -> Self {
+        self.given.push(name);
         self
     }
 }
