@@ -1,29 +1,75 @@
-//! How often each slot was used. This distinguishes the connections of one slot.
+//! How often each slot was used, and which connection has it now.
 
+use crate::id::ConnectionId;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::table;
 use std::sync::Arc;
 
-/// The generation of each slot that was used: that of the connection in it, or of the next one.
+/// For each slot that was used the generation of the connection in it, or of the next one.
 ///
-/// It is shared, so that other threads can tell which connection has a slot without a table of ids. It is locked when a
-/// connection begins or ends, never for its bytes.
+/// It is shared, so that other threads can tell which connections exist without a table of ids. It is locked when a
+/// connection begins or ends, and when another thread asks for one; never for the bytes of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Generations(Arc<Mutex<Vec<u32>>>);
 
+/// In the entry of a slot: a connection has it.
+const TAKEN: u32 = 1 << 31;
+
+/// In the entry of a slot: its connection is listed.
+const LISTED: u32 = 1 << 30;
+
 impl Generations {
-    /// The generation of a slot. Zero if the slot was never used.
-    pub fn of(&self, slot: usize) -> u32 {
-        self.lock().get(slot).copied().unwrap_or(0)
+    /// Lists a connection from now on.
+    pub fn list(&self, id: ConnectionId) {
+        if let Some(entry) = of(&mut self.lock(), id) {
+            *entry |= LISTED;
+        }
     }
 
-    /// The generation of a slot that is about to be used.
+    /// The connection of this id has ended, although its slot may not be free yet.
+    pub fn end(&self, id: ConnectionId) {
+        if let Some(entry) = of(&mut self.lock(), id) {
+            *entry &= !(TAKEN | LISTED);
+        }
+    }
+
+    /// All connections have ended.
+    pub fn end_all(&self) {
+        self.lock().iter_mut().for_each(|entry| *entry &= !(TAKEN | LISTED));
+    }
+
+    /// Whether the connection of this id has begun and has not ended.
+    pub fn contains(&self, id: ConnectionId) -> bool {
+        of(&mut self.lock(), id).is_some_and(|entry| *entry & TAKEN != 0)
+    }
+
+    /// Whether it is listed as well.
+    pub fn lists(&self, id: ConnectionId) -> bool {
+        of(&mut self.lock(), id).is_some_and(|entry| *entry & LISTED != 0)
+    }
+
+    /// The ids of all that are listed, by slot; `reactor` is the number of their reactor.
+    pub fn listed(&self, reactor: u8) -> Vec<ConnectionId> {
+        let generations = self.lock();
+        let listed = generations.iter().enumerate().filter(|(_, entry)| **entry & LISTED != 0);
+        listed.map(|(slot, entry)| ConnectionId::new(reactor, number(*entry), slot)).collect()
+    }
+
+    /// The generation of a slot. Zero if the slot was never used.
+    pub(crate) fn of(&self, slot: usize) -> u32 {
+        self.lock().get(slot).map_or(0, |entry| number(*entry))
+    }
+
+    /// The generation of a slot that is used from now on.
     pub(crate) fn begin(&self, slot: usize) -> u32 {
         let mut generations = self.lock();
         table::extend_gently(&mut generations, slot, || 0);
-        generations[slot]
+        let generation = number(generations[slot]);
+        generations[slot] = generation | TAKEN;
+        generation
     }
 
+    /// The generation of the next connection in a slot that nobody has.
     pub(crate) fn set(&self, slot: usize, generation: u32) {
         let mut generations = self.lock();
         table::extend_gently(&mut generations, slot, || 0);
@@ -43,4 +89,13 @@ impl Generations {
     fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The entry of the slot of this id, if the id has its generation.
+fn of(generations: &mut [u32], id: ConnectionId) -> Option<&mut u32> {
+    generations.get_mut(id.slot()).filter(|entry| number(**entry) == id.generation())
+}
+
+fn number(entry: u32) -> u32 {
+    entry & !(TAKEN | LISTED)
 }

@@ -103,13 +103,13 @@ fn a_protocol_without_close_codes_just_closes() {
 }
 
 #[test]
-fn an_ended_connection_is_closed_and_one_that_never_was_is_unknown() {
+fn an_ended_connection_is_gone_and_one_that_never_was_is_unknown() {
     let mut server = TestServer::new(|_peer| Closer);
     let (far, id) = open(&mut server, listener::RAW, "");
     far.reset();
     server.run();
     let handle = server.handle();
-    assert_eq!((handle.close(id), handle.close_with(id, 1000, "")), (Ok(()), Ok(())));
+    assert_eq!((handle.close(id), handle.close_with(id, 1000, "")), (Err(Busy::Gone), Err(Busy::Gone)));
     let unknown = ConnectionId::from_bits(9 << 56);
     let refused = (handle.close(unknown), handle.close_with(unknown, 1000, ""));
     assert_eq!(refused, (Err(Busy::Unknown), Err(Busy::Unknown)));

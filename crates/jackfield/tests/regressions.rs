@@ -223,8 +223,9 @@ fn nothing_is_posted_while_it_lingers() {
     let id = lab.server.wires().ids().next().unwrap();
     let handle = lab.server.handle();
     handle.post(id, 1).unwrap();
-    lab.run();
     handle.post(id, 2).unwrap();
+    lab.run();
+    assert_eq!((lab.lingering(), handle.post(id, 3).map_err(|not| not.why)), (1, Err(jackfield::Busy::Gone)));
     lab.run();
     let _ = far;
     assert_eq!(lab.log.count("post"), 1);

@@ -371,10 +371,11 @@ fn stale_connection_id_never_reaches_a_stranger() {
         assert_eq!(stale.first().map_or(id.slot(), |first| first.slot()), id.slot(), "the place is the same");
         for old in &stale {
             assert!(!handle.contains(*old) && handle.contains(id));
-            handle.send(*old, "not for you").unwrap();
-            handle.post(*old, "nor this").unwrap();
-            handle.close_with(*old, 4000, "not you").unwrap();
-            handle.abort(*old).unwrap();
+            assert_eq!(handle.send(*old, "not for you"), Err(Busy::Gone));
+            let given_back = handle.post(*old, "nor this").map_err(|not| (not.value, not.why));
+            assert_eq!(given_back, Err(("nor this", Busy::Gone)));
+            assert_eq!(handle.close_with(*old, 4000, "not you"), Err(Busy::Gone));
+            assert_eq!(handle.abort(*old), Err(Busy::Gone));
         }
         lab.run();
         assert_eq!((text(&far.take()), far.is_finished(), far.is_reset()), (String::new(), false, false));

@@ -312,10 +312,11 @@ fn c7_an_id_names_one_connection_for_ever() {
     let new = lab.server.wires().ids().next().unwrap();
     assert_eq!(new.to_string(), "r0-0.1");
     let handle = lab.server.handle();
-    handle.send(old, "for the dead").unwrap();
-    handle.close(old).unwrap();
-    handle.abort(old).unwrap();
-    handle.post(old, ()).unwrap();
+    let gone = Err(jackfield::Busy::Gone);
+    assert_eq!((handle.send(old, "for the dead"), handle.close(old), handle.abort(old)), (gone, gone, gone));
+    assert_eq!(handle.close_with(old, 4000, "for the dead"), gone);
+    let given_back = handle.post(old, 7).map_err(|not| (not.value, not.why));
+    assert_eq!(given_back, Err((7, jackfield::Busy::Gone)));
     lab.run();
     assert_eq!(text(&stranger.take()), "");
     assert!(!stranger.is_finished() && !lab.log.has("post"));

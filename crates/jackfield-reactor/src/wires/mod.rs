@@ -298,7 +298,7 @@ impl Wires {
         &self.limits
     }
 
-    /// The generation of each slot, for other threads.
+    /// Which connections exist and which are listed, for other threads.
     pub fn generations(&self) -> &Generations {
         &self.generations
     }

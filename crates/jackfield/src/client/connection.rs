@@ -516,15 +516,15 @@ impl Connection<'_> {
     }
 
     /// Closes another connection gracefully: at once if it is on this reactor, through the mailbox if it is on another.
-    /// If it is gone, nothing happens.
     ///
     /// # Errors
-    /// [`Busy`]: the other reactor could not be asked. The connection stays.
+    /// [`Busy::Gone`]: it has ended before. Otherwise the other reactor could not be asked, and the connection stays.
     #[doc(alias = "stopOne")]
     pub fn close_other(&mut self, id: ConnectionId) -> Result<(), Busy> {
         if id.reactor() != self.wires.reactor() {
             return self.links.handle.close(id);
         }
+        self.links.handle.remote_of(id)?;
         self.links.close(self.wires, id, Reason::Local);
         Ok(())
     }
@@ -537,6 +537,7 @@ impl Connection<'_> {
         if id.reactor() != self.wires.reactor() {
             return self.links.handle.close_with(id, code, reason);
         }
+        self.links.handle.remote_of(id)?;
         self.links.close_with(self.wires, id, code, reason);
         Ok(())
     }

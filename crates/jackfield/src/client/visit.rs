@@ -47,6 +47,6 @@ impl Handle {
             run(client, connection);
             Ok(())
         });
-        self.post_command(id.reactor(), Command::RunWith(id, Box::new(visit), captured))
+        self.remote_of(id)?.post(Command::RunWith(id, Box::new(visit), captured))
     }
 }

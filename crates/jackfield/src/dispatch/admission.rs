@@ -256,9 +256,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
-        if let Some(remote) = links.handle.remote(id.reactor()) {
-            remote.roster.enter(id);
-        }
+        wires.generations().list(id);
         wires.mark(id, Callback::Connect as u8);
         let mut connection = Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));

@@ -238,14 +238,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             if !planted(38) {
                 self.drop_client(id);
             }
-            if let Some(remote) = self.links.handle.remote(id.reactor()) {
-                remote.roster.leave(id);
-            }
         } else if self.is_connecting(id) {
             self.connect_failed(wires, id, reason);
         } else {
             self.never_begun(wires, id, reason);
         }
+        wires.generations().end(id);
         let link = std::mem::take(self.links.link(id));
         self.links.forget(&link);
         match link.admission {

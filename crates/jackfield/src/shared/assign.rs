@@ -85,7 +85,7 @@ impl Handle {
     pub(crate) fn end_reactor(&self, reactor: usize) {
         let Some(remote) = self.remote(reactor) else { return };
         remote.close();
-        remote.roster.clear();
+        remote.roster.end_all();
         let mut commands = Vec::new();
         remote.take(&mut commands, usize::MAX);
         for command in commands {

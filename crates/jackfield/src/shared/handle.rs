@@ -96,8 +96,7 @@ impl Handle {
         }))
     }
 
-    /// Sends to a connection, in the form of its protocol. The result does not tell whether the connection still exists
-    /// when the message arrives.
+    /// Sends to a connection, in the form of its protocol. It may end before the message arrives, which is dropped then.
     ///
     /// # Errors
     /// [`Busy`].
@@ -120,8 +119,9 @@ impl Handle {
     #[doc(alias = "GetTaskRunner")]
     #[doc(alias = "do_send")]
     pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), NotPosted<T>> {
-        let Some(remote) = self.remote(id.reactor()) else {
-            return Err(NotPosted { value, why: Busy::Unknown });
+        let remote = match self.remote_of(id) {
+            Ok(remote) => remote,
+            Err(why) => return Err(NotPosted { value, why }),
         };
         let command = Command::Post(id, Box::new(value));
         let bytes = command.bytes();
@@ -287,7 +287,7 @@ impl Handle {
     #[doc(alias = "IsClient")]
     #[doc(alias = "IsValidConnection")]
     pub fn contains(&self, id: ConnectionId) -> bool {
-        self.remote(id.reactor()).is_some_and(|remote| remote.roster.contains(id))
+        self.remote(id.reactor()).is_some_and(|remote| remote.roster.lists(id))
     }
 
     /// Closes a connection in good order.
@@ -296,7 +296,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "CloseConnection")]
     pub fn close(&self, id: ConnectionId) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Close(id))
+        self.remote_of(id)?.post(Command::Close(id))
     }
 
     /// Closes a connection with a code and a reason, as [`Connection::close_with`](crate::Connection::close_with).
@@ -304,7 +304,7 @@ impl Handle {
     /// # Errors
     /// [`Busy`].
     pub fn close_with(&self, id: ConnectionId, code: u16, reason: &str) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::CloseWith(id, code, reason.into()))
+        self.remote_of(id)?.post(Command::CloseWith(id, code, reason.into()))
     }
 
     /// Drops what is queued for a connection and resets it.
@@ -313,7 +313,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "Interrupt")]
     pub fn abort(&self, id: ConnectionId) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Abort(id))
+        self.remote_of(id)?.post(Command::Abort(id))
     }
 
     /// Begins a connection, on the reactor that has the fewest. Its client gets the result: see [`Outgoing`]. If
@@ -425,11 +425,11 @@ impl Handle {
 
     /// The ids of the connections of one reactor that have a client, by slot.
     pub(crate) fn ids_of(&self, reactor: usize) -> Vec<ConnectionId> {
-        self.remote(reactor).map_or_else(Vec::new, |remote| remote.roster.ids(reactor))
+        self.remote(reactor).map_or_else(Vec::new, |remote| remote.roster.listed(reactor as u8))
     }
 
     pub(crate) fn send_content(&self, id: ConnectionId, content: Content<'_>) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Send(id, content.prepare()))
+        self.remote_of(id)?.post(Command::Send(id, content.prepare()))
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -438,6 +438,17 @@ impl Handle {
 
     pub(crate) fn remote(&self, reactor: usize) -> Option<&RemoteReactor> {
         self.0.remotes.get(reactor)
+    }
+
+    /// The reactor of a connection that has not ended. One lock for a moment, which the reactor takes when a connection
+    /// begins or ends.
+    pub(crate) fn remote_of(&self, id: ConnectionId) -> Result<&RemoteReactor, Busy> {
+        let remote = self.remote(id.reactor()).ok_or(Busy::Unknown)?;
+        match remote.roster.contains(id) {
+            true => Ok(remote),
+            false if self.state() >= State::Stopped => Err(Busy::Stopped),
+            false => Err(Busy::Gone),
+        }
     }
 
     /// A server's state only moves forward.

@@ -34,7 +34,6 @@ mod reload;
 #[cfg(all(feature = "signals", feature = "tls", unix))]
 mod reload_wish;
 mod remote;
-mod roster;
 mod settings;
 mod state;
 #[cfg(feature = "tls")]

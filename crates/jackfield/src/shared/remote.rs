@@ -4,10 +4,9 @@ use crate::config::Limits;
 use crate::shared::command::Command;
 use crate::shared::metrics::ReactorMetrics;
 use crate::shared::quota::Quota;
-use crate::shared::roster::Roster;
 use crate::shared::state::Busy;
 use jackfield_reactor::mio::Waker;
-use jackfield_reactor::{Budget, Mailbox, PostError, Wires};
+use jackfield_reactor::{Budget, Generations, Mailbox, PostError, Wires};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -19,7 +18,8 @@ pub(crate) struct RemoteReactor {
     /// Connections that it has, or that are on their way to it.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
-    pub(crate) roster: Roster,
+    /// Which connections it has; listed are those that have a client.
+    pub(crate) roster: Generations,
     /// New connections that it still admits, if it is overloaded.
     pub(crate) quota: Quota,
     /// It was asked to look at its listeners, and has not looked yet.
@@ -41,7 +41,7 @@ impl RemoteReactor {
             budget: wires.budget().clone(),
             load: AtomicUsize::new(0),
             metrics,
-            roster: Roster::new(wires.generations()),
+            roster: wires.generations().clone(),
             quota: Quota::default(),
             is_to_look: AtomicBool::new(false),
             waits_for_room: AtomicBool::new(false),

@@ -42,15 +42,18 @@ pub struct Drain {
     pub spread: Duration,
 }
 
-/// The reactor can't accept the command now. Try again later, or give up.
+/// Why a command was not accepted. If the mailbox is full, try again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Busy {
-    /// Its mailbox is full.
+    /// The mailbox of the reactor is full.
     Full,
     /// It doesn't exist: this server has no such reactor or listener.
     Unknown,
-    /// It has ended, and all its connections too.
+    /// The connection of this id has ended, or there never was one. A connection has ended when its `on_disconnect` has
+    /// returned. One that ends later, while the command is on its way, is not reported: the command is dropped then.
+    Gone,
+    /// The server has ended, and all its connections too.
     Stopped,
 }
 
@@ -99,6 +102,7 @@ impl fmt::Display for Busy {
         f.write_str(match self {
             Self::Full => "the reactor's mailbox is full: try again later, or raise `mailbox_max`",
             Self::Unknown => "this server has no such connection or listener",
+            Self::Gone => "the connection has ended",
             Self::Stopped => "the server has ended",
         })
     }

@@ -267,11 +267,10 @@ fn a_posted_value_whose_drop_panics_ends_nothing_but_itself() {
         }
     }
     let (options, seen) = observed();
-    let mut lab = Lab::with_options(options, Probe::default);
-    let (bystander, far) = (lab.connect(), lab.connect());
+    let mut lab = Lab::with_options(options, || Probe { on_post: |_, c, _| c.abort(), ..Probe::default() });
+    let (bystander, _far) = (lab.connect(), lab.connect());
     let id = lab.server.wires().ids().max().unwrap();
-    far.reset();
-    lab.run();
+    lab.server.handle().post(id, ()).unwrap();
     // No client takes it any more.
     lab.server.handle().post(id, Grenade).unwrap();
     lab.run();

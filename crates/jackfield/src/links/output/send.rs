@@ -42,7 +42,7 @@ impl Links {
         match self.handle.send_content(id, content) {
             Ok(()) => Sent::Queued,
             Err(Busy::Full) => Sent::Full,
-            Err(Busy::Unknown | Busy::Stopped) => Sent::Gone,
+            Err(Busy::Unknown | Busy::Gone | Busy::Stopped) => Sent::Gone,
         }
     }
 
