@@ -2,9 +2,16 @@
 
 mod support;
 
-use jackfield::{Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Upgrade};
+use jackfield::{
+    Client, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Server, Upgrade,
+};
 use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
+use support::congested::low_marks_and;
 use support::probe::Probe;
+use support::real::Live;
 use support::socket::{SWITCHED, UPGRADE};
 use support::{Lab, get, statuses, text};
 
@@ -312,4 +319,97 @@ fn late_values_know_whether_their_client_is_there() {
     upgrade.accept();
     lab.run();
     assert_eq!(lab.connections(), 0);
+}
+
+/// A peer that reads slowly: what has no room is not taken, nothing is lost, and the connection stays.
+#[test]
+fn h22_a_late_part_without_room_is_not_taken() {
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 4000);
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        on_drain: |probe, _| probe.log.note("drain"),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.set_room(Some(0));
+    far.send(get("/").as_bytes());
+    lab.run();
+    let mut body = REPLIES.with_borrow_mut(Vec::pop).expect("it is there").stream(200, "text/plain");
+    let (mut accepted, mut results) = (0, Vec::new());
+    for _ in 0..3 {
+        loop {
+            let sent = body.write(vec![b'x'; 500]);
+            lab.run();
+            accepted += usize::from(sent.is_accepted());
+            results.push(sent);
+            if !sent.is_accepted() {
+                break;
+            }
+        }
+        assert_eq!((results.last(), body.wait_for_room(Duration::ZERO)), (Some(&Sent::Full), false));
+        assert!(results.contains(&Sent::Congested) && body.is_connected(), "{results:?}");
+        assert!((4..=9).contains(&accepted), "the cap is 4000 bytes: {results:?}");
+    }
+    far.set_room(None);
+    lab.run();
+    assert!(lab.log.has("drain") && body.wait_for_room(Duration::ZERO), "{:?}", lab.log.events());
+    assert_eq!(body.write("y"), Sent::Queued);
+    body.finish();
+    lab.run();
+    let got = text(&far.take());
+    assert_eq!(got.matches('x').count(), 500 * accepted + "text/plain".matches('x').count());
+    assert!(got.ends_with("1\r\ny\r\n0\r\n\r\n"), "{got}");
+}
+
+/// Parts that still wait in the mailbox count as well, so that no thread fills it while the reactor is busy.
+#[test]
+fn h22_late_parts_in_the_mailbox_are_bounded() {
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 4000);
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(get("/").as_bytes());
+    lab.run();
+    let mut body = REPLIES.with_borrow_mut(Vec::pop).expect("it is there").stream(200, "text/plain");
+    for _ in 0..3 {
+        let sent: Vec<Sent> = (0..20).map(|_| body.write(vec![b'z'; 500])).collect();
+        let accepted = sent.iter().filter(|sent| sent.is_accepted()).count();
+        assert_eq!((sent[0], sent[5], sent[6], accepted), (Sent::Queued, Sent::Congested, Sent::Full, 6));
+        lab.run();
+        assert_eq!(text(&far.take()).matches('z').count(), 500 * accepted);
+    }
+}
+
+/// Writes more than the system's buffers and its own hold, from a thread.
+struct Patient;
+
+const LONG: usize = 24 << 20;
+
+impl Client for Patient {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        let reply = exchange.defer();
+        thread::spawn(move || {
+            let mut body = reply.response(200).stream("", Some(LONG as u64)).expect("it is valid");
+            for _ in 0..LONG >> 16 {
+                while body.write(vec![7; 1 << 16]) == Sent::Full {
+                    let _ = body.wait_for_room(Duration::from_secs(3600));
+                }
+            }
+            body.finish();
+        });
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn h22_a_thread_that_waits_for_room_sends_everything() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), |_peer| Patient);
+    let mut peer = live.connect();
+    peer.write_all(get("/").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes())
+        .expect("it is sent");
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).expect("it ends in good order");
+    assert_eq!(got.iter().filter(|byte| **byte == 7).count(), LONG);
 }

@@ -5,9 +5,11 @@ use crate::links::EVENT_STREAM;
 #[cfg(feature = "files")]
 use crate::message::Source;
 use crate::message::{Body, Sent};
-use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind};
+use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind, SendWindow};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The answer to a deferred request. Any thread may give it. It has a reserved place in the mailbox, so a full mailbox
 /// never refuses it. If it is dropped without an answer, the peer gets a 500. If the connection is gone, nothing happens.
@@ -17,8 +19,8 @@ use jackfield_reactor::ConnectionId;
 /// It has the methods of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
 ///
 /// ```
-/// use jackfield::{Client, Exchange, Request};
-/// use std::thread;
+/// use jackfield::{Client, Exchange, Request, Sent};
+/// use std::{thread, time::Duration};
 ///
 /// struct Slow;
 ///
@@ -28,8 +30,11 @@ use jackfield_reactor::ConnectionId;
 ///         thread::spawn(move || {
 ///             let mut body = reply.stream(200, "text/plain");
 ///             for part in ["some ", "parts"] {
-///                 if !body.write(part).is_accepted() {
-///                     return; // the client has left, or its reactor is behind: the answer is broken off
+///                 // Full: the peer reads slowly.
+///                 while body.write(part) == Sent::Full {
+///                     if !body.wait_for_room(Duration::from_secs(30)) {
+///                         return; // the answer is broken off
+///                     }
 ///                 }
 ///             }
 ///             body.finish();
@@ -117,7 +122,14 @@ impl Reply {
         body_bytes: Option<u64>,
     ) -> ReplyStream {
         self.post(status, content_type, fields, AnswerKind::Stream(body_bytes));
-        ReplyStream { handle: self.handle.clone(), id: self.id, sequence: self.sequence, is_open: true }
+        ReplyStream {
+            handle: self.handle.clone(),
+            id: self.id,
+            sequence: self.sequence,
+            window: None,
+            is_mailbox_full: false,
+            is_open: true,
+        }
     }
 
     fn begin_events(mut self, fields: Fields) -> ConnectionId {
@@ -182,8 +194,15 @@ pub struct ReplyStream {
     handle: Handle,
     id: ConnectionId,
     sequence: u32,
+    /// Made for the first part.
+    window: Option<Arc<SendWindow>>,
+    /// It was, at the last part.
+    is_mailbox_full: bool,
     is_open: bool,
 }
+
+/// How long a thread waits before it tries a full mailbox again.
+const MAILBOX_PAUSE: Duration = Duration::from_millis(1);
 
 impl ReplyStream {
     /// The connection that it goes to.
@@ -198,19 +217,38 @@ impl ReplyStream {
         self.handle.contains(self.id)
     }
 
-    /// Sends a part. [`Sent::Gone`]: the peer has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part
-    /// was not accepted; try again. If the connection can't accept the part later, because too much is queued or because
-    /// it exceeds the announced length, the connection is reset.
+    /// Sends a part, and never waits.
+    ///
+    /// [`Sent::Congested`]: it was accepted, and more than `limits.reactor.outbox_bytes_high` are on their way to the peer.
+    /// [`Sent::Full`]: it was not accepted, because the parts on their way have reached `outbox_bytes_max` less that, or
+    /// because the mailbox of the reactor is full. Then [`ReplyStream::wait_for_room`] waits, or you try again later. If the
+    /// peer is what is slow, `on_drain` of its client comes too. [`Sent::Gone`]: the peer has left.
+    ///
+    /// A part that is longer than what is left of the announced length resets the connection.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
-        if !self.is_connected() {
-            return Sent::Gone;
-        }
-        let part = self.part(PartKind::Bytes(part.into().into_owned()));
-        match self.handle.post_command(self.id.reactor(), part) {
+        let part = part.into();
+        let Ok(remote) = self.handle.remote_of(self.id) else { return Sent::Gone };
+        let window = self.window.get_or_insert_with(|| Arc::new(SendWindow::new(remote.window)));
+        let Some((permit, is_congested)) = window.let_in(part.len()) else { return Sent::Full };
+        let posted = remote.post(self.part(PartKind::Bytes(part.into_owned(), permit)));
+        self.is_mailbox_full = posted == Err(Busy::Full);
+        match posted {
+            Ok(()) if is_congested => Sent::Congested,
             Ok(()) => Sent::Queued,
             Err(Busy::Full) => Sent::Full,
             Err(_) => Sent::Gone,
         }
+    }
+
+    /// Waits until the next part may be accepted, at most this long. True: try again; also at once if the peer has left,
+    /// which `write` tells. False: still no room. It blocks its thread, so never call it on a reactor's thread, where
+    /// `on_drain` comes.
+    #[must_use]
+    pub fn wait_for_room(&self, most: Duration) -> bool {
+        if self.is_mailbox_full {
+            std::thread::sleep(MAILBOX_PAUSE.min(most));
+        }
+        self.window.as_ref().is_none_or(|window| window.wait(most))
     }
 
     /// Sends the body from this source, each piece when the one before was taken. The first piece is read here.

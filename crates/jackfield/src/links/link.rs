@@ -13,6 +13,7 @@ use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
 use crate::message::{SendQueue, Source};
+use crate::shared::Permit;
 use crate::topics::{ARC_BYTES, Overflow, Subscription};
 use std::sync::Arc;
 
@@ -104,6 +105,8 @@ pub(crate) struct Extra {
     /// The source of an answer's body, from which the next piece is read when the connection has drained, and its
     /// exchange.
     pub(crate) source: Option<(u32, Box<dyn Source>)>,
+    /// Parts of a body from another thread that wait in the outbox, because the connection is congested.
+    pub(crate) permit: Option<Permit>,
     /// The message that is being sent in fragments.
     pub(crate) fragments: Option<Box<Fragments>>,
     /// The state of its frames, if its client looks at them.

@@ -4,6 +4,7 @@
 use crate::config::HostAnswer;
 use crate::config::{Agreed, Heartbeat, Outgoing};
 use crate::message::{Body, Prepared, Source};
+use crate::shared::send_window::Permit;
 use crate::shared::state::Drain;
 use crate::topics::{Generation, Log};
 use jackfield_proto::http1::Fields;
@@ -145,7 +146,7 @@ pub(crate) struct Part {
 
 #[derive(Debug)]
 pub(crate) enum PartKind {
-    Bytes(Body<'static>),
+    Bytes(Body<'static>, Permit),
     /// The end of the body, with its trailers.
     End(Fields),
     /// A piece of a pulled body, and the source of the next piece.
@@ -166,7 +167,7 @@ impl AnswerKind {
 impl PartKind {
     fn heap_bytes(&self) -> usize {
         match self {
-            Self::Bytes(body) => body.heap_bytes(),
+            Self::Bytes(body, _) => body.heap_bytes(),
             Self::End(trailers) => trailers.as_bytes().len(),
             Self::Pulled(bytes, source) => bytes.capacity() + size_of_val(&**source),
             Self::Broken => 0,

@@ -34,6 +34,7 @@ mod reload;
 #[cfg(all(feature = "signals", feature = "tls", unix))]
 mod reload_wish;
 mod remote;
+mod send_window;
 mod settings;
 mod state;
 #[cfg(feature = "tls")]
@@ -71,6 +72,7 @@ pub use presence::ClusterMember;
 pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
+pub(crate) use send_window::{Permit, SendWindow};
 #[cfg(feature = "expiry")]
 pub(crate) use settings::EXPIRY_DAYS;
 pub(crate) use settings::{Settings, WallClock};

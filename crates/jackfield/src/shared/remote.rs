@@ -4,6 +4,7 @@ use crate::config::Limits;
 use crate::shared::command::Command;
 use crate::shared::metrics::ReactorMetrics;
 use crate::shared::quota::Quota;
+use crate::shared::send_window::WindowSize;
 use crate::shared::state::Busy;
 use jackfield_reactor::mio::Waker;
 use jackfield_reactor::{Budget, Generations, Mailbox, PostError, Wires};
@@ -20,6 +21,8 @@ pub(crate) struct RemoteReactor {
     pub(crate) metrics: Arc<ReactorMetrics>,
     /// Which connections it has; listed are those that have a client.
     pub(crate) roster: Generations,
+    /// How much of each body may be on its way to it.
+    pub(crate) window: WindowSize,
     /// New connections that it still admits, if it is overloaded.
     pub(crate) quota: Quota,
     /// It was asked to look at its listeners, and has not looked yet.
@@ -42,6 +45,7 @@ impl RemoteReactor {
             load: AtomicUsize::new(0),
             metrics,
             roster: wires.generations().clone(),
+            window: WindowSize::of(&limits.reactor),
             quota: Quota::default(),
             is_to_look: AtomicBool::new(false),
             waits_for_room: AtomicBool::new(false),

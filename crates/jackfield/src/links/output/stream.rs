@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::{Sent, Source};
-use crate::shared::{Part, PartKind};
+use crate::shared::{Part, PartKind, Permit};
 use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -78,9 +78,35 @@ impl Links {
         }
     }
 
-    /// The connection has drained: reads the next piece of its body.
+    /// Sends a part that its window has let in. The window and high water together are the cap, so none is too much.
+    fn send_admitted(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
+        let high = wires.limits().outbox_bytes_high;
+        let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
+        let Protocol::Http(machine) = &mut self.link(id).protocol else { return Sent::Unfit };
+        if machine.encode_part(part, outbox.tail()).is_err() {
+            return Sent::Unfit;
+        }
+        let is_high = outbox.queued() > high;
+        self.metrics.messages_out.add(1);
+        if is_high && Self::relieve(wires, id) { Sent::Congested } else { Sent::Queued }
+    }
+
+    /// A part was sent: it leaves its window, unless it waits because the connection is congested.
+    fn hold_if_congested(&mut self, wires: &mut Wires, id: ConnectionId, permit: Permit) {
+        if !wires.is_congested(id) {
+            return;
+        }
+        match &mut self.link(id).extra().permit {
+            Some(earlier) => earlier.join(permit),
+            none => *none = Some(permit),
+        }
+        self.charge(wires, id);
+    }
+
+    /// The connection has drained: there is room for more of its body, or the next piece of it is read.
     pub(crate) fn pull_on(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
+        extra.permit = None;
         if let Some((sequence, source)) = extra.source.take() {
             self.charge(wires, id);
             if self.is_in(wires, id, sequence, Owed::Streaming) {
@@ -98,12 +124,16 @@ impl Links {
         // The sender does not wait for the result. A part that was not taken leaves a gap, so nothing may follow it; a
         // body that is shorter than announced closes the connection.
         match kind {
-            PartKind::Bytes(bytes) if self.send_part(wires, id, bytes.as_bytes()).is_accepted() => {}
+            PartKind::Bytes(bytes, permit)
+                if self.send_admitted(wires, id, bytes.as_bytes()).is_accepted() =>
+            {
+                self.hold_if_congested(wires, id, permit);
+            }
             PartKind::End(trailers) => drop(self.end_stream(wires, id, &trailers)),
             PartKind::Pulled(bytes, source) if self.send_part(wires, id, &bytes).is_accepted() => {
                 self.pull_next(wires, id, sequence, source);
             }
-            PartKind::Bytes(_) | PartKind::Pulled(..) | PartKind::Broken => {
+            PartKind::Bytes(..) | PartKind::Pulled(..) | PartKind::Broken => {
                 self.abort(wires, id, Reason::Local);
             }
         }
