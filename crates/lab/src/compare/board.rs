@@ -128,6 +128,13 @@ impl Board {
         counted.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
+    /// The rate of the slowest server, apart from the limit, which does nothing.
+    pub(crate) fn slowest(&self) -> Option<f64> {
+        let servers = self.entries.iter().filter(|entry| entry.contender.kind != Kind::Limit);
+        let rates = servers.filter_map(|entry| entry.figure(|turn| Some(turn.rate)));
+        rates.map(|rate| rate.median).min_by(f64::total_cmp)
+    }
+
     /// True if anything was counted.
     pub(crate) fn is_counted(&self) -> bool {
         self.entries.iter().any(|entry| entry.counts.is_some())

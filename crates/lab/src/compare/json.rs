@@ -18,10 +18,15 @@ pub(crate) fn result(boards: &[Board], origin: &Origin) -> Value {
             "cost": if board.row.is_idle() { "bytes for each connection" } else { "nanoseconds of the server's processor time" },
             "unit": board.row.unit(),
             "verdict": board.verdict().map(Verdict::word),
-            "paces": board.paces.iter().map(|pace| pace.json(&board.entries)).collect::<Vec<Value>>(),
+            "paces": paces(board),
             "servers": board.entries.iter().map(|entry| self::entry(entry, board.row)).collect::<Vec<Value>>(),
         })).collect::<Vec<Value>>(),
     })
+}
+
+fn paces(board: &Board) -> Vec<Value> {
+    let names = || board.entries.iter().map(|entry| entry.contender.name);
+    board.paces.iter().map(|pace| pace.json(names())).collect()
 }
 
 fn entry(entry: &Entry, row: &Row) -> Value {

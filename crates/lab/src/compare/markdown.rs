@@ -120,10 +120,10 @@ pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<Vec<String>> {
     };
     let load =
         |of: Option<Figure>| of.map_or_else(|| DASH.into(), |load| format!("{:.0} %", load.median * 100.0));
-    let cost = entry.cost().map(|cost| spread(cost, |value| show_cost(board, value)));
+    let cost = entry.cost().map(|cost| cost.spread(|value| show_cost(board, value)));
     let mut cells = vec![
         entry.contender.name.to_owned(),
-        spread(rate, |value| format!("{}/s", per_second(value))) + full,
+        rate.spread(|value| format!("{}/s", per_second(value))) + full,
         cost.unwrap_or_else(|| "too little to tell".into()),
         ratio(board.entry(Kind::Limit)),
         ratio(board.best_peer()),
@@ -215,31 +215,6 @@ pub(crate) fn show_ratio(ratio: Figure) -> String {
     format!("{:.2}", ratio.median)
 }
 
-/// The median, then minimum and maximum if there was more than one run.
-pub(crate) fn spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
-    let (median, least, most) = (show(figure.median), show(figure.least), show(figure.most));
-    if figure.least == figure.most {
-        return median;
-    }
-    let unit = unit(&median);
-    // A unit that is the same for all is written once.
-    match (least.strip_suffix(unit), most.strip_suffix(unit)) {
-        (Some(least), Some(most)) if is_number(least) && is_number(most) => {
-            format!("{median} ({least} – {most})")
-        }
-        _ => format!("{median} ({least} – {most})"),
-    }
-}
-
-/// What follows the number.
-fn unit(text: &str) -> &str {
-    text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',' || c == '.')
-}
-
-fn is_number(text: &str) -> bool {
-    unit(text).is_empty()
-}
-
 /// Such figures have fewer than four significant digits.
 fn significant(value: f64) -> f64 {
     if value < 1000.0 {
@@ -263,14 +238,6 @@ mod tests {
         assert!(text.contains("| actix | gap: not <built> | | | | | |\n"), "{text}");
         let summary = summary(&[board]);
         assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | less | hyper | – | – | – |\n"), "{summary}");
-    }
-
-    #[test]
-    fn units_are_said_once_if_they_are_the_same() {
-        let show = |least, median, most| spread(Figure { median, least, most }, units::time);
-        assert_eq!(show(1.0, 2.0, 3.0), "2 ns (1 – 3)");
-        assert_eq!(show(900.0, 1100.0, 1200.0), "1.10 µs (900 ns – 1.20 µs)");
-        assert_eq!(show(5.0, 5.0, 5.0), "5 ns");
     }
 
     #[test]

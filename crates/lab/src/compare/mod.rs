@@ -141,13 +141,17 @@ impl Setting {
                 eprintln!("{}, counted, {}: {}", row.id, entry.contender.name, counts.describe());
             }
         }
-        let paces = if row.is_paced { self.measure_paces(row, &entries) } else { Vec::new() };
-        Board { row, entries, paces }
+        let mut board = Board { row, entries, paces: Vec::new() };
+        if row.is_paced {
+            board.paces = self.measure_paces(&board);
+        }
+        board
     }
 
     /// All turns at fixed rates of the servers that have a figure.
-    fn measure_paces(&self, row: &'static Row, entries: &[Entry]) -> Vec<Pace> {
-        let Some(slowest) = pace::slowest(entries) else { return Vec::new() };
+    fn measure_paces(&self, board: &Board) -> Vec<Pace> {
+        let Board { row, entries, .. } = board;
+        let Some(slowest) = board.slowest() else { return Vec::new() };
         let measure = |(share, part): (&'static str, f64)| {
             let rate = (slowest * part).round();
             let mut turns: Vec<Vec<Option<Turn>>> = entries.iter().map(|_| Vec::new()).collect();

@@ -1,8 +1,5 @@
 //! Latencies at a fixed rate, which is the same for all servers of a row.
 
-use super::board::Entry;
-use super::contender::Kind;
-use super::markdown::spread;
 use super::turn::Turn;
 use crate::base::figure::Figure;
 use jackfield_cli::base::units;
@@ -24,13 +21,6 @@ pub(crate) struct Pace {
     pub(crate) turns: Vec<Vec<Option<Turn>>>,
 }
 
-/// The rate of the slowest server in a row, apart from the limit, which does nothing.
-pub(crate) fn slowest(entries: &[Entry]) -> Option<f64> {
-    let servers = entries.iter().filter(|entry| entry.contender.kind != Kind::Limit);
-    let rates = servers.filter_map(|entry| entry.figure(|turn| Some(turn.rate)));
-    rates.map(|rate| rate.median).min_by(f64::total_cmp)
-}
-
 impl Pace {
     pub(crate) fn title(&self) -> String {
         format!("At {} a second, {} of what the slowest can do", units::count(self.rate), self.share)
@@ -50,21 +40,22 @@ impl Pace {
     /// The cells of each server behind its name.
     pub(crate) fn cells(&self, server: usize) -> Vec<String> {
         match self.latencies(server) {
-            Some(latencies) => latencies.map(|figure| spread(figure, units::time)).into(),
+            Some(latencies) => latencies.map(|figure| figure.spread(units::time)).into(),
             None => vec!["not valid: the rate was not kept".to_owned(); QUANTILES.len()],
         }
     }
 
-    pub(crate) fn json(&self, entries: &[Entry]) -> Value {
+    /// `names` are those of the servers.
+    pub(crate) fn json<'a>(&self, names: impl Iterator<Item = &'a str>) -> Value {
         let latency = |turn: &Turn| {
             let named =
                 QUANTILES.iter().zip(turn.latencies).map(|((name, _), ns)| ((*name).to_owned(), json!(ns)));
             let latencies = named.collect::<serde_json::Map<String, Value>>();
             json!({ "latency_ns": latencies, "is_valid": turn.latencies_are_valid, "per_second": turn.rate.round() })
         };
-        let servers = entries.iter().zip(&self.turns).map(|(entry, turns)| {
+        let servers = names.zip(&self.turns).map(|(name, turns)| {
             let turns: Vec<Option<Value>> = turns.iter().map(|turn| turn.as_ref().map(latency)).collect();
-            json!({ "name": entry.contender.name, "turns": turns })
+            json!({ "name": name, "turns": turns })
         });
         json!({ "share": self.share, "rate": self.rate, "servers": servers.collect::<Vec<Value>>() })
     }
@@ -72,7 +63,6 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::board::tests::board;
     use super::*;
 
     #[test]
@@ -89,14 +79,5 @@ mod tests {
             let pace = Pace { share: "half", rate: 1000.0, turns: vec![turns] };
             assert_eq!(pace.cells(0)[0], expected, "{pace:?}");
         }
-    }
-
-    #[test]
-    fn the_limit_sets_no_rate() {
-        // The board's servers have one rate each: the slowest that is no limit counts.
-        let board = board(&[(0, &[5.0, 6.0]), (1, &[4.0, 4.0]), (2, &[5.5, 9.0])]);
-        let rates = board.entries.iter().filter(|entry| entry.contender.kind != Kind::Limit);
-        let least = rates.filter_map(|entry| entry.figure(|turn| Some(turn.rate))).map(|rate| rate.median);
-        assert_eq!(slowest(&board.entries), least.min_by(f64::total_cmp));
     }
 }
