@@ -30,11 +30,12 @@
 //! ```
 //!
 //! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
-//! `client` is the client's, and `forward` writes what a proxy passes on. `regular` is the short way through the usual request head, `general` the way through
-//! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
-//! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go, with `authority`
-//! and `origin` for hosts and pages; `body` takes bodies apart and puts them together; `encode` writes heads, `fields`
-//! checks lines to send, `date` has the date; `words` has character classes by eight bytes.
+//! `client` is the client's, and `forward` writes what a proxy passes on. `regular` is the short way through the usual
+//! request head, `general` the way through httparse for all others, `slots` where their fields lie, `scan` the grammar
+//! byte by byte for what comes in pieces or looks irregular, `facts` what the fields mean for the frame, `target` where a
+//! request wants to go, with `authority` and `origin` for hosts and pages; `body` takes bodies apart and puts them
+//! together; `encode` writes heads, `fields` checks lines to send, `date` has the date; `words` has character classes by
+//! eight bytes.
 
 mod authority;
 mod body;
