@@ -23,16 +23,24 @@ pub fn take_passed() -> io::Result<Vec<(String, OwnedFd)>> {
     let variable = |name| std::env::var(name).ok();
     let count =
         count(variable("LISTEN_PID").as_deref(), variable("LISTEN_FDS").as_deref(), std::process::id())?;
+    // Those that were taken may be closed by now.
+    if count == 0 || TAKEN.load(Ordering::SeqCst) {
+        return Ok(Vec::new());
+    }
     (FIRST..FIRST + count).try_for_each(close_on_exec)?;
-    if count == 0 || TAKEN.swap(true, Ordering::SeqCst) {
+    if TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());
     }
     let names = variable("LISTEN_FDNAMES").unwrap_or_default();
-    let names = names.split(':').filter(|name| !name.is_empty()).map(String::from);
-    let names = names.chain(std::iter::repeat_with(|| "unknown".into()));
     // SAFETY: the descriptors are open, and were passed to this process for it to own them; it takes them once.
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
-    Ok(names.zip((FIRST..FIRST + count).map(owned)).collect())
+    Ok(self::names(&names).zip((FIRST..FIRST + count).map(owned)).collect())
+}
+
+/// The names of the descriptors, in their order.
+fn names(list: &str) -> impl Iterator<Item = String> {
+    let names = list.split(':').chain(std::iter::repeat(""));
+    names.map(|name| if name.is_empty() { "unknown" } else { name }.into())
 }
 
 /// How many were passed to the process of that number.
@@ -78,6 +86,19 @@ mod tests {
         ];
         for (pid, passed, expected) in rows {
             assert_eq!(count(pid, passed, 7).ok(), expected, "{pid:?} {passed:?}");
+        }
+    }
+
+    /// The fault: an empty name was left out, and each later descriptor got the name of the one behind it.
+    #[test]
+    fn a_descriptor_without_a_name_leaves_the_others_theirs() {
+        for (list, expected) in [
+            ("web:admin", ["web", "admin", "unknown"]),
+            ("web::admin", ["web", "unknown", "admin"]),
+            (":admin", ["unknown", "admin", "unknown"]),
+            ("", ["unknown"; 3]),
+        ] {
+            assert_eq!(names(list).take(3).collect::<Vec<_>>(), expected, "{list}");
         }
     }
 

@@ -54,6 +54,7 @@ fn serve() {
     let builder =
         passed.into_iter().fold(Server::builder(), |builder, (_, listener)| builder.listen(listener));
     builder.reactors(1).bind().unwrap().serve(|_peer| Site).unwrap();
+    assert!(Listener::from_env().unwrap().is_empty(), "they are closed, and were given once");
 }
 
 /// Starts this program again, with descriptors from 3 on, as a service manager does.
