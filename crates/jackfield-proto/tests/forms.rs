@@ -138,6 +138,19 @@ fn parts_of_forms() {
     }
 }
 
+/// The fault: a boundary with a colon in it, within the header of a part, was taken for a field of that header.
+#[test]
+fn a_boundary_in_a_header_ends_the_part() {
+    let a = part("form-data; name=a", "1");
+    for body in [
+        format!("--b:c\r\nX: y\r\n--b:c\r\n{a}\r\n--b:c--"),
+        format!("--b:c\r\n--b:c\r\n{a}\r\n--b:c--"),
+        format!("--b:c\r\nX: y\r\n--b:c--\r\n{a}\r\n--b:c--"),
+    ] {
+        assert_eq!(read("multipart/form-data; boundary=\"b:c\"", body.as_bytes()), "Head", "{body}");
+    }
+}
+
 #[test]
 fn headers_of_parts() {
     for (head, want) in [

@@ -11,7 +11,7 @@ pub enum MultipartError {
     Boundary,
     /// The body does not begin with the boundary, or other text than a line end follows the first boundary.
     Delimiter,
-    /// The header of a part is malformed, or longer than [`PART_HEAD_BYTES_MAX`](super::PART_HEAD_BYTES_MAX).
+    /// The header of a part is malformed, has the boundary in it, or is longer than [`PART_HEAD_BYTES_MAX`](super::PART_HEAD_BYTES_MAX).
     Head,
     /// A part has no `Content-Disposition: form-data` with a name, or more than one (RFC 7578, section 4.2).
     Disposition,

@@ -51,8 +51,8 @@ impl<'b> Multipart<'b> {
         }
         // The header's last CR LF, and the empty line; the first is that of the boundary if there is no header.
         let end = memmem::find(rest, b"\r\n\r\n").ok_or(MultipartError::Truncated)? + 2;
-        let (at, behind) = self.delimiter.find(rest, end).ok_or(MultipartError::Truncated)?;
-        if end > PART_HEAD_BYTES_MAX {
+        let (at, behind) = self.delimiter.find(rest).ok_or(MultipartError::Truncated)?;
+        if end > PART_HEAD_BYTES_MAX || at < end {
             return Err(MultipartError::Head);
         }
         // A part without content may leave the empty line out.
@@ -103,11 +103,10 @@ impl Delimiter {
         &self.bytes[2..self.length]
     }
 
-    /// The next delimiter from `from` on: where it begins, and where it ends. One that other text follows is content.
-    fn find(&self, rest: &[u8], from: usize) -> Option<(usize, usize)> {
+    /// The next delimiter: where it begins, and where it ends. One that other text follows is content.
+    fn find(&self, rest: &[u8]) -> Option<(usize, usize)> {
         let delimiter = &self.bytes[..self.length];
-        let mut ends =
-            memmem::find_iter(&rest[from..], delimiter).map(|at| (from + at, from + at + self.length));
+        let mut ends = memmem::find_iter(rest, delimiter).map(|at| (at, at + self.length));
         ends.find(|(_, end)| matches!(rest.get(*end..*end + 2), Some(b"\r\n" | b"--")))
     }
 }
