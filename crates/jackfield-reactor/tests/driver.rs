@@ -6,9 +6,11 @@ use jackfield_reactor::{
     Service, SocketOptions, Wires,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -224,4 +226,14 @@ fn a_crowd_at_one_listener_does_not_keep_others_waiting() {
         "each has its turn in the first: {:?}",
         came.listeners
     );
+}
+
+/// The fault: the service was told of a failed accept, later, and could not know that nothing is accepted there.
+#[test]
+fn a_listener_that_cant_be_watched_is_not_reopened() {
+    let _alone = DESCRIPTORS.lock();
+    let driver = &mut Driver::new(0, Limits::default()).unwrap();
+    let nothing = UnixListener::from(OwnedFd::from(File::open("/dev/null").unwrap()));
+    let listener = Listener::from_std_unix(nothing, &ListenOptions::default()).unwrap();
+    assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
 }

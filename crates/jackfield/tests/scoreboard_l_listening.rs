@@ -120,6 +120,11 @@ fn l6_a_server_may_go_without_an_address() {
     assert_eq!(failed, [(taken.into(), ErrorKind::AddrInUse)]);
     let live = Live::run(server, |server| server.serve(Named::at));
     assert!(real::ask(&mut live.connect(), get("/")).ends_with(r#"1 Some("second")"#), "numbers stay");
+    // The fault: it was said to listen.
+    let states = || live.handle.listeners().iter().map(|listener| listener.state).collect::<Vec<_>>();
+    assert_eq!(states(), [ListenerState::Stopped, ListenerState::Listening]);
+    live.handle.resume_listening(..).unwrap();
+    assert_eq!(states(), [ListenerState::Stopped, ListenerState::Listening], "it has no socket");
 }
 
 #[test]

@@ -6,16 +6,14 @@
 
 use super::reserve::Reserve;
 use crate::id::ConnectionId;
-use crate::stream::listener::Listener;
+use crate::stream::listener::{Listener, unwatch, watch};
 use crate::stream::shortage::is_for_lack_of_descriptors;
 use crate::time::Time;
 use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
-#[cfg(unix)]
-use mio::unix::SourceFd;
-use mio::{Interest, Registry};
+use mio::Registry;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -90,16 +88,13 @@ impl Acceptor {
         }
     }
 
-    /// Puts another listener in the place of a closed one.
-    pub(crate) fn reopen(&mut self, index: usize, listener: Listener, registry: &Registry) -> io::Result<()> {
-        let Some(place) = self.places.get_mut(index) else { return Ok(()) };
-        let mut listener = Arc::new(listener);
-        watch(&mut listener, registry, index)?;
+    /// Puts another listener, which is watched already, in the place of a closed one.
+    pub(crate) fn reopen(&mut self, index: usize, listener: Arc<Listener>) {
+        let Some(place) = self.places.get_mut(index) else { return };
         if let Some(own) = self.own.lock().get_mut(index) {
             *own = Arc::downgrade(&listener);
         }
         *place = Place { listener: Some(listener), shut_until: Time(0) };
-        Ok(())
     }
 
     /// The service may want connections again.
@@ -266,30 +261,6 @@ pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires,
     wires.stats.exhausted.add(1);
     stream.refuse_and_drop(service.on_exhausted(wires, &peer));
 }
-
-/// Watches the descriptor and not the socket, because two event queues may watch it.
-#[cfg(unix)]
-fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
-    let token = ConnectionId::listener(index).token();
-    registry.register(&mut SourceFd(&listener.descriptor()), token, Interest::READABLE)
-}
-
-#[cfg(unix)]
-fn unwatch(listener: &Listener, registry: &Registry) {
-    // This fails only if it was not watched.
-    let _ = registry.deregister(&mut SourceFd(&listener.descriptor()));
-}
-
-/// On this system only one event queue can watch a socket.
-#[cfg(not(unix))]
-fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
-    let token = ConnectionId::listener(index).token();
-    let listener = Arc::get_mut(listener).ok_or(ErrorKind::Unsupported)?;
-    registry.register(listener.source(), token, Interest::READABLE)
-}
-
-#[cfg(not(unix))]
-fn unwatch(_listener: &Listener, _registry: &Registry) {}
 
 /// Errors of `accept` that concern only the new connection: the next one may succeed.
 fn concerns_the_connection_only(error: &io::Error) -> bool {

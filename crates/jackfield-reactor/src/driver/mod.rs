@@ -227,7 +227,7 @@ impl Driver {
     fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.end(service);
         if !self.reactor.wires.acceptor.is_empty() {
-            self.obey(service);
+            self.obey();
         }
         if self.has_new_connections() {
             self.acceptor.accept(&mut self.reactor.wires, service);
@@ -240,22 +240,16 @@ impl Driver {
     }
 
     #[cold]
-    fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
+    fn obey(&mut self) {
         let registry = self.queue.registry();
-        // A panic of the service leaves the other orders for the next turn.
-        for _ in 0..self.reactor.wires.acceptor.len() {
-            let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };
+        while let Some(order) = self.reactor.wires.acceptor.pop_front() {
             match order {
                 AcceptorOrder::Shut => self.acceptor.shut(),
                 AcceptorOrder::StandIn => self.acceptor.stand_in(registry),
                 AcceptorOrder::StepBack => self.acceptor.step_back(registry),
                 AcceptorOrder::Retry => self.acceptor.retry(),
                 AcceptorOrder::Close(listener) => self.acceptor.close(listener, registry),
-                AcceptorOrder::Reopen(index, listener) => {
-                    if let Err(error) = self.acceptor.reopen(index, *listener, registry) {
-                        service.on_accept_error(&mut self.reactor.wires, index, &error);
-                    }
-                }
+                AcceptorOrder::Reopen(index, listener) => self.acceptor.reopen(index, listener),
             }
         }
     }

@@ -3,9 +3,13 @@
 use super::Stream;
 use super::addr::Addr;
 use super::options::SocketOptions;
+use crate::id::ConnectionId;
 #[cfg(unix)]
 use mio::net::UnixListener;
 use mio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::io;
 #[cfg(unix)]
@@ -16,9 +20,10 @@ use std::os::fd::AsFd;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 #[cfg(unix)]
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The default of [`ListenOptions::backlog`].
 pub const BACKLOG: u32 = 1024;
@@ -68,7 +73,7 @@ impl Default for ListenOptions {
 /// A listening socket, for TCP or a unix socket.
 #[derive(Debug)]
 pub struct Listener {
-    /// Dropped before the socket: while this listens nobody else binds the path, so the file that is removed is its own.
+    /// Dropped before the socket: until then its inode is its own.
     #[cfg(unix)]
     _file: Option<SocketFile>,
     socket: Socket,
@@ -78,10 +83,14 @@ pub struct Listener {
     pub(crate) deferred: bool,
 }
 
-/// The file of a unix socket. It is removed when the listener is dropped.
+/// The file of a unix socket. It is removed when the listener is dropped, unless it has been replaced.
 #[cfg(unix)]
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// Its device and its inode, which no other file gets while the socket is open.
+    id: (u64, u64),
+}
 
 #[derive(Debug)]
 enum Socket {
@@ -168,7 +177,7 @@ impl Listener {
             }
             bound => bound?,
         }
-        let file = SocketFile(path.to_owned());
+        let file = SocketFile { path: path.to_owned(), id: file_id(path)? };
         if let Some(mode) = options.unix_mode {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         }
@@ -221,7 +230,7 @@ impl Listener {
     }
 
     #[cfg(unix)]
-    pub(crate) fn descriptor(&self) -> RawFd {
+    fn descriptor(&self) -> RawFd {
         match &self.socket {
             Socket::Tcp(socket) => socket.as_raw_fd(),
             Socket::Unix(socket) => socket.as_raw_fd(),
@@ -230,7 +239,7 @@ impl Listener {
 
     /// The source for the event queue, on systems where it can't watch a descriptor.
     #[cfg(not(unix))]
-    pub(crate) fn source(&mut self) -> &mut TcpListener {
+    fn source(&mut self) -> &mut TcpListener {
         let Socket::Tcp(socket) = &mut self.socket;
         socket
     }
@@ -245,18 +254,57 @@ fn set_left(stream: &TcpStream, options: &SocketOptions) {
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // It does not matter if it is gone already, or can't be removed.
-        let _ = std::fs::remove_file(&self.0);
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            // It does not matter if it can't be removed.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Whether the file is a socket at which no server listens any more.
 #[cfg(unix)]
 fn is_left_over(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    let answer = std::os::unix::net::UnixStream::connect(path);
-    is_socket && answer.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    is_socket && try_connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
+
+/// Connects without waiting: a server whose backlog is full may never accept.
+#[cfg(unix)]
+fn try_connect(path: &Path) -> io::Result<()> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+/// Watches for new connections at the listener with this index. It watches the descriptor and not the socket, because two
+/// event queues may watch it.
+#[cfg(unix)]
+pub(crate) fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
+    let token = ConnectionId::listener(index).token();
+    registry.register(&mut SourceFd(&listener.descriptor()), token, Interest::READABLE)
+}
+
+#[cfg(unix)]
+pub(crate) fn unwatch(listener: &Listener, registry: &Registry) {
+    // This fails only if it was not watched.
+    let _ = registry.deregister(&mut SourceFd(&listener.descriptor()));
+}
+
+/// On this system only one event queue can watch a socket.
+#[cfg(not(unix))]
+pub(crate) fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
+    let token = ConnectionId::listener(index).token();
+    let listener = Arc::get_mut(listener).ok_or(io::ErrorKind::Unsupported)?;
+    registry.register(listener.source(), token, Interest::READABLE)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn unwatch(_listener: &Listener, _registry: &Registry) {}
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -360,6 +408,47 @@ mod tests {
         }
         drop(listener);
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// A path for a unix socket, which no other test uses.
+    fn path(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("jackfield-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        path
+    }
+
+    /// The fault: `bind_unix` waited until the server that listens there accepted a connection, perhaps for ever. Only on
+    /// Linux does the system tell a full backlog from a server that is gone.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_whose_server_accepts_nothing_is_in_use() {
+        let path = path("full");
+        let socket = || socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let (server, addr) = (socket(), SockAddr::unix(&path).unwrap());
+        server.bind(&addr).unwrap();
+        server.listen(0).unwrap();
+        let connect = || {
+            let peer = socket();
+            peer.set_nonblocking(true).unwrap();
+            peer.connect(&addr).ok().map(|()| peer)
+        };
+        let waiting: Vec<_> = std::iter::from_fn(connect).collect();
+        assert!(!waiting.is_empty());
+        let error = Listener::bind_unix(&path, &ListenOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    /// The fault: a server that ended removed the file of the one that had taken its place.
+    #[test]
+    fn the_file_of_another_server_is_left_alone() {
+        let path = path("another");
+        let listener = Listener::bind_unix(&path, &ListenOptions::default()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        drop(listener);
+        assert!(UnixStream::connect(&path).is_ok());
+        std::fs::remove_file(path).unwrap();
     }
 
     /// The fault: this counted as a failed accept and paused the listener.

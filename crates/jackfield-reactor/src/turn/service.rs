@@ -137,7 +137,6 @@ pub trait Service {
 
     /// A new connection could not be accepted. The driver tries this listener again after 50 ms. If the process has no free
     /// descriptor, this call comes only if the reserve descriptor does not help; otherwise [`Service::on_exhausted`] comes.
-    /// The call also comes if a listener can't be registered after [`Wires::reopen_listener`].
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
 
     /// A new connection was accepted with the reserve descriptor, because no other descriptor is free. This call replaces

@@ -40,7 +40,7 @@ use crate::session::Session;
 #[cfg(feature = "tls")]
 use crate::session::tls::Tls;
 use crate::stats::Stats;
-use crate::stream::listener::Listener;
+use crate::stream::listener::{Listener, watch};
 use crate::stream::pipe::ReadyList;
 use crate::table;
 use crate::time::NEVER;
@@ -406,8 +406,16 @@ impl Wires {
     }
 
     /// Makes the driver accept at this listener, under the index of one that was closed.
-    pub fn reopen_listener(&mut self, index: usize, listener: Listener) {
-        self.acceptor.push_back(AcceptorOrder::Reopen(index, Box::new(listener)));
+    ///
+    /// # Errors
+    /// The system does not watch it. It is closed then.
+    pub fn reopen_listener(&mut self, index: usize, listener: Listener) -> io::Result<()> {
+        let mut listener = Arc::new(listener);
+        if let Some(registry) = &self.registry {
+            watch(&mut listener, registry, index)?;
+        }
+        self.acceptor.push_back(AcceptorOrder::Reopen(index, listener));
+        Ok(())
     }
 
     /// Makes the driver accept at the listeners of another driver, which is overloaded or blocked, or ends that. See

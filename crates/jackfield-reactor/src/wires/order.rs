@@ -1,6 +1,7 @@
 //! Orders for a driver's acceptor.
 
 use crate::stream::listener::Listener;
+use std::sync::Arc;
 
 /// An order for a driver's acceptor, carried out at the end of the turn.
 #[derive(Debug)]
@@ -14,6 +15,6 @@ pub(crate) enum AcceptorOrder {
     Retry,
     /// Close the listener of this index.
     Close(usize),
-    /// Listen again in the place of the one that was closed.
-    Reopen(usize, Box<Listener>),
+    /// Accept at this listener, which is watched already, in the place of the one that was closed.
+    Reopen(usize, Arc<Listener>),
 }

@@ -55,14 +55,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let handle = &self.links.handle;
         let at = handle.shared().listeners.sockets()[socket].at.as_ref();
-        match at.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |(addr, options)| bind(addr, options))
-        {
-            Ok(listener) => wires.reopen_listener(socket, listener),
-            Err(error) => {
-                self.closed_sockets.push(socket);
-                self.settings.observer.on_accept_error(number, &error);
-                handle.set_listener(number, ListenerState::Stopped);
-            }
+        let bound =
+            at.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |(addr, options)| bind(addr, options));
+        if let Err(error) = bound.and_then(|listener| wires.reopen_listener(socket, listener)) {
+            self.closed_sockets.push(socket);
+            self.settings.observer.on_accept_error(number, &error);
+            handle.give_up_listening(number);
         }
     }
 }

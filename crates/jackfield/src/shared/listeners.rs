@@ -15,7 +15,8 @@ pub enum ListenerState {
     Listening,
     /// It accepts no connections. New connections wait in its backlog, as many as that holds.
     Paused,
-    /// Its socket is closed, and the system refuses new connections.
+    /// Its socket is closed, and the system refuses new connections. So is one that could not be bound
+    /// ([`ServerBuilder::allow_partial_bind`](crate::ServerBuilder::allow_partial_bind)); it can't be resumed.
     Stopped,
 }
 
@@ -100,15 +101,20 @@ impl Listeners {
             settings.iter().zip(at).map(|(settings, at)| Socket { listener: settings.number, at }).collect();
         let count = sockets.iter().map(|socket| socket.listener + 1).max().unwrap_or_default();
         let name = |number| settings.iter().find(|listener| listener.number == number)?.name.clone();
+        let state = |number| match has_socket(&sockets, number) {
+            true => ListenerState::Listening,
+            false => ListenerState::Stopped,
+        };
         let place = |number| Place {
             name: name(number),
             connections: AtomicUsize::new(0),
-            state: AtomicU8::new(ListenerState::Listening as u8),
+            state: AtomicU8::new(state(number) as u8),
         };
         let rules = settings.iter().map(|settings| settings.rules.clone()).collect();
         // Not read if there is no socket, as in tests.
         let backlog_max = if sockets.iter().any(|socket| socket.at.is_some()) { backlog_max() } else { 0 };
-        Self { sockets, places: (0..count).map(place).collect(), rules, backlog_max }
+        let places = (0..count).map(place).collect();
+        Self { sockets, places, rules, backlog_max }
     }
 
     /// The address rules of a socket, if it has any.
@@ -133,9 +139,9 @@ impl Listeners {
         }
     }
 
-    /// True if this changes the state.
+    /// True if this changes the state. A listener without a socket stays stopped.
     pub(crate) fn set_state(&self, number: usize, state: ListenerState) -> bool {
-        let place = self.places.get(number);
+        let place = self.places.get(number).filter(|_| has_socket(&self.sockets, number));
         place.is_some_and(|place| place.state.swap(state as u8, Ordering::SeqCst) != state as u8)
     }
 
@@ -165,6 +171,10 @@ impl Listeners {
         };
         self.places.iter().enumerate().map(info).collect()
     }
+}
+
+fn has_socket(sockets: &[Socket], listener: usize) -> bool {
+    sockets.iter().any(|socket| socket.listener == listener)
 }
 
 /// The system's limit on a backlog, if it can be read.

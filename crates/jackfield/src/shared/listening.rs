@@ -78,8 +78,14 @@ impl Handle {
         for number in self.find_listeners(which)? {
             self.set_listener(number, state);
         }
-        (0..self.reactors()).for_each(|reactor| self.ask_for_look(reactor));
+        self.ask_all_for_look();
         Ok(())
+    }
+
+    /// A socket of a listener can't be opened again: the listener is stopped, and its other sockets are closed.
+    pub(crate) fn give_up_listening(&self, number: usize) {
+        self.set_listener(number, ListenerState::Stopped);
+        self.ask_all_for_look();
     }
 
     fn find_listeners(&self, which: WhichListener<'_>) -> Result<Vec<usize>, Busy> {
@@ -87,10 +93,14 @@ impl Handle {
         if found.is_empty() { Err(Busy::Unknown) } else { Ok(found) }
     }
 
-    pub(crate) fn set_listener(&self, number: usize, state: ListenerState) {
+    fn set_listener(&self, number: usize, state: ListenerState) {
         if self.shared().listeners.set_state(number, state) {
             self.shared().changes.on_listener(number, state);
         }
+    }
+
+    fn ask_all_for_look(&self) {
+        (0..self.reactors()).for_each(|reactor| self.ask_for_look(reactor));
     }
 
     /// Makes a reactor look at the state of its listeners, with one command until it has looked.

@@ -26,7 +26,12 @@ impl ServerBuilder {
     #[doc(alias = "Listen")]
     pub fn bind(self) -> Result<Server> {
         let reactors = self.reactors.unwrap_or_else(cores);
-        let Checked { limits, addrs, listeners } = self.check(reactors)?;
+        let checked = self.check(reactors)?;
+        self.bind_checked(checked, reactors)
+    }
+
+    fn bind_checked(self, checked: Checked, reactors: usize) -> Result<Server> {
+        let Checked { limits, addrs, listeners } = checked;
         let Bound { sockets, listeners, failed } = self.bind_all(&addrs, &listeners)?;
         let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&limits)).collect();
         let settings = Settings {
@@ -137,4 +142,54 @@ impl Server {
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into).min(REACTORS_MAX)
+}
+
+// All of 127.0.0.0/8 is this machine on Linux only.
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::shared::{Drain, ListenerState};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    struct Visitor;
+
+    impl Client for Visitor {}
+
+    fn wait_until(mut holds: impl FnMut() -> bool) {
+        let comes = (0..3_000).any(|_| {
+            thread::sleep(Duration::from_millis(2));
+            holds()
+        });
+        assert!(comes, "it does not come about");
+    }
+
+    /// The fault: if one address of a listener could not be opened again, those before it stayed open, and connections
+    /// waited there for ever.
+    #[test]
+    fn a_listener_resumes_at_all_of_its_addresses_or_at_none() {
+        let builder = Server::builder().listen("127.0.0.1:0").reactors(1);
+        let mut checked = builder.check(1).expect("it is right");
+        // As if the name had two addresses.
+        checked.addrs[0].push(([127, 0, 0, 2], 0).into());
+        let server = builder.bind_checked(checked, 1).expect("there is a port");
+        let (handle, addrs) = (server.handle(), server.local_addrs().to_vec());
+        let thread = thread::spawn(move || server.serve(|_peer| Visitor));
+        // Where a connection is not accepted, and the backlog is full, it is neither open nor refused.
+        let connect = |at: usize| TcpStream::connect_timeout(&addrs[at], Duration::from_millis(10));
+        let is_refused =
+            |at| connect(at).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        handle.stop_listening(0).expect("there is one");
+        wait_until(|| is_refused(0) && is_refused(1));
+        let thief = TcpListener::bind(addrs[1]).expect("it is free");
+        handle.resume_listening(0).expect("there is one");
+        wait_until(|| handle.listeners()[0].state == ListenerState::Stopped);
+        wait_until(|| is_refused(0));
+        drop(thief);
+        handle.resume_listening(0).expect("there is one");
+        wait_until(|| connect(0).is_ok() && connect(1).is_ok());
+        handle.shutdown(Drain::now());
+        assert!(thread.join().is_ok_and(|ended| ended.is_ok()));
+    }
 }
