@@ -33,11 +33,11 @@ pub(crate) fn client_ip(
         .filter(|(found, _)| found.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
         .collect();
-    for element in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
-        let said = std::str::from_utf8(element).ok().and_then(|element| match by {
-            ForwardedBy::XForwardedFor => node(element.trim()),
-            ForwardedBy::Forwarded => node(forwarded_for(element)?),
-        });
+    for element in lines.iter().rev().flat_map(|line| rsplit(line, b',')) {
+        let said = match by {
+            ForwardedBy::XForwardedFor => node(element),
+            ForwardedBy::Forwarded => forwarded_for(element).and_then(node),
+        };
         let Some(said) = said else { return ip };
         ip = said;
         if !is_trusted(ip) {
@@ -47,17 +47,43 @@ pub(crate) fn client_ip(
     ip
 }
 
-/// The value of `for` in an element of `Forwarded`, without its quotes. A quoted text with a comma is never an address,
-/// so it need not be split correctly.
-fn forwarded_for(element: &str) -> Option<&str> {
-    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    let value = value.trim();
-    Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+/// The value of `for` in an element of `Forwarded`, without its quotes. It may occur once (RFC 7239 section 4).
+fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
+    let mut values = rsplit(element, b';').filter_map(|pair| {
+        let (name, value) = pair.split_at_checked(pair.iter().position(|byte| *byte == b'=')?)?;
+        name.trim_ascii().eq_ignore_ascii_case(b"for").then(|| value[1..].trim_ascii())
+    });
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+}
+
+/// The parts of a list between separators, from the last one. A separator within quotes (RFC 9110 section 5.6.4) is none: a
+/// proxy may quote what the client has sent. Read from the end, because what stands before the element of a trusted proxy
+/// may have a quote that is never closed.
+fn rsplit(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let list = rest?;
+        let mut is_quoted = false;
+        let cut = (0..list.len()).rev().find(|at| {
+            is_quoted ^= is_quote(list, *at);
+            list[*at] == separator && !is_quoted
+        });
+        rest = cut.map(|at| &list[..at]);
+        Some(&list[cut.map_or(0, |at| at + 1)..])
+    })
+}
+
+/// Whether a quote begins or ends here: one behind a backslash is escaped, unless that is escaped itself.
+fn is_quote(list: &[u8], at: usize) -> bool {
+    // Only counted in front of a quote, so that a list of backslashes costs no more than any other.
+    let escapes = || list[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    list[at] == b'"' && escapes() % 2 == 0
 }
 
 /// An address, with a port or without, in brackets or without.
-fn node(text: &str) -> Option<IpAddr> {
+fn node(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let ip = bare.parse().ok().or_else(|| text.parse().ok().map(|addr: SocketAddr| addr.ip()))?;
     Some(IpAddr::to_canonical(&ip))
@@ -116,5 +142,22 @@ mod tests {
         check(by, &["Forwarded: for=1.1.1.1, by=10.0.0.2"], "10.0.0.1");
         check(by, &["Forwarded: for=\"1.1.1.1, for=2.2.2.2\""], "10.0.0.1");
         check(by, &["X-Forwarded-For: 1.1.1.1"], "10.0.0.1");
+    }
+
+    /// The fault: what stood in quotes was read as elements. A client could forge its address with its `Host`, if the
+    /// proxy adds that.
+    #[test]
+    fn what_is_in_quotes_is_no_address() {
+        let by = ForwardedBy::Forwarded;
+        check(by, &["Forwarded: for=203.0.113.7;host=\"x,for=1.1.1.1;b=\""], "203.0.113.7");
+        check(by, &["Forwarded: host=\"x,for=1.1.1.1;b=\";for=203.0.113.7"], "203.0.113.7");
+        check(by, &["Forwarded: host=\"a;for=1.1.1.1;b=\";for=203.0.113.7"], "203.0.113.7");
+        check(by, &[r#"Forwarded: for=203.0.113.7;host="a\",for=1.1.1.1;b=\"""#], "203.0.113.7");
+        check(by, &[r#"Forwarded: for=203.0.113.7;host="a\\", for="10.0.0.2""#], "203.0.113.7");
+        check(by, &["Forwarded: for=1.1.1.1;for=203.0.113.7"], "10.0.0.1");
+        // The client's own text is not closed.
+        check(by, &["Forwarded: for=\", for=203.0.113.7;host=\"h\""], "203.0.113.7");
+        check(by, &["Forwarded: for=1.1.1.1;a=\", for=203.0.113.7"], "203.0.113.7");
+        check(by, &["Forwarded: for=1.1.1.1;a=\", for=10.0.0.2;host=\"h\""], "10.0.0.2");
     }
 }
