@@ -3,9 +3,9 @@
 use jackfield_proto::http1::Request;
 use std::net::SocketAddr;
 
-/// Decides on every request before its client sees it, WebSocket handshakes and the server's own pages included: see
-/// [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator). [`BasicAuth`](crate::BasicAuth) and
-/// [`BearerAuth`](crate::BearerAuth) are two.
+/// Decides on every request before its client sees it, WebSocket handshakes and the server's own pages included, except
+/// answers to ACME challenges: see [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator).
+/// [`BasicAuth`](crate::BasicAuth) and [`BearerAuth`](crate::BearerAuth) are two.
 ///
 /// It runs on the reactors' threads, so what is slow, such as a hash of a password made to be slow, belongs to a client
 /// that defers its answer. A panic ends the connection.

@@ -9,7 +9,8 @@ use jackfield_proto::http1::Authority;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hosts(Vec<Host>);
 
-/// A host. Without a port it stands for every port.
+/// A host. Without a port it stands for every port. Browsers leave 80 and 443 out, and a server behind a proxy can't know
+/// which of them was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Host {
     name: Box<str>,
@@ -36,8 +37,12 @@ impl Hosts {
 
     /// Whether the server answers a request for this host.
     pub(crate) fn allow(&self, asked: Option<&str>) -> bool {
+        let is_port = |port: Option<u16>, asked: Option<u16>| match (port, asked) {
+            (None, _) | (Some(80 | 443), None) => true,
+            (port, asked) => port == asked,
+        };
         let is_asked = |host: &Host, asked: &Authority<'_>| {
-            host.name.eq_ignore_ascii_case(asked.host()) && (host.port.is_none() || host.port == asked.port())
+            host.name.eq_ignore_ascii_case(asked.host()) && is_port(host.port, asked.port())
         };
         self.are_any()
             || asked
@@ -69,6 +74,24 @@ mod tests {
             assert_eq!(hosts.allow(asked), allowed, "{asked:?}");
         }
         assert!(Hosts::default().allow(None) && Hosts::default().allow(Some("any")));
+    }
+
+    /// The fault: a host that was listed with the usual port was never answered for, because browsers leave that out.
+    #[test]
+    fn a_usual_port_may_be_left_out() {
+        let hosts =
+            Hosts::parse_all(["a.example:443", "b.example:80", "c.example:8080"]).expect("they are hosts");
+        for (asked, allowed) in [
+            ("a.example", true),
+            ("a.example:443", true),
+            ("a.example:80", false),
+            ("b.example", true),
+            ("b.example:443", false),
+            ("c.example", false),
+            ("x.a.example", false),
+        ] {
+            assert_eq!(hosts.allow(Some(asked)), allowed, "{asked}");
+        }
     }
 
     #[test]
