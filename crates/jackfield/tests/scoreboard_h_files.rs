@@ -435,3 +435,75 @@ fn h11_a_full_pool_is_an_answer() {
     gate.wait();
     real::wait_until(|| ask().1 == bytes);
 }
+
+/// Ranges are for GET only (RFC 9110 section 14.2): an answer to HEAD must not be a 206.
+#[test]
+fn h11_a_range_of_a_head_request_is_ignored() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let (whole, _) = ask(&mut server, "HEAD", "/a.txt", "");
+    for range in ["bytes=0-1", "bytes=0-1,8-", "bytes=99-"] {
+        let (head, body) = ask(&mut server, "HEAD", "/a.txt", &format!("Range: {range}\r\n"));
+        assert_eq!((&head, body.len()), (&whole, 0), "{range}");
+    }
+}
+
+/// The fault: a neighbour of the one file counted as outside.
+#[test]
+fn h11_one_file_may_have_compressed_neighbours() {
+    let folder = usual();
+    folder.write("a.txt.gz", b"gzipped");
+    fs::write(folder.0.join("outside"), "no").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.0.join("outside"), folder.root().join("a.txt.br")).unwrap();
+    let mut server = serve(Files::file(folder.root().join("a.txt")).unwrap().precompressed(true));
+    let (head, body) = ask(&mut server, "GET", "/", "Accept-Encoding: br, gzip\r\n");
+    assert_eq!((line(&head, "Content-Encoding"), &*body), ("gzip", &b"gzipped"[..]));
+    assert_eq!(check(&mut server, "/", 200).1, b"0123456789");
+}
+
+/// The fault: a 412 or 416 could be cached as long as the file itself, and an empty body was said to be compressed.
+#[test]
+fn h11_a_refusal_is_not_described_as_the_file() {
+    let folder = usual();
+    folder.write("a.txt.gz", b"gzipped");
+    let files = Files::folder(folder.root()).unwrap().precompressed(true).cache_control("max-age=31536000");
+    let mut server = serve(files);
+    for accepts in ["", "Accept-Encoding: gzip\r\n"] {
+        for (lines, status) in [("If-Match: \"x\"\r\n", 412), ("Range: bytes=99-\r\n", 416)] {
+            let (head, _) = ask(&mut server, "GET", "/a.txt", &format!("{accepts}{lines}"));
+            assert_eq!(statuses(head.as_bytes()), [status]);
+            assert_eq!((line(&head, "Cache-Control"), line(&head, "Content-Encoding")), ("", ""), "{head}");
+        }
+        let (head, _) = ask(&mut server, "GET", "/a.txt", &format!("{accepts}If-None-Match: *\r\n"));
+        assert_eq!(
+            (statuses(head.as_bytes()), line(&head, "Cache-Control")),
+            (vec![304], "max-age=31536000")
+        );
+    }
+}
+
+/// The fault: the query was lost. And the location is never at another host.
+#[test]
+fn h11_the_redirect_to_a_folder_keeps_its_query() {
+    struct Below(Files);
+    impl Client for Below {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            self.0.answer_at(exchange, request, "/sub");
+        }
+    }
+    let folder = usual();
+    let files = Files::folder(folder.root()).unwrap();
+    let mut server = TestServer::new(move |_peer| Below(files.clone()));
+    for (target, location) in [
+        ("/sub", "/sub/"),
+        ("/sub?a=b&c", "/sub/?a=b&c"),
+        ("/sub?", "/sub/?"),
+        ("//evil.example/sub", "/evil.example/sub/"),
+        ("/\\evil.example/sub", "/evil.example/sub/"),
+        ("http://h/sub?x", "/sub/?x"),
+    ] {
+        let (head, _) = check(&mut server, target, 308);
+        assert_eq!(line(&head, "Location"), location, "{target}");
+    }
+}

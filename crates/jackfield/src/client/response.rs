@@ -59,9 +59,11 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         }
     }
 
+    /// Answers with a 500 without the header lines, which describe what could not be sent.
     #[cfg(any(feature = "files", feature = "json"))]
-    pub(crate) fn with_status(self, status: u16) -> Self {
-        Self { status, ..self }
+    pub(crate) fn fail(self) -> Result<(), FieldError> {
+        self.to.answer(500, "", Fields::new(), Body::Borrowed(&[]));
+        self.error.map_or(Ok(()), Err)
     }
 
     /// Adds a header line: text, bytes or an integer. The server itself writes the lines about framing and the date.

@@ -55,7 +55,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
     pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Result<(), FieldError> {
         match written(value) {
             Some(body) => self.body(JSON, body),
-            None => self.with_status(500).body("", ""),
+            None => self.fail(),
         }
     }
 }

@@ -37,7 +37,8 @@ fn takes(field: &[u8], name: &str) -> bool {
     field.split(|byte| *byte == b',').any(|item| {
         let Ok(item) = std::str::from_utf8(item) else { return false };
         let (given, params) = item.split_once(';').unwrap_or((item, ""));
-        let quality = params.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let quality = params.trim().strip_prefix(['q', 'Q']).and_then(|weight| weight.strip_prefix('='));
+        let quality = quality.map_or(Ok(1.0), str::parse::<f32>);
         given.trim().eq_ignore_ascii_case(name) && quality.is_ok_and(|quality| quality > 0.0)
     })
 }
@@ -53,6 +54,8 @@ mod tests {
             ("br, GZIP;q=0.5", true),
             ("gzip;q=0", false),
             ("gzip;q=0.000", false),
+            ("gzip;Q=0", false),
+            ("gzip; Q=0.5", true),
             ("gzip; q=1", true),
             ("gzip;q=x", false),
             ("xgzip", false),

@@ -133,7 +133,7 @@ impl Files {
         self.with(|options| options.index = name.map(str::to_owned))
     }
 
-    /// The value of `Cache-Control` in all answers. Default: none.
+    /// The value of `Cache-Control` in answers with a file, and in a 304. Default: none.
     #[must_use]
     pub fn cache_control(self, value: &str) -> Self {
         self.with(|options| options.cache_control = Some(value.into()))
@@ -180,7 +180,9 @@ impl Files {
         let Some(relative) = relative else { return exchange.not_found() };
         let is_folder = path.ends_with('/') || path.is_empty();
         let condition = Condition::of(request);
-        let ranges = request.header_str("range").and_then(Ranges::parse);
+        // Only GET has ranges (RFC 9110 section 14.2).
+        let range = request.header_str("range").filter(|_| request.method() == "GET");
+        let ranges = range.and_then(Ranges::parse);
         let encodings = if self.0.precompressed { encoding::accepted(request) } else { Vec::new() };
         if ranges.is_none() && encodings.is_empty() {
             if let Some(cached) = self.0.cached(&relative, is_folder) {
@@ -192,6 +194,7 @@ impl Files {
             relative,
             is_folder,
             here: request.path().into(),
+            query: request.query().map(str::to_owned),
             is_head: request.method() == "HEAD",
             condition,
             ranges,
@@ -211,6 +214,14 @@ impl Files {
 }
 
 impl Options {
+    /// The folder that no file may be outside of.
+    fn folder(&self) -> &Path {
+        match self.root.parent() {
+            Some(folder) if self.is_file => folder,
+            _ => &self.root,
+        }
+    }
+
     /// The file at a path, if it is cached and has not changed.
     fn cached(&self, relative: &Path, is_folder: bool) -> Option<Arc<CachedFile>> {
         if self.is_file {
@@ -227,14 +238,16 @@ impl Options {
             Verdict::Answer(status) => (status, "", Body::Borrowed(&[])),
         };
         let answer = exchange.response(status);
+        let last_modified = cached.last_modified.as_deref();
         // Lines that can't be written have become a 500.
-        let _ = self.describe(answer, &cached.etag, cached.last_modified.as_deref(), None).body(kind, body);
+        let _ = self.describe(answer, status, &cached.etag, last_modified, None).body(kind, body);
     }
 
-    /// Adds the header lines that all answers for a file have.
+    /// Adds the header lines of an answer for a file. A refusal has fewer: it must not be cached, and has no body.
     fn describe<T: ResponseTarget>(
         &self,
         answer: ResponseBuilder<T>,
+        status: u16,
         etag: &str,
         last_modified: Option<&str>,
         encoding: Option<&str>,
@@ -243,11 +256,14 @@ impl Options {
         if let Some(modified) = last_modified {
             answer = answer.header("Last-Modified", modified);
         }
-        if let Some(encoding) = encoding {
-            answer = answer.header("Content-Encoding", encoding);
-        }
         if self.precompressed {
             answer = answer.header("Vary", "Accept-Encoding");
+        }
+        if status >= 400 {
+            return answer;
+        }
+        if let Some(encoding) = encoding {
+            answer = answer.header("Content-Encoding", encoding);
         }
         match &self.cache_control {
             Some(value) => answer.header("Cache-Control", value),
@@ -264,6 +280,7 @@ struct Asked {
     is_folder: bool,
     /// The path as it was sent.
     here: String,
+    query: Option<String>,
     is_head: bool,
     condition: Condition,
     ranges: Option<Ranges>,
@@ -285,8 +302,17 @@ impl Asked {
                 Ok(opened) => self.send(reply, &path, opened),
                 Err(_) => reply.not_found(),
             },
-            Ok(Entry::Folder) => reply.redirect(308, &format!("{}/", self.here)),
+            Ok(Entry::Folder) => reply.redirect(308, &self.with_slash()),
             Err(_) => reply.not_found(),
+        }
+    }
+
+    /// The location of a folder. Two slashes in front would begin the name of a host, and browsers take a backslash for one.
+    fn with_slash(&self) -> String {
+        let path = self.here.trim_start_matches(['/', '\\']);
+        match &self.query {
+            Some(query) => format!("/{path}/?{query}"),
+            None => format!("/{path}/"),
         }
     }
 
@@ -312,7 +338,7 @@ impl Asked {
             return Ok(path.into());
         }
         let path = fs::canonicalize(path)?;
-        if path.starts_with(&self.options.root) { Ok(path) } else { Err(io::ErrorKind::NotFound.into()) }
+        if path.starts_with(self.options.folder()) { Ok(path) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn open(&self, path: &Path) -> io::Result<Opened> {
@@ -332,8 +358,10 @@ impl Asked {
         let Opened { file, stamp, encoding } = opened;
         let encoding = encoding.map(|encoding| encoding.name);
         let (etag, last_modified) = (stamp.etag(encoding), stamp.last_modified());
-        let describe =
-            |status| self.options.describe(reply.response(status), &etag, last_modified.as_deref(), encoding);
+        let describe = |status| {
+            let answer = reply.response(status);
+            self.options.describe(answer, status, &etag, last_modified.as_deref(), encoding)
+        };
         let content_type = media_type(path);
         if let Verdict::Answer(status) = self.condition.verdict(&etag, &stamp) {
             // Lines that can't be written have become a 500.
@@ -390,7 +418,7 @@ fn send_and_cache(
             cache.give_back(length);
             match read {
                 Ok(bytes) => answer.body(&cached.content_type, bytes),
-                Err(_) => answer.with_status(500).body("", ""),
+                Err(_) => answer.fail(),
             }
         }
     };
@@ -403,7 +431,7 @@ fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSourc
     if bytes <= PIECE_BYTES as u64 && !is_head {
         let _ = match source.read_all() {
             Ok(body) => answer.body(kind, body),
-            Err(_) => answer.with_status(500).body("", ""),
+            Err(_) => answer.fail(),
         };
     } else if let Ok(stream) = answer.stream(kind, Some(bytes)) {
         match is_head {
