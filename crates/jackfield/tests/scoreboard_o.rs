@@ -9,8 +9,9 @@ use jackfield::{
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use support::probe::Probe;
 use support::real::{Live, wait_until};
-use support::{get, real, statuses, text};
+use support::{Lab, get, real, statuses, text};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -400,4 +401,19 @@ fn o4_a_status_listener_is_served_while_the_server_is_full() {
         server.run();
         assert_eq!(statuses(&one_more.take()), if waits { vec![200] } else { vec![] }, "{when_full:?}");
     }
+}
+
+/// The fault: a peer that sent a byte of its body now and then kept one of the few places of the listener.
+#[test]
+fn o4_a_status_listener_does_not_wait_for_a_slow_body() {
+    let options = TestOptions { listeners: vec![Listener::tcp("status").status()], ..TestOptions::default() };
+    let mut lab = Lab::with_options(options, Probe::default);
+    let far = lab.connect();
+    let asked = lab.ask(&far, "POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n");
+    assert!(asked.starts_with("HTTP/1.1 405 "), "{asked}");
+    for _ in 0..60 {
+        lab.say(&far, "x");
+        lab.advance(Duration::from_secs(1));
+    }
+    assert_eq!(lab.connections(), 0);
 }

@@ -33,12 +33,16 @@ impl Links {
                 Step::Event(used, event) => {
                     at += used;
                     self.settle_deadline(wires, id);
+                    let has_rest = matches!(event, Event::Head(_));
                     if let Event::Request(request) | Event::Upgrade(request) | Event::Head(request) = event {
                         self.metrics.requests.add(1);
                         match pages.page(request.path()) {
                             Some(page) => self.serve_page(wires, id, page, &request),
                             None => self.respond_with_status(wires, id, 404),
                         }
+                    }
+                    if has_rest {
+                        self.await_body(wires, id);
                     }
                 }
                 Step::Need(used) => {
