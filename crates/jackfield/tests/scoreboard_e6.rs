@@ -304,3 +304,19 @@ fn e6_a_real_event_stream_gets_the_same_events() {
     let heard = [field("data: "), field("event: "), field("id: ")];
     assert_eq!(heard.each_ref().map(|text| &**text), [&*event.data, &*event.event, &*event.id], "{lines:?}");
 }
+
+/// The fault: the one that was looked at first got the first answer.
+#[test]
+fn e6_each_request_of_a_connection_gets_its_own_answer() {
+    let mut server = TestServer::new(|_peer| Site::default());
+    let connection = server.http();
+    let (mut first, mut second) = (connection.get("/late").begin(), connection.get("/second").begin());
+    let third = connection.get("/third").begin();
+    assert!(second.answer().is_none() && first.answer().is_none());
+    drop(third);
+    server.advance(SECOND);
+    let fourth = connection.get("/fourth").send();
+    assert_eq!(second.answer().expect("it is there").text(), "GET /second ");
+    assert_eq!(first.answer().expect("it is there").text(), "late");
+    assert_eq!((fourth.text(), second.body()), ("GET /fourth ", &b"GET /second "[..]));
+}

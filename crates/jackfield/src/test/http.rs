@@ -4,6 +4,7 @@ use super::line::Line;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A connection's state, which it keeps between two requests.
@@ -11,11 +12,21 @@ pub(super) struct Http {
     pub(super) line: Line,
     pub(super) machine: ClientMachine,
     slots: HeaderSlots,
+    /// The answers that are not complete, in the order of their requests.
+    due: VecDeque<Rc<RefCell<Coming>>>,
 }
 
 /// A request that was sent. Its answer may come later.
 pub struct TestExchange {
     http: Rc<RefCell<Http>>,
+    coming: Rc<RefCell<Coming>>,
+    answer: TestResponse,
+    is_whole: bool,
+}
+
+/// What has come of an answer since its exchange looked last.
+#[derive(Default)]
+struct Coming {
     answer: TestResponse,
     is_whole: bool,
 }
@@ -30,13 +41,40 @@ pub struct TestResponse {
 
 impl Http {
     pub(super) fn new(line: Line) -> Self {
-        Self { line, machine: ClientMachine::new(), slots: HeaderSlots::new() }
+        Self { line, machine: ClientMachine::new(), slots: HeaderSlots::new(), due: VecDeque::new() }
+    }
+
+    /// Takes what has come, each part for the exchange that it belongs to.
+    fn pull(&mut self) {
+        self.line.pull();
+        while let Some(first) = self.due.front() {
+            let (used, event) = match self.machine.step(&self.line.rx, &mut self.slots, &Limits::default()) {
+                Step::Event(used, event) => (used, event),
+                Step::Need(_) | Step::Paused => return,
+                Step::Fault(error) => panic!("the server breaks HTTP: {error}"),
+            };
+            let is_whole = first.borrow_mut().take(event);
+            self.line.rx.drain(..used);
+            if is_whole {
+                self.due.pop_front();
+            }
+        }
+    }
+}
+
+impl Coming {
+    /// True if the answer is complete with this event.
+    fn take(&mut self, event: ClientEvent<'_>) -> bool {
+        self.is_whole = self.answer.take(event);
+        self.is_whole
     }
 }
 
 impl TestExchange {
     pub(super) fn new(http: Rc<RefCell<Http>>) -> Self {
-        Self { http, answer: TestResponse::default(), is_whole: false }
+        let coming = Rc::new(RefCell::new(Coming::default()));
+        http.borrow_mut().due.push_back(coming.clone());
+        Self { http, coming, answer: TestResponse::default(), is_whole: false }
     }
 
     /// The answer, if it is complete.
@@ -73,25 +111,23 @@ impl TestExchange {
     }
 
     pub(super) fn pull(&mut self) {
-        let Self { http, answer, is_whole } = self;
-        let Http { line, machine, slots } = &mut *http.borrow_mut();
-        line.pull();
-        while !*is_whole {
-            let (used, event) = match machine.step(&line.rx, slots, &Limits::default()) {
-                Step::Event(used, event) => (used, event),
-                Step::Need(_) | Step::Paused => break,
-                Step::Fault(error) => panic!("the server breaks HTTP: {error}"),
-            };
-            *is_whole = answer.take(event);
-            line.rx.drain(..used);
-        }
-        if !*is_whole && line.is_finished() {
-            match machine.end_of_input() {
-                Ok(Some(_)) => *is_whole = true,
+        let http = &mut *self.http.borrow_mut();
+        http.pull();
+        if !self.coming.borrow().is_whole && http.line.is_finished() {
+            match http.machine.end_of_input() {
+                // It ends the answer that was coming, which may be that of an earlier request.
+                Ok(Some(_)) => {
+                    if let Some(first) = http.due.pop_front() {
+                        first.borrow_mut().is_whole = true;
+                    }
+                }
                 Ok(None) => {}
-                Err(_) => panic!("the connection ended before the answer was whole: {answer:?}"),
+                Err(_) => panic!("the connection ended before the answer was whole: {:?}", self.answer),
             }
         }
+        let mut coming = self.coming.borrow_mut();
+        self.is_whole = coming.is_whole;
+        self.answer.take_over(&mut coming.answer);
     }
 }
 
@@ -110,6 +146,15 @@ impl TestResponse {
             ClientEvent::End => return true,
         }
         is_switch
+    }
+
+    /// Takes what has come of the same answer since the last call.
+    fn take_over(&mut self, came: &mut Self) {
+        if came.status != 0 {
+            self.status = std::mem::take(&mut came.status);
+            self.headers = std::mem::take(&mut came.headers);
+        }
+        self.body.append(&mut came.body);
     }
 
     /// The status code.

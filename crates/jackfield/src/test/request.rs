@@ -118,9 +118,9 @@ impl TestRequest {
 
     /// Sends a request that was encoded elsewhere.
     fn say(&self, method: &str, bytes: &[u8]) -> TestExchange {
-        let Http { line, machine, .. } = &mut *self.http.borrow_mut();
-        machine.begin(method).unwrap_or_else(|error| panic!("it can't be sent: {error}"));
-        line.send(bytes);
+        let begun = self.http.borrow_mut().machine.begin(method);
+        begun.unwrap_or_else(|error| panic!("it can't be sent: {error}"));
+        self.http.borrow_mut().line.send(bytes);
         TestExchange::new(self.http.clone())
     }
 
