@@ -67,8 +67,9 @@ impl Listener {
     }
 
     /// Listens at a unix socket. A socket file that another process left there is replaced, if no server answers at it. The
-    /// file is removed when the server ends, unless another server has replaced it. The rights of its folder and [`Listener::mode`] decide which users may connect,
-    /// and [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells which process did.
+    /// file is removed when the server ends, unless another server has replaced it. The rights of its folder and
+    /// [`Listener::mode`] decide which users may connect, and
+    /// [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells which process did.
     ///
     /// ```no_run
     /// use jackfield::{Listener, Server};

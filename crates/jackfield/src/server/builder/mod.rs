@@ -193,8 +193,9 @@ impl ServerBuilder {
     }
 
     /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` if the port counts too. A request
-    /// without a port, as browsers send it for the usual ports, is one for port 80 and for port 443. Requests for other hosts, and requests without a host, get 421 before a client sees them. This is the defence against DNS
-    /// rebinding, with which a page can reach a server on its visitor's own machine. Default: any host.
+    /// without a port, as browsers send it for the usual ports, is one for port 80 and for port 443. Requests for other
+    /// hosts, and requests without a host, get 421 before a client sees them. This is the defence against DNS rebinding,
+    /// with which a page can reach a server on its visitor's own machine. Default: any host.
     #[must_use]
     pub fn allowed_hosts<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         self.hosts = Hosts::parse_all(hosts);
