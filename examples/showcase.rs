@@ -26,6 +26,8 @@
 //! The event stream has the figures of the charts ([`figures`]), and what is said in the chat once more: it has a history,
 //! so a page whose connections were lost gets what it missed, and knows each line by its key: the server's number and its own.
 
+#[path = "showcase/addresses.rs"]
+mod addresses;
 #[path = "showcase/figures.rs"]
 mod figures;
 #[path = "showcase/load.rs"]
@@ -351,9 +353,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = builder.bind()?;
     let addr = server.local_addr();
-    let network = load::in_the_network(addr);
+    let network = addresses::in_the_network(addr, addresses::own);
     println!("listening on {addr}");
-    println!("open http://{}/ in two tabs", network.unwrap_or(addr));
+    println!("open http://{}/ in two tabs", network.unwrap_or_else(|| addresses::reached(addr)));
     if options.value("--broker").is_none() {
         println!("this server is alone; with `--broker URL` several servers share the chat through Redis");
     }

@@ -1,8 +1,9 @@
 //! A load that the server puts on itself: WebSockets that it opens to its own address, and on which it sends messages that
 //! come back.
 
+use super::addresses;
 use jackfield::{Connection, Outgoing, Setup, TimerId, WebSocket};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Load {
     /// Begins the connections when the reactor starts.
     pub(crate) fn begin(setup: &mut Setup, server: SocketAddr) {
         for _ in 0..CONNECTIONS {
-            setup.connect(Outgoing::websocket(format!("ws://{}/chat", reached(server))));
+            setup.connect(Outgoing::websocket(format!("ws://{}/chat", addresses::reached(server))));
         }
     }
 
@@ -79,27 +80,4 @@ impl Load {
     pub(crate) fn on_message(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
-}
-
-/// The address of a server for its own machine.
-fn reached(mut server: SocketAddr) -> SocketAddr {
-    if server.ip().is_unspecified() {
-        server.set_ip(if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-    }
-    server
-}
-
-/// The address of a server for other machines in the network, if they can reach it.
-pub(crate) fn in_the_network(mut server: SocketAddr) -> Option<SocketAddr> {
-    if server.ip().is_unspecified() {
-        server.set_ip(own_address()?);
-    }
-    Some(server).filter(|server| !server.ip().is_loopback())
-}
-
-/// The address from which this machine would send to the internet. Nothing is sent: the socket only looks up a route.
-fn own_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }

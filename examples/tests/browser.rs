@@ -5,12 +5,15 @@
 
 #[path = "browser/devtools.rs"]
 mod devtools;
+#[path = "browser/look.rs"]
+mod look;
 #[path = "browser/pages.rs"]
 mod pages;
 #[path = "browser/process.rs"]
 mod process;
 
 use devtools::{Browser, Outcome, Tab};
+use look::{FAINT_TEXTS, decode_base64, expect, look};
 use process::{Chromium, Served};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -40,6 +43,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("the drop button changes the status, and what was missed arrives marked", drop_and_recover),
     ("all of it is seen at 1280 by 800", desktop_size),
     ("the page reads well in light and dark", contrast),
+    ("nothing is beyond the edge at any width", widths),
     ("nothing scrolls sideways at 360 pixels", phone_width),
     ("whoever leaves is counted no more", leaving),
     ("nothing comes from outside, and nothing is missing", own_assets),
@@ -226,34 +230,6 @@ fn desktop_size(stage: &mut Stage) -> Outcome<()> {
     expect(height.as_u64() <= Some(800), || format!("the page is {height} pixels high"))
 }
 
-/// Every text must stand out from what is behind it as WCAG 2.2 wants it (level AA: 4.5).
-const FAINT_TEXTS: &str = "(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const rgba = (color) => {
-        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
-        return [...canvas.getImageData(0, 0, 1, 1).data];
-    };
-    const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-        .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-    const behind = (element) => {
-        for (let e = element; e; e = e.parentElement) {
-            const color = rgba(getComputedStyle(e).backgroundColor);
-            if (color[3] === 255) return color;
-        }
-        return [255, 255, 255];
-    };
-    const faint = [];
-    for (const element of document.querySelectorAll('body *')) {
-        const own = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim() !== '');
-        if (!(own || element.matches('input')) || element.matches(':disabled, .unseen')) continue;
-        const a = light(rgba(getComputedStyle(element).color)), b = light(behind(element));
-        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-        if (ratio < 4.5) faint.push(`${element.tagName} \"${element.textContent.trim()}\": ${ratio.toFixed(2)}`);
-    }
-    return faint;
-})()";
-
 fn contrast(stage: &mut Stage) -> Outcome<()> {
     let mut backgrounds = Vec::new();
     for scheme in ["light", "dark"] {
@@ -267,6 +243,12 @@ fn contrast(stage: &mut Stage) -> Outcome<()> {
     }
     stage.browser.prefer(&stage.anna, "light")?;
     expect(backgrounds[0] != backgrounds[1], || format!("light and dark are both {}", backgrounds[0]))
+}
+
+fn widths(stage: &mut Stage) -> Outcome<()> {
+    look(&mut stage.browser, &stage.anna, "showcase")?;
+    stage.browser.prefer(&stage.anna, "light")?;
+    stage.browser.resize(&stage.anna, 1280, 800)
 }
 
 fn phone_width(stage: &mut Stage) -> Outcome<()> {
@@ -352,27 +334,4 @@ fn signal(stage: &mut Stage) -> Outcome<()> {
 fn has_line(selector: &str, text: &str) -> String {
     let text = Value::from(text);
     format!("[...document.querySelectorAll('#log {selector}')].some(line => line.textContent === {text})")
-}
-
-fn expect(is_true: bool, otherwise: impl FnOnce() -> String) -> Outcome<()> {
-    if is_true { Ok(()) } else { Err(otherwise()) }
-}
-
-/// Four characters are three bytes. The browser's own output has nothing in it that would have to be refused.
-fn decode_base64(text: &str) -> Vec<u8> {
-    let value = |character: u8| match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let digits: Vec<u8> = text.bytes().filter(|character| *character != b'=').map(value).collect();
-    for four in digits.chunks(4) {
-        let bits =
-            four.iter().enumerate().fold(0, |bits, (at, digit)| bits | u32::from(*digit) << (18 - 6 * at));
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
-    }
-    bytes
 }

@@ -1,13 +1,10 @@
 //! The pages of the other examples, in Chromium.
 
-use super::devtools::{Browser, Outcome, Tab};
+use super::devtools::{Browser, Outcome};
+use super::look::{expect, look};
 use super::process::{Chromium, Reaped, Served};
-use super::{FAINT_TEXTS, decode_base64, expect};
-use serde_json::Value;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
 #[test]
 fn the_ticker_shows_what_waits_for_slow_clients() {
@@ -149,29 +146,4 @@ fn check(check: impl FnOnce(&mut Browser) -> Outcome<()>) {
         expect(console.is_empty(), || format!("on the console: {console:?}"))
     });
     assert_eq!(outcome, Ok(()));
-}
-
-/// The page reads well in light and dark, and nothing is beyond the edge of a phone.
-fn look(browser: &mut Browser, tab: &Tab, name: &str) -> Outcome<()> {
-    const BEYOND: &str = "[...document.querySelectorAll('body, body *')]
-        .filter(e => e.getBoundingClientRect().right > innerWidth + .5).map(e => e.tagName + '#' + e.id)";
-    for (width, height) in [(1280, 800), (360, 740)] {
-        browser.resize(tab, width, height)?;
-        browser.wait(tab, &format!("innerWidth === {width}"))?;
-        let beyond = browser.evaluate(tab, BEYOND)?;
-        expect(beyond == Value::Array(Vec::new()), || format!("{width}: beyond the edge: {beyond}"))?;
-        for scheme in ["light", "dark"] {
-            browser.prefer(tab, scheme)?;
-            // Buttons that are disabled only for a moment would be left out.
-            browser.wait(tab, "document.querySelector(':disabled') === null")?;
-            let faint = browser.evaluate(tab, FAINT_TEXTS)?;
-            expect(faint == Value::Array(Vec::new()), || format!("{scheme}: too faint: {faint}"))?;
-            if let Some(folder) = env::var_os("JACKFIELD_SCREENSHOTS") {
-                let path = Path::new(&folder).join(format!("{name}-{width}-{scheme}.png"));
-                let png = decode_base64(&browser.screenshot(tab)?);
-                fs::write(&path, png).map_err(|error| error.to_string())?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -13,6 +13,7 @@ mod process;
 #[path = "../common/sockets.rs"]
 mod sockets;
 
+mod addresses;
 mod conversations;
 mod every;
 mod first;

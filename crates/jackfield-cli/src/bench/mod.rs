@@ -25,6 +25,7 @@ pub(crate) mod worker;
 pub(crate) mod ws;
 
 use crate::base::error::Error;
+use crate::base::progress::Progress;
 use fanout::{Fanout, Members};
 use http::Http;
 use idle::Idle;
@@ -42,14 +43,19 @@ use ws::{Opening, Sockets, Ws};
 /// # Errors
 /// If nothing can be measured.
 pub fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
-    bench_until(&AtomicBool::new(false), plan, server)?.complete()
+    bench_until(&AtomicBool::new(false), plan, server, Progress::new())?.complete()
 }
 
 /// Carries the plan out until it is interrupted.
 ///
 /// # Errors
 /// If the system fails this process.
-pub fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
+pub(crate) fn bench_until(
+    stop: &AtomicBool,
+    plan: &Plan,
+    server: &Server,
+    progress: Progress,
+) -> Result<Outcome, Error> {
     let (host, path) = (&*server.host, &*plan.path);
     let request = Request {
         method: &plan.method,
@@ -75,14 +81,14 @@ pub fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Ou
             });
             let requests: Vec<(Request<'_>, u32)> =
                 [(request, plan.weight)].into_iter().chain(others).collect();
-            run::run(|| Http::of(&requests), plan, server, stop)
+            run::run(|| Http::of(&requests), plan, server, stop, progress)
         }
-        Play::Ws => run::run(|| Ws::new(&opening, &plan.payload()), plan, server, stop),
-        Play::Raw => run::run(|| Raw::new(plan.size), plan, server, stop),
-        Play::IdleHttp => run::run(|| Idle::Http(Http::new(&request)), plan, server, stop),
-        Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(&opening)), plan, server, stop),
-        Play::Fanout => run::run(|| Fanout::new(&opening, &Members::of(plan)), plan, server, stop),
-        Play::Sse => run::run(|| Sse::new(&feed(plan, host)), plan, server, stop),
+        Play::Ws => run::run(|| Ws::new(&opening, &plan.payload()), plan, server, stop, progress),
+        Play::Raw => run::run(|| Raw::new(plan.size), plan, server, stop, progress),
+        Play::IdleHttp => run::run(|| Idle::Http(Http::new(&request)), plan, server, stop, progress),
+        Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(&opening)), plan, server, stop, progress),
+        Play::Fanout => run::run(|| Fanout::new(&opening, &Members::of(plan)), plan, server, stop, progress),
+        Play::Sse => run::run(|| Sse::new(&feed(plan, host)), plan, server, stop, progress),
     }
 }
 

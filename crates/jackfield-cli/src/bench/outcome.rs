@@ -197,3 +197,55 @@ const CPU_MIN: Duration = Duration::from_millis(50);
 const LATE_SHARE_MAX: f64 = 0.01;
 /// Above this share of a core a thread counts as fully used.
 const CLIENT_SHARE_MAX: f64 = 0.95;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tally::new_histogram;
+    use super::*;
+
+    fn outcome(busiest: f64, late_operations: u64) -> Outcome {
+        Outcome {
+            end: End::Complete,
+            threads: 1,
+            resolution: Duration::ZERO,
+            elapsed: Duration::from_secs(1),
+            operations: 10_000,
+            slow_operations: 0,
+            late_operations,
+            latencies: new_histogram(),
+            errors: BTreeMap::new(),
+            handshakes: Handshakes::new(),
+            opened_in: Duration::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+            client_cpu: Duration::ZERO,
+            busiest,
+            turns: 0,
+            all_cpu: None,
+            server: None,
+            warm_up: Vec::new(),
+            samples: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn latencies_of_a_full_generator_are_doubted() {
+        for (busiest, late, is_bound, doubt) in [
+            (0.0, 0, false, ""),
+            (0.94, 0, false, ""),
+            (0.95, 0, false, ""),
+            (0.96, 0, true, "used a whole core"),
+            (0.94, 100, false, ""),
+            (0.94, 101, false, "sent 1 % of the operations over 1 ms late"),
+            (0.94, 2600, false, "sent 26 % of the operations over 1 ms late"),
+            (0.96, 2600, true, "used a whole core"),
+        ] {
+            let outcome = outcome(busiest, late);
+            assert_eq!(outcome.is_client_bound(), is_bound, "{busiest} {late}");
+            let told = outcome.latency_doubt().unwrap_or_default();
+            assert!(told.contains(doubt) && told.is_empty() == doubt.is_empty(), "{busiest} {late}: {told}");
+        }
+        let nothing = Outcome { operations: 0, ..outcome(0.0, 0) };
+        assert_eq!(nothing.latency_doubt(), None);
+    }
+}

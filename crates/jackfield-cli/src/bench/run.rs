@@ -28,6 +28,7 @@ pub(crate) fn run<S: Speaker>(
     plan: &Plan,
     server: &Server,
     interrupt: &AtomicBool,
+    progress: Progress,
 ) -> Result<Outcome, Error> {
     let memory_before = server.pid.and_then(proc::memory);
     let shared = Shared::new();
@@ -55,7 +56,7 @@ pub(crate) fn run<S: Speaker>(
             shared: &shared,
             laps,
             interrupt,
-            progress: Progress::new(),
+            progress,
             pid: server.pid,
             warm_up: Vec::new(),
             samples: Vec::new(),

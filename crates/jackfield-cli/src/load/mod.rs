@@ -10,6 +10,7 @@ mod values;
 use crate::base::error::Error;
 use crate::base::output::say;
 use crate::base::proc;
+use crate::base::progress::Progress;
 use crate::bench;
 use crate::bench::outcome::{End, Outcome};
 use crate::bench::plan::Plan;
@@ -39,11 +40,16 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let folder = output.report.as_deref().map(|path| Folder::open(path, output.force)).transpose()?;
     let stop = interrupt::flag()?;
     let server = Server::of(&plan)?;
-    let outcome = bench::bench_until(&stop, &plan, &server)?;
+    let outcome = bench::bench_until(&stop, &plan, &server, progress(output.json))?;
     let result = json::result(&plan, &server, &outcome);
     drop(server);
     show(output, &result, old.as_ref(), folder)?;
     Ok(verdict(&plan, &outcome, &output.fail_if, &result))
+}
+
+/// What is shown during a run: with `--json` nothing besides the result, unless there is a terminal.
+fn progress(is_json: bool) -> Progress {
+    if is_json { Progress::new() } else { Progress::or_lines() }
 }
 
 /// # Errors

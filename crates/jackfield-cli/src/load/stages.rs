@@ -2,7 +2,7 @@
 
 use super::args::PlanFile;
 use super::file::{self, Stage};
-use super::{check_descriptors, interrupt, verdict};
+use super::{check_descriptors, interrupt, progress, verdict};
 use crate::base::error::Error;
 use crate::base::output::say;
 use crate::base::proc;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
     let server = Server::of(&first.plan)?;
     let (mut results, mut code, mut unwritten) = (Vec::new(), ExitCode::SUCCESS, None);
     for (stage, folder) in stages.iter().zip(folders) {
-        let outcome = bench::bench_until(&stop, &stage.plan, &server)?;
+        let outcome = bench::bench_until(&stop, &stage.plan, &server, progress(args.json))?;
         let result = json::result(&stage.plan, &server, &outcome);
         if !args.json {
             say(&format!("stage {}: {}\n", stage.name, text::report(&result, None)));

@@ -4,9 +4,18 @@
 
 mod attack;
 mod check;
+#[path = "../../../../examples/tests/browser/process.rs"]
+#[allow(dead_code)]
+mod chromium;
+#[path = "../../../../examples/tests/browser/devtools.rs"]
+#[allow(dead_code)]
+mod devtools;
 #[path = "../../../jackfield-reactor/tests/common/identity.rs"]
 mod identity;
+#[path = "../../../../examples/tests/browser/look.rs"]
+mod look;
 mod odd;
+mod pages;
 mod plan;
 mod process;
 mod tool;
@@ -17,7 +26,7 @@ use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tool::{Builtin, Run, bench, bench_until, certificate, failed, refused, run_until};
+use tool::{Builtin, Run, bench, bench_until, certificate, complains, failed, refused, run_until};
 
 /// The program under test.
 const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");
@@ -29,7 +38,7 @@ const SHORT: [&str; 4] = ["-c", "4", "-d", "200ms"];
 fn check(args: &[&str]) -> Value {
     let has_measured = |run: &Run| {
         // Of one look at its course a run has no plot.
-        if run.code == 0 { run.page().contains("<svg") } else { !run.stderr.is_empty() }
+        if run.code == 0 { run.page().contains("<svg") } else { complains(&run.stderr) }
     };
     let run = bench_until(&[args, &["-c", "4"]].concat(), has_measured);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -221,6 +230,23 @@ fn errors_are_counted_by_kind() {
     assert!(result["errors"]["by_kind"]["status 404"].as_u64() > Some(0), "{}", result["errors"]);
     assert!(run.stdout.contains("status 404") && run.stdout.contains("not one operation succeeded"));
     tree::check(&run.page());
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_counts_as_an_error() {
+    const MOVED: &[u8] =
+        b"HTTP/1.1 301 Moved Permanently\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n";
+    let elsewhere = odd::listen(|stream| odd::say(stream, MOVED));
+    for args in [&["http"][..], &["http", "--browser"], &["connect"]] {
+        let run = bench(&[args, &[&elsewhere, "-n", "8", "-c", "2"]].concat());
+        assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
+        let result = run.result();
+        assert_eq!(result["errors"]["by_kind"], serde_json::json!({ "status 301": 8 }), "{args:?}");
+        assert!(run.stdout.contains("status 301"), "{}", run.stdout);
+    }
+    for args in [&["ws"][..], &["idle"], &["sse", "--publish-path=/"]] {
+        failed(&[args, &[&elsewhere]].concat(), "status 301");
+    }
 }
 
 #[test]
@@ -533,6 +559,26 @@ fn the_result_is_printed_as_json() {
     assert_eq!((code, &*stderr), (0, ""));
     let result: Value = serde_json::from_str(&stdout).expect("it is JSON and nothing else");
     assert_eq!((&result["end"]["how"], &result["plan"]["mode"]), (&"complete".into(), &"http".into()));
+}
+
+/// Where no terminal is, the live view is a line a second. A machine that is very busy may come to look at it late.
+#[test]
+fn without_a_terminal_a_run_is_shown_in_lines() {
+    let shown = ["1100ms", "5s", "30s"].into_iter().find_map(|duration| {
+        let (code, stdout, stderr) = run(&["bench", "http", "-c", "2", "-d", duration]);
+        assert!(code == 0 && !stdout.contains("s left"), "{stdout}{stderr}");
+        stderr.lines().rfind(|line| line.ends_with("s left")).map(str::to_owned)
+    });
+    let line = shown.expect("it lasts longer than a second");
+    for words in ["measure: ", "/s, p50 ", ", p99 ", ", errors ", ", server "] {
+        assert!(line.contains(words), "{words}: {line}");
+    }
+}
+
+#[test]
+fn with_json_there_are_no_lines() {
+    let (_, stdout, stderr) = run(&["bench", "http", "-c", "2", "-d", "1100ms", "--json"]);
+    assert!(serde_json::from_str::<Value>(&stdout).is_ok() && !stderr.contains("s left"), "{stdout}{stderr}");
 }
 
 #[cfg(unix)]
