@@ -88,8 +88,9 @@ pub struct Listener {
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
-    /// Its device and its inode, which no other file gets while the socket is open.
-    id: (u64, u64),
+    /// Its device and its inode, which no other file gets while the socket is open. `None`: it is no file, as in Linux's
+    /// abstract namespace.
+    id: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -177,7 +178,7 @@ impl Listener {
             }
             bound => bound?,
         }
-        let file = SocketFile { path: path.to_owned(), id: file_id(path)? };
+        let file = SocketFile { path: path.to_owned(), id: file_id(path) };
         if let Some(mode) = options.unix_mode {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         }
@@ -254,7 +255,7 @@ fn set_left(stream: &TcpStream, options: &SocketOptions) {
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+        if self.id.is_some() && file_id(&self.path) == self.id {
             // It does not matter if it can't be removed.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -262,8 +263,8 @@ impl Drop for SocketFile {
 }
 
 #[cfg(unix)]
-fn file_id(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Whether the file is a socket at which no server listens any more.
@@ -449,6 +450,16 @@ mod tests {
         drop(listener);
         assert!(UnixStream::connect(&path).is_ok());
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_is_no_file_can_be_bound() {
+        let name = format!("\0jackfield-{}", std::process::id());
+        let listener = Listener::bind_unix(&name, &ListenOptions::default()).unwrap();
+        let error = Listener::bind_unix(&name, &ListenOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        drop(listener);
     }
 
     /// The fault: this counted as a failed accept and paused the listener.
