@@ -322,3 +322,18 @@ fn d4_bind_reports_invalid_networks() {
         assert!(error.to_string().contains(fault), "{error}");
     }
 }
+
+/// The fault: one connection to a listener with a low rate used up the rate of the same address at the others.
+#[test]
+fn d4_listeners_with_different_rates_count_apart() {
+    let limited = |accepts: u32| {
+        Listener::tcp("in memory").limits(move |limits| limits.accepts_per_address_max = accepts)
+    };
+    let options =
+        TestOptions { listeners: vec![limited(100), limited(1), limited(100)], ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Guest(Log::default()));
+    let mut comes_in = |listener: usize| !server.connect_to(listener).is_reset();
+    assert!(comes_in(1) && !comes_in(1));
+    let came = (0..150).filter(|number| comes_in(if number % 2 == 0 { 0 } else { 2 })).count();
+    assert_eq!(came, 100, "those with the same rate count together");
+}

@@ -455,3 +455,32 @@ fn h24_pages_of_any_origin_get_no_cookies() {
     assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"), "{answer}");
     assert!(!answer.contains("Credentials") && !answer.contains("Vary"), "{answer}");
 }
+
+/// The fault: behind a proxy on the same machine every request came from this machine.
+#[test]
+fn h15_an_authenticator_gets_the_address_that_a_trusted_proxy_names() {
+    struct Local;
+    impl Authenticator for Local {
+        fn check(&self, _request: &Request<'_>, peer: Option<SocketAddr>) -> Access {
+            if peer.is_some_and(|peer| peer.ip().is_loopback()) { Access::Allow } else { Access::Deny }
+        }
+    }
+    for (trusted, line, status) in [
+        (true, "X-Forwarded-For: 203.0.113.7\r\n", 403),
+        (true, "X-Forwarded-For: 127.0.0.1, 203.0.113.7\r\n", 403),
+        (true, "X-Forwarded-For: 127.0.0.1\r\n", 200),
+        (true, "", 200),
+        (false, "X-Forwarded-For: 203.0.113.7\r\n", 200),
+    ] {
+        let options =
+            TestOptions {
+                authenticator: Some(Arc::new(Local)),
+                listener: Box::new(move |listener| {
+                    if trusted { listener.trusted_proxies(["127.0.0.0/8"]) } else { listener }
+                }),
+                ..TestOptions::default()
+            };
+        let answer = answer_with(options, whoami, &ask("GET", "/", line));
+        assert_eq!(statuses(answer.as_bytes()), [status], "{trusted} {line}");
+    }
+}

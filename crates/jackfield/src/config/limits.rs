@@ -45,8 +45,8 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// The most new connections of one address in a second, and also the largest burst; one more is reset. The server
     /// remembers the rates of some 16,000 addresses; if there are more, addresses that connect seldom are forgotten and
-    /// start again. In all else it is like `connections_per_address_max`. Disabled by zero; more than a million counts as
-    /// a million. Default: disabled.
+    /// start again. Listeners with different values count apart. In all else it is like `connections_per_address_max`.
+    /// Disabled by zero; more than a million counts as a million. Default: disabled.
     pub accepts_per_address_max: u32,
     /// The most outgoing connections of the whole server that have not ended: [`Outgoing`](crate::Outgoing). One more is not
     /// begun. They don't count for `connections_max`. Default: 65,536.

@@ -32,7 +32,9 @@ use std::net::SocketAddr;
     note = "implement `Authenticator` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
 pub trait Authenticator: Send + Sync {
-    /// Decides about a request, whose body may not have come yet. `peer` is the peer's address, if it connects over IP.
+    /// Decides about a request, whose body may not have come yet. `peer` is the address that it comes from, if its connection
+    /// is over IP: the one of the peer, or the one that a trusted proxy names for it, with port 0
+    /// ([`Connection::client_ip`](crate::Connection::client_ip)).
     #[doc(alias = "authenticate")]
     #[doc(alias = "authenticateByIP")]
     #[doc(alias = "requiresAuthentication")]

@@ -18,6 +18,9 @@ const PARTS: usize = 64;
 const ROWS: usize = 4096;
 const PLACES: usize = 4;
 
+/// Makes different keys of the same address for different rates, in rows that are as good as random.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Rates count time in microseconds.
 const SECOND_MICROS: u64 = 1_000_000;
 
@@ -93,8 +96,10 @@ impl Addresses {
         lock(&parts[key as usize % PARTS])
     }
 
-    /// Whether an address may connect now. A new address may use the connections of one second at once.
+    /// Whether an address may connect now. A new address may use the connections of one second at once. Each rate has its own
+    /// count, because a connection at a low rate stands for many at a high one.
     pub(crate) fn take(&self, key: u64, now: Time, a_second: u32) -> bool {
+        let key = key.wrapping_add(u64::from(a_second).wrapping_mul(ODD));
         let rates = self.rates.get_or_init(|| Mutex::new(vec![[Rated::default(); PLACES]; ROWS].into()));
         let mut rates = lock(rates);
         let row = &mut rates[key as usize / PARTS % ROWS];

@@ -6,6 +6,7 @@ use crate::links::protocol::Protocol;
 use crate::message::Body;
 use jackfield_proto::http1::{Fields, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 impl Links {
@@ -38,8 +39,7 @@ impl Links {
     /// Whether the authenticator allows a request. If not, it is answered here.
     fn authenticates(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         let Some(authenticator) = self.settings.gate.authenticator.clone() else { return true };
-        let peer = wires.peer(id).and_then(|peer| peer.source().as_ip());
-        let (status, challenge) = match authenticator.check(request, peer) {
+        let (status, challenge) = match authenticator.check(request, self.client_addr(wires, id, request)) {
             Access::Allow => return true,
             Access::Challenge(challenge) => (401, Some(challenge)),
             Access::Deny => (403, None),
@@ -52,6 +52,13 @@ impl Links {
         self.respond(wires, id, &head, Body::Borrowed(&[]));
         self.after_answer(wires, id);
         false
+    }
+
+    /// The address that a request comes from. Of a client behind a trusted proxy the port is not known, so it is 0.
+    fn client_addr(&self, wires: &Wires, id: ConnectionId, request: &Request<'_>) -> Option<SocketAddr> {
+        let peer = wires.peer(id)?.source().as_ip()?;
+        let ip = self.client_ip(wires, id, request)?;
+        Some(if ip == peer.ip().to_canonical() { peer } else { SocketAddr::new(ip, 0) })
     }
 
     /// The gate's decision on an upgrade with this origin.
