@@ -33,9 +33,10 @@ pub fn commit_in(directory: &Path) -> Option<String> {
     Some(if is_changed { commit + "+" } else { commit })
 }
 
-/// The command that was given, as it could be given again.
+/// The command that was given, as it could be given again, but without the values of header fields that are secret: a report may be
+/// shown to others.
 pub fn command() -> String {
-    let words: Vec<String> = std::env::args().skip(1).map(|word| quote(&word)).collect();
+    let words: Vec<String> = hidden(std::env::args().skip(1)).map(|word| quote(&word)).collect();
     let program = std::env::current_exe().ok();
     let name = program
         .as_deref()
@@ -68,6 +69,27 @@ pub fn program(name: &str) -> Option<PathBuf> {
     directories.map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
+/// The words of a command line, with `...` for the values of secret header fields.
+fn hidden(words: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut is_field = false;
+    words.map(move |word| {
+        let before = std::mem::replace(&mut is_field, matches!(&*word, "-H" | "--header"));
+        let field = word.strip_prefix("--header=").or_else(|| word.strip_prefix("-H"));
+        match if before { Some(&*word) } else { field }.and_then(|field| field.split_once(':')) {
+            Some((name, value)) if is_secret(name) => {
+                format!("{}: ...", word[..word.len() - value.len()].trim_end_matches(':'))
+            }
+            _ => word,
+        }
+    })
+}
+
+/// Whether a header field of this name has something that lets others in.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["authorization", "cookie", "token", "key", "secret", "password"].iter().any(|word| name.contains(word))
+}
+
 /// Quotes a word for a shell.
 fn quote(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
@@ -80,7 +102,28 @@ fn quote(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::{hidden, quote};
+
+    #[test]
+    fn secrets_are_hidden() {
+        let show = |words: &[&str]| hidden(words.iter().map(|word| (*word).to_owned())).collect::<Vec<_>>();
+        assert_eq!(
+            show(&[
+                "bench",
+                "-H",
+                "Authorization: Bearer a:b",
+                "-HCookie:x",
+                "--header=X-Key: y",
+                "-H",
+                "A: b"
+            ]),
+            ["bench", "-H", "Authorization: ...", "-HCookie: ...", "--header=X-Key: ...", "-H", "A: b"]
+        );
+        assert_eq!(
+            show(&["-H", "no colon", "http://host:1/", "-H"]),
+            ["-H", "no colon", "http://host:1/", "-H"]
+        );
+    }
 
     #[test]
     fn words_survive_the_shell() {

@@ -37,9 +37,8 @@ pub(crate) fn run<S: Speaker>(
         let mut workers = Vec::new();
         for share in shares(plan) {
             let (setup, laps, make, shared) = (share.setup(plan, server), sender.clone(), &make, &shared);
-            let when =
-                (share.offset, if plan.operations.is_some() { SUBSCRIBING_MAX } else { Duration::ZERO });
-            let work = move || Worker::new(make(), setup, (shared, laps), when)?.run();
+            let offset = share.offset;
+            let work = move || Worker::new(make(), setup, (shared, laps), offset)?.run();
             let worker =
                 thread::Builder::new().name(format!("load-{}", share.number)).spawn_scoped(scope, work);
             match worker {
@@ -99,6 +98,16 @@ fn shares(plan: &Plan) -> impl Iterator<Item = Share> {
 }
 
 impl Share {
+    /// What comes on its connections for all operations: a message that is published comes on each that reads as it should.
+    fn deliveries(&self, plan: &Plan) -> Option<u64> {
+        if !plan.play.publishes() {
+            return self.operations;
+        }
+        let Range { start, end } = self.places;
+        let readers = end.min(plan.connections).saturating_sub(start.max(plan.slow_readers));
+        plan.operations.map(|operations| operations.saturating_mul(readers as u64))
+    }
+
     fn setup(&self, plan: &Plan, server: &Server) -> Setup {
         Setup {
             target: server.addr,
@@ -108,7 +117,8 @@ impl Share {
             pipeline: if plan.play == Play::Sse { PUBLISHER_PIPELINE } else { plan.pipeline },
             rate: self.rate,
             operations: self.operations,
-            deliveries: if plan.play.publishes() { plan.connections as u64 } else { 1 },
+            deliveries: self.deliveries(plan),
+            publishes: plan.play.publishes(),
             renews: plan.play == Play::Connect,
             timeout_ns: nanos(plan.timeout),
         }
@@ -227,7 +237,8 @@ impl Lead<'_> {
     }
 
     fn course(&self) -> Course {
-        let begin = self.shared.now();
+        let rest = if self.plan.operations.is_some() { SUBSCRIBING_MAX } else { Duration::ZERO };
+        let begin = self.shared.now() + nanos(rest);
         let warm_up = if self.plan.operations.is_some() { Duration::ZERO } else { self.plan.warm_up() };
         let measure = begin + nanos(warm_up);
         let end = measure.saturating_add(nanos(self.plan.duration));

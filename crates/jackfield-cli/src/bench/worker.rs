@@ -85,7 +85,6 @@ pub(crate) struct Worker<'a, S: Speaker> {
     laps: Sender<Lap>,
     /// The delay of its first operation, so that threads take turns.
     offset: u64,
-    rest: Duration,
     /// The shortest time between two reads of answers, at high rates.
     nap: Option<Duration>,
     /// The load is on.
@@ -115,7 +114,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         speaker: S,
         setup: Setup,
         (shared, laps): (&'a Shared, Sender<Lap>),
-        (offset, rest): (u64, Duration),
+        offset: u64,
     ) -> io::Result<Self> {
         let nap = nap(setup.rate);
         if nap.is_some() {
@@ -127,7 +126,6 @@ impl<'a, S: Speaker> Worker<'a, S> {
             shared,
             laps,
             offset,
-            rest,
             nap,
             is_begun: false,
             ready: 0,
@@ -142,20 +140,23 @@ impl<'a, S: Speaker> Worker<'a, S> {
     /// If the system fails this process.
     pub(crate) fn run(mut self) -> io::Result<Total> {
         let Some(course) = self.open()? else { return Ok(self.total(None)) };
-        self.pause(self.rest)?;
+        let is_fixed = self.engine.pace.is_fixed();
+        let from = if is_fixed { course.measure } else { 0 };
+        // What another thread publishes may come before this one begins.
+        self.engine.tally.restart(from);
+        self.pause(course.begin)?;
         // A thread that wakes regularly needs no alarm.
         let needs_alarm = self.engine.pace.is_fixed() && self.nap.is_none();
         let alarm = if needs_alarm { Some(Alarm::new(&mut self.driver)?) } else { None };
-        let begin = course.begin.max(self.shared.now()) + self.offset;
+        let begin = course.begin.max(self.shared.now()).saturating_add(self.offset);
         self.engine.pace.stop(course.end);
         self.engine.go(&mut self.driver.reactor.wires, begin, alarm);
         self.is_begun = true;
         if course.measure > course.begin {
             self.play(course.begin, course.measure, false, &course)?;
+            self.engine.tally.restart(from);
+            self.operations = 0;
         }
-        let is_fixed = self.engine.pace.is_fixed();
-        self.engine.tally.restart(if is_fixed { course.measure } else { 0 });
-        self.operations = 0;
         let start = self.meter();
         self.play(start.at, course.end, true, &course)?;
         let end = self.meter();
@@ -179,9 +180,8 @@ impl<'a, S: Speaker> Worker<'a, S> {
     }
 
     /// Lets time pass without load.
-    fn pause(&mut self, whole: Duration) -> io::Result<()> {
-        let end = Instant::now() + whole;
-        while Instant::now() < end && self.turn()? {}
+    fn pause(&mut self, end: u64) -> io::Result<()> {
+        while self.shared.now() < end && self.turn()? {}
         Ok(())
     }
 

@@ -124,6 +124,15 @@ fn fanout() {
 }
 
 #[test]
+fn slow_readers_read() {
+    for args in [&["http"][..], &["ws"], &["raw"], &["sse"], &["fanout"]] {
+        let slow = |run: &Run| run.result()["throughput"]["slow_reader_operations"].as_u64().unwrap_or(0);
+        let run = bench_until(&[args, &["-c", "3", "--slow-readers", "1"]].concat(), |run| slow(run) > 0);
+        assert!(slow(&run) > 0, "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn idle() {
     for args in [&["idle"][..], &["idle", "--ws"]] {
         let result = check(args);
@@ -346,6 +355,34 @@ fn exactly_the_requested_number_of_operations_is_done() {
     }
 }
 
+/// Each message comes on each connection that reads as it should, however the connections are shared among the threads.
+#[test]
+fn a_number_of_messages_comes_on_all_connections() {
+    for (args, deliveries) in [
+        (&["-c", "5", "--threads", "2", "-n", "7"][..], 35),
+        (&["-c", "4", "--threads", "3", "-n", "9", "-p", "2"], 36),
+        (&["-c", "4", "--slow-readers", "1", "-n", "10"], 30),
+        (&["-c", "1", "-n", "3"], 3),
+    ] {
+        let run = bench(&[&["fanout", "--timeout", "60s"], args].concat());
+        let result = run.result();
+        assert_eq!((run.code, &result["throughput"]["operations"]), (0, &deliveries.into()), "{args:?}");
+        // It ends with the last of them, and not when nothing has come for the timeout.
+        assert!(result["throughput"]["seconds"].as_f64() < Some(60.0), "{args:?}");
+    }
+}
+
+/// The time before a count of operations, in which WebSockets are subscribed, is not a part of the duration.
+#[test]
+fn a_number_of_operations_has_the_whole_duration() {
+    // On a machine that is busy elsewhere nothing may be answered in so short a time.
+    let has_begun = |_| {
+        let run = bench(&["http", "-c", "2", "-n", "1000000", "-d", "250ms"]);
+        run.result()["throughput"]["operations"].as_u64() > Some(0)
+    };
+    assert!((0..5).any(has_begun));
+}
+
 #[test]
 fn a_request_is_sent_as_it_is_wanted() {
     let addr = odd::listen(|stream| {
@@ -551,6 +588,24 @@ fn the_greatest_seed_is_a_seed() {
         findings.to_str().expect("it is UTF-8"),
     ]);
     assert!(code == 0 && !stderr.contains("panicked"), "{stdout}{stderr}");
+}
+
+/// A report may be shown to others: it has the command, but not what a header field keeps secret.
+#[test]
+fn a_report_has_no_secrets() {
+    let secret = "s3cret";
+    for field in [
+        &["-H", "Authorization: Bearer s3cret"][..],
+        &["-HCookie: id=s3cret"],
+        &["--header", "X-Api-Key: s3cret"],
+        &["--header=proxy-authorization:s3cret"],
+    ] {
+        let run = bench(&[&["http", "-n", "4", "-c", "2", "-H", "X-Shown: yes"], field].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let command = run.result()["command"].as_str().expect("a text").to_owned();
+        assert!(command.contains("X-Shown: yes") && !command.contains(secret), "{command}");
+        assert!(!run.page().contains(secret) && !run.stdout.contains(secret));
+    }
 }
 
 #[test]

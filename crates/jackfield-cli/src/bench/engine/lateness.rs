@@ -44,7 +44,7 @@ impl<S: Speaker> Engine<S> {
 
     /// Counts streams that got nothing since this time, although there was a publication.
     pub(crate) fn count_silent(&mut self, since: u64) {
-        if self.setup.deliveries > 1 && self.pace.taken() > 0 {
+        if self.setup.publishes && self.pace.taken() > 0 {
             let is_silent =
                 |link: &&Link<S::State>| link.part == Part::Listens && !link.is_slow && link.heard_at < since;
             let silent = self.links.iter().flatten().filter(is_silent).count();

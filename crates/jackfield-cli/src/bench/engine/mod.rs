@@ -36,8 +36,10 @@ pub(crate) struct Setup {
     pub(crate) rate: Option<f64>,
     /// The most operations.
     pub(crate) operations: Option<u64>,
-    /// The deliveries that count for one operation.
-    pub(crate) deliveries: u64,
+    /// What comes on the connections of this thread for all operations of all threads; slow readers are not counted.
+    pub(crate) deliveries: Option<u64>,
+    /// What one connection sends comes on all.
+    pub(crate) publishes: bool,
     /// Each connection serves one operation, and opening it is part of that.
     pub(crate) renews: bool,
     /// An answer that takes longer is an error.
@@ -127,17 +129,16 @@ impl<S: Speaker> Engine<S> {
 
     /// True when all operations have ended: they have succeeded, or can't succeed any more.
     pub(crate) fn is_done(&self) -> bool {
-        let Some(operations) = self.setup.operations.filter(|operations| self.pace.taken() >= *operations)
-        else {
+        if self.setup.operations.is_none_or(|operations| self.pace.taken() < operations) {
             return false;
-        };
-        if self.tally.operations >= operations * self.setup.deliveries {
+        }
+        if self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries) {
             return true;
         }
         let now = self.now();
         let is_waited_for = |link: &Link<S::State>| {
             let is_heard = now.saturating_sub(link.heard_at) <= self.setup.timeout_ns;
-            link.owes() || self.setup.deliveries > 1 && is_heard
+            link.owes() || self.setup.publishes && is_heard && !link.is_slow
         };
         !self.links.iter().flatten().any(is_waited_for)
     }

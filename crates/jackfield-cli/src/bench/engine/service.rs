@@ -38,7 +38,8 @@ impl<S: Speaker> Service for Engine<S> {
             self.tally.count_errors("unanswered", std::mem::take(&mut link.in_flight).len());
         }
         self.is_proven |= became_ready || link.is_ready;
-        let naps = link.is_slow && link.is_ready;
+        // After a nap it is called first without bytes: then those that wait in the socket are still to be read.
+        let naps = link.is_slow && link.is_ready && !rx.is_empty();
         self.follow_up(wires, id, now, became_ready, is_over);
         if naps {
             nap(wires, id);
