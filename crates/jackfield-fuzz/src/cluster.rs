@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where readers come in, before the id of what they got last.
 pub(crate) const PATH: &str = "/topic/";
@@ -42,7 +43,7 @@ impl Cluster {
             return None;
         }
         let (hub, messages) = (Hub::default(), random.between(3, 60));
-        let history = History::new(if random.chance(300) { random.between(1, 20) } else { 1000 });
+        let history = aged(History::new(if random.chance(300) { random.between(1, 20) } else { 1000 }), seed);
         let [ours, theirs] = [0xa, 0xb].map(|number| hub.node(number, 1000));
         let plan = Plan {
             messages,
@@ -100,6 +101,15 @@ impl Cluster {
                 node.pump(Faults { hand_in_max, ..faults });
             }
         }
+    }
+}
+
+/// By chance of its own: a seed without it is what it was.
+fn aged(history: History, seed: u64) -> History {
+    let mut random = Random::new(seed ^ 0xa6e5);
+    match random.chance(300) {
+        true => history.max_age(Duration::from_millis(random.between(1, 20_000) as u64)),
+        false => history,
     }
 }
 

@@ -45,6 +45,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aged;
 mod calls;
 mod catch;
 mod cluster;

@@ -1,6 +1,7 @@
 //! The server that is simulated: an echo, a chat, crowds, event streams, lines, bytes, and HTTP in all its ways, with the peers
 //! that know what it owes them.
 
+use crate::aged;
 use crate::calls::{self, Speaker};
 use crate::cluster::{self, Cluster};
 use crate::crowd;
@@ -158,6 +159,7 @@ impl Client for Visitor {
                 self.stream_on(&mut stream);
             }
             Some("topic") => cluster::enter(&mut exchange.events(), &self.path),
+            Some("aged") => aged::enter(&mut exchange.events()),
             Some("crowd") => crowd::enter(&mut exchange.events(), &self.owed.borrow().crowd),
             Some("events") => {
                 self.left = number;
@@ -325,8 +327,9 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let mut sim = Sim::new(seed, options, move |peer| Visitor::new(shared.clone(), peer));
     day.add_usual(&mut sim, &mut doors);
     day.add_rare(&mut sim, seed);
-    if let Some(cluster) = cluster {
-        cluster.add(&mut sim, seed);
+    match cluster {
+        Some(cluster) => cluster.add(&mut sim, seed),
+        None => aged::add(&mut sim, seed),
     }
     if deflates {
         deflate::add(&mut sim, seed, floods.mailbox_max.is_some());

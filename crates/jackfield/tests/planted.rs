@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 12] = [
+const LATER: [(u32, &str); 13] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -105,6 +105,7 @@ const LATER: [(u32, &str); 12] = [
     (89, "the age of a connection wraps after 49.7 days"),
     (90, "while a name is looked up the connection that it is for has no deadline"),
     (91, "what was published before all subscribers of a reactor left reaches those that come later"),
+    (93, "the age of a message from another thread begins at the last look of a reactor"),
 ];
 
 #[test]
