@@ -1,8 +1,10 @@
 //! Several [Jackfield](jackfield) servers share the order and the history of their topics, through Redis Streams.
 //!
-//! Each topic with a history is a stream with the same bounds as the history. A thread of this crate sends publications
-//! to Redis, many in one pipeline, and they come back to all servers that have members of the topic: so all members get
-//! the same order. The id of an entry (`epoch-offset`) is the id with which a client resumes, on any of the servers.
+//! Each topic with a history is a stream that keeps as many entries as the history, or some more (`MAXLEN ~`). The bounds of
+//! the history in bytes and age hold in the servers: when one loads the end of the stream, and from then on. The age of what
+//! it loads begins at that time. A thread of this crate sends publications to Redis, all that wait in one pipeline, and they
+//! come back to all servers that have members of the topic: so all members get the same order. The id of an entry
+//! (`epoch-offset`) is the id with which a client resumes, on any of the servers.
 //!
 //! While Redis is away, the members of each server still get the messages that are published on that server. Messages
 //! for other servers wait in a bounded queue and are sent later, in order and each once. If a server was away for
@@ -109,6 +111,9 @@ impl Redis {
 
     /// How many messages may wait for Redis, and how many bytes they may have together. One more is refused. Default:
     /// 10,000 messages and 16 MiB.
+    ///
+    /// A larger queue does not help a single topic for long: if a topic has members on this server, at most 16,384 of its
+    /// messages may be on their way, from the publish until they come back from Redis. One more is refused as well.
     #[must_use]
     pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
         self.queue = Arc::new(Queue::new(messages, bytes));

@@ -509,6 +509,37 @@ fn k2_what_is_published_to_an_older_stream_is_not_lost() {
     }
 }
 
+/// Redis counts entries only. A server that loads them keeps as many as have room.
+#[test]
+fn k2_the_bound_in_bytes_holds_in_each_server() {
+    const TEXTS: u32 = 50;
+    let Some(redis) = Instance::start() else { return };
+    let history = History::new(1000).max_bytes(2000);
+    let mut first = Site::live(&redis, history);
+    let mut reader = first.read_from("begin");
+    let begin = reader.last().to_owned();
+    let text = |number| format!("{number:0>100}");
+    for number in 0..TEXTS {
+        first.publish(&text(number));
+    }
+    first.take_until(&mut reader, &text(TEXTS - 1));
+    let redis::Value::Int(entries) = redis.ask(&["XLEN", "jackfield:topic:t"]) else { panic!() };
+    assert!(entries > i64::from(TEXTS), "{entries}");
+    // One that has loaded them, and a second one that came after that.
+    let mut second = Site::live(&redis, history);
+    for site in [&mut second, &mut first] {
+        let mut back = site.read(&begin);
+        let mut seen = Vec::new();
+        wait(|| {
+            seen.extend(site.take(&mut back));
+            !seen.is_empty()
+        });
+        let missed = seen[0].data.strip_prefix("{\"missed\":").and_then(|rest| rest.strip_suffix('}'));
+        let missed: Option<u32> = missed.and_then(|missed| missed.parse().ok());
+        assert!(seen[0].name == "resync" && missed >= Some(TEXTS), "{seen:?}");
+    }
+}
+
 #[test]
 fn k2_the_queue_has_a_bound() {
     let Some(mut redis) = Instance::start() else { return };

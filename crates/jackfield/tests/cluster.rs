@@ -468,6 +468,28 @@ fn the_queue_of_a_server_that_is_cut_off_has_a_bound() {
     assert_eq!(told, ["Up", "Down { why: \"the cable is out\" }", "Refused", "Up"]);
 }
 
+/// Whatever the queue of the broker allows: each of them is kept here until it comes back.
+#[test]
+fn at_most_16384_publications_of_a_topic_are_on_their_way() {
+    const MOST: usize = 16_384;
+    let hub = Hub::default();
+    let mut site = Site::with(&hub, 0xa, History::new(2 * MOST), 2 * MOST, Told::default());
+    assert!(site.handle().declare_topic("other", History::new(10)));
+    let mut reader = site.read("");
+    settle(std::slice::from_mut(&mut site));
+    let handle = site.handle();
+    let full: usize = (0..MOST).map(|number| handle.publish("t", number.to_string()).full).sum();
+    assert_eq!((full, handle.publish("t", "one more").full), (0, 1));
+    assert_eq!(handle.publish("other", "of another").full, 0, "each topic has its own bound");
+    assert_eq!(handle.metrics().broker_refused, 1);
+    settle(std::slice::from_mut(&mut site));
+    let seen = reader.take();
+    assert!(data(&seen).iter().map(|data| data.parse::<usize>().unwrap()).eq(0..MOST));
+    assert_eq!(handle.publish("t", "next").full, 0, "there is room again");
+    settle(std::slice::from_mut(&mut site));
+    assert_eq!(data(&reader.take()), ["next"]);
+}
+
 /// A topic without members is not read, and read on when they come back.
 #[test]
 fn only_topics_with_members_are_read() {

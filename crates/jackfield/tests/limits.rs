@@ -12,6 +12,10 @@ const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and
     | name | unit | default | local | lan | internet | what happens at it |\n\
     | --- | --- | ---: | ---: | ---: | ---: | --- |\n";
 
+const TAIL: &str = "\nA server with a broker has one more bound, which is no option: of a topic with members on it, at most 16,384 \
+    publications\nmay be on their way, from the publish until they come back from the broker. One more is refused\n\
+    (`Published::full`, `Metrics::broker_refused`), whatever the queue of the broker allows.\n";
+
 #[test]
 fn the_document_is_the_table() {
     let mut wanted = String::from(HEAD);
@@ -25,6 +29,7 @@ fn the_document_is_the_table() {
         }
         writeln!(wanted, " {consequence} |").unwrap();
     }
+    wanted.push_str(TAIL);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
     if std::env::var_os("JACKFIELD_BLESS").is_some() {
         std::fs::write(&path, &wanted).unwrap();

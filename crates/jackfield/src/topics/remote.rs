@@ -9,7 +9,7 @@ use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
 
-/// The most publications that may be out; more are refused.
+/// The most publications of a topic that may be out; more are refused. `docs/limits.md` and `Redis::queue` name it.
 const OUT_MAX: usize = 1 << 14;
 
 /// The most nodes whose last number is kept. The node that has published nothing for the longest time is dropped first.
