@@ -1,5 +1,6 @@
-//! Independent WebSocket clients against `testbed`, with compression and without: npm's `ws`, PyPI's `websockets` and
-//! Chromium. `.ci/clients` installs the first two; what is missing is skipped, and says so.
+//! Independent clients against `testbed`: for WebSockets, with compression and without, npm's `ws`, PyPI's `websockets` and
+//! Chromium; for event streams PyPI's `httpx-sse`. `.ci/clients` installs them, but for Chromium; what is missing is skipped, and
+//! says so.
 
 #[path = "browser/process.rs"]
 #[allow(dead_code)]
@@ -69,6 +70,21 @@ fn websockets_of_pypi_with_and_without_compression() {
     check(python, &script, "deflate", &[], AGREED);
     check(python, &script, "plain", &[], "nothing");
     check(python, &script, "deflate", &["--no-deflate"], "nothing");
+}
+
+#[test]
+fn httpx_sse_of_pypi_reads_hard_events_resumes_and_stops() {
+    let Some(python) = installed("python/bin/python") else { return };
+    let python = python.to_str().unwrap();
+    let Some(found) = run(python, ["-c", "import httpx_sse"], "") else { return };
+    if !found.status.success() {
+        println!("skipped: httpx-sse is missing; `.ci/clients` installs it");
+        return;
+    }
+    let (_testbed, addr) = Example::start("testbed", &[]);
+    let script = script("sse.py");
+    let finished = run(python, [script.to_str().unwrap(), &format!("http://{addr}")], "").unwrap();
+    assert!(finished.status.success(), "{}", finished.status);
 }
 
 /// Says messages of many sizes one after the other, counts those that have come back, and then ends the server.

@@ -25,6 +25,7 @@ mod secure_curl;
 mod sites;
 mod sizes;
 mod streams;
+mod testbed_broker;
 mod testbed_events;
 mod testbed_http;
 mod testbed_sockets;
