@@ -6,10 +6,11 @@ use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Drain, Event, Exchange, History, Limits, Message, Overflow, Request, Server,
+    Client, Connection, Drain, Event, Exchange, History, Limits, Message, Metrics, Overflow, Request, Server,
     Subscribed, WebSocket,
 };
 use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::real::{Live, read_some};
 use support::{get, socket, text};
@@ -325,6 +326,47 @@ fn a_long_history_blocks_no_other_connection() {
     let numbers: Vec<u32> =
         data(&events(&bytes[head + 4..])).iter().map(|data| data.parse().unwrap()).collect();
     assert_eq!(numbers, (2..=EVENTS + 11).collect::<Vec<_>>());
+}
+
+/// A reader that reads as fast as it can takes no turn for itself.
+#[test]
+fn a_long_history_takes_many_turns_also_for_a_fast_reader() {
+    const EVENTS: u32 = 20_000;
+    const A_TURN: u64 = 1024;
+    /// Notes what the server has done when it is asked for `/`.
+    struct Beside(Arc<Mutex<Option<Metrics>>>);
+    impl Client for Beside {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            if request.path() == "/" {
+                *self.0.lock().unwrap() = Some(exchange.handle().metrics());
+            }
+            Reader.on_request(exchange, request);
+        }
+    }
+    let noted = Arc::new(Mutex::new(None));
+    let shared = noted.clone();
+    let mut server = TestServer::new(move |_peer| Beside(shared.clone()));
+    assert!(server.handle().declare_topic("t", History::new(EVENTS as usize)));
+    let first = open(&mut server, "t", "");
+    publish(&mut server, 0..=0);
+    let last = events(&take(&first))[0].2.clone();
+    first.reset();
+    server.run();
+    publish(&mut server, 1..=EVENTS);
+    let before = server.handle().metrics();
+    let (reader, beside) = (server.connect(), server.connect());
+    reader.send(format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes());
+    beside.send(get("/").as_bytes());
+    server.run();
+    let (asked, after) = (noted.lock().unwrap().take().unwrap(), server.handle().metrics());
+    let numbers: Vec<u32> = data(&events(&take(&reader))).iter().map(|data| data.parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=EVENTS).collect::<Vec<_>>());
+    assert!(text(&beside.take()).ends_with("here"));
+    let turns = after.turns - before.turns;
+    assert!(turns >= u64::from(EVENTS) / A_TURN, "{turns}");
+    assert!(asked.turns - before.turns < 5, "the request is not kept waiting");
+    let (then, all) = (asked.bytes_out - before.bytes_out, after.bytes_out - before.bytes_out);
+    assert!(then < all / 4, "{then} of {all} bytes were sent before it");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestServer};
-use jackfield::{Client, History, Message, Overflow, Publication, WebSocket};
+use jackfield::{Client, Connection, History, Message, Overflow, Publication, WebSocket};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::socket::{self, Frame};
@@ -159,6 +159,38 @@ fn n10_control_frames_and_direct_messages_go_first() {
     let pong = frames.iter().position(|frame| frame.first == socket::FIN | socket::PONG).unwrap();
     assert_eq!(frames.iter().filter(|frame| frame.first == socket::FIN | socket::TEXT).count(), 201);
     assert!(pong < 201, "it is among them, and the connection lives");
+}
+
+/// What was in the outbox before them comes first: nothing can overtake that.
+#[test]
+fn n10_a_full_queue_is_behind_what_is_for_one_member_alone() {
+    let mut server = TestServer::new(|_peer| Member);
+    let far = member(&mut server, "oldest");
+    let (handle, id) = (server.handle(), server.wires().ids().next().unwrap());
+    for number in 0..MANY {
+        handle.publish("t", long(number));
+        server.run();
+    }
+    assert!(handle.metrics().dropped > 0, "the queue is full");
+    let in_outbox = server.wires().wire_stats(id).unwrap().queued / (socket::header_bytes(1024) + 1024);
+    handle.send(id, "for you alone").unwrap();
+    let ping = |_: &mut Member, connection: &mut Connection<'_>| {
+        connection.as_websocket().unwrap().ping(b"still there?");
+    };
+    handle.with_client(id, ping).unwrap();
+    server.run();
+    let frames = read(&mut server, &far);
+    let texts = texts(&frames);
+    let at = |text: &str| texts.iter().position(|found| found == text).unwrap();
+    let first_queued =
+        texts.iter().position(|text| text.parse().is_ok_and(|number: usize| number >= in_outbox));
+    assert_eq!(frames[at("still there?")].first, socket::FIN | socket::PING);
+    assert_eq!([at("for you alone"), at("still there?")], [in_outbox, in_outbox + 1]);
+    assert_eq!(first_queued, Some(in_outbox + 2));
+    assert!(
+        texts[in_outbox + 2].parse::<usize>().unwrap() > in_outbox,
+        "the oldest of the queue were dropped"
+    );
 }
 
 /// What a member with this policy of its own has of `MANY` messages of a topic with another, and whether it is there still.

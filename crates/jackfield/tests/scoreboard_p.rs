@@ -222,18 +222,7 @@ impl Client for Chat {
 #[test]
 fn p4_a_publish_reaches_every_reactor_in_order() {
     let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Chat);
-    let mut on = Vec::new();
-    let mut sockets: Vec<_> = (0..4)
-        .map(|_| {
-            let mut stream = live.connect();
-            stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
-            real::read_exactly(&mut stream, socket::SWITCHED.len());
-            on.push(text(&real::read_exactly(&mut stream, 6)[2..]));
-            stream
-        })
-        .collect();
-    on.sort();
-    assert_eq!(on, ["on 0", "on 0", "on 1", "on 1"]);
+    let mut sockets = members_on_two_reactors(&live);
     assert_eq!(live.handle.subscribers("room"), 4);
     let mut expected = Vec::new();
     for number in 0..1000 {
@@ -254,6 +243,75 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
         let frames = real::read_exactly(stream, 6 * 1000);
         assert_eq!(socket::texts(&frames), expected);
     }
+}
+
+/// A member says on which reactor it is, and then what its client was posted. It leaves when it is told to.
+struct Visitor;
+
+impl Client for Visitor {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        assert_eq!(socket.subscribe("room"), Subscribed::New);
+        let reactor = socket.id().reactor();
+        socket.send(&*format!("on {reactor}"));
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, _message: Message<'_>) {
+        assert!(socket.unsubscribe("room"));
+        socket.send("left");
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn std::any::Any + Send>) {
+        let number = value.downcast::<u32>().unwrap();
+        connection.as_websocket().unwrap().send(&*format!("{number:04}"));
+    }
+}
+
+/// Four members, two on each reactor.
+fn members_on_two_reactors(live: &Live) -> Vec<std::net::TcpStream> {
+    let mut on = Vec::new();
+    let streams = (0..4)
+        .map(|_| {
+            let mut stream = live.connect();
+            stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+            real::read_exactly(&mut stream, socket::SWITCHED.len());
+            on.push(text(&real::read_exactly(&mut stream, 6)[2..]));
+            stream
+        })
+        .collect();
+    on.sort();
+    assert_eq!(on, ["on 0", "on 0", "on 1", "on 1"]);
+    streams
+}
+
+#[test]
+fn p12_a_value_reaches_the_members_on_every_reactor_in_order() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Visitor);
+    let mut streams = members_on_two_reactors(&live);
+    let numbers = 0..100_u32;
+    for number in numbers.clone() {
+        let published = live.handle.post_to_topic("room", number);
+        assert_eq!((published.reactors, published.full), (2, 0));
+    }
+    let expected: Vec<_> = numbers.map(|number| format!("{number:04}")).collect();
+    for stream in &mut streams {
+        let frames = real::read_exactly(stream, 6 * expected.len());
+        assert_eq!(socket::texts(&frames), expected);
+    }
+}
+
+#[test]
+fn p5_the_counts_are_those_of_all_reactors() {
+    let told = Subscriptions::default();
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).observer(told.clone());
+    let live = Live::serve(builder, |_peer| Visitor);
+    // One after the other: they come when the one before has answered, and leave in the same way.
+    for mut stream in members_on_two_reactors(&live) {
+        stream.write_all(&socket::text("leave")).unwrap();
+        assert_eq!(socket::texts(&real::read_exactly(&mut stream, 6)), ["left"]);
+    }
+    let told = told.0.lock().unwrap();
+    let counts: Vec<(usize, usize)> = told.iter().map(|(_, before, now)| (*before, *now)).collect();
+    assert_eq!(counts, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 3), (3, 2), (2, 1), (1, 0)]);
 }
 
 /// Otherwise it would get an older message, and miss newer ones that were published while there was no subscriber.

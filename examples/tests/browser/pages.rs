@@ -52,6 +52,24 @@ fn the_dashboard_resumes_and_shows_a_gap_after_a_restart() {
     });
 }
 
+/// It comes back after each end, until the server says with a 204 that there is no more.
+#[test]
+fn an_event_source_stops_at_a_204() {
+    check(|browser| {
+        let testbed = Served::start("testbed", &[]);
+        let tab = browser.open("testbed", &testbed.url)?;
+        let listen = "window.heard = [];
+            window.source = new EventSource('/sse');
+            source.addEventListener('resumed', event => heard.push(`${event.data} ${event.lastEventId}`));
+            source.onerror = () => heard.push(source.readyState === EventSource.CLOSED ? 'closed' : 'again');
+            true";
+        browser.evaluate(&tab, listen)?;
+        browser.wait(&tab, "source.readyState === EventSource.CLOSED")?;
+        let heard = browser.evaluate(&tab, "heard.join()")?;
+        expect(heard == "again,42 done,again,closed", || format!("{heard}"))
+    });
+}
+
 #[test]
 fn a_client_of_the_cluster_moves_and_misses_nothing() {
     if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {

@@ -69,7 +69,9 @@ impl<'m> Publication<'m> {
     }
 
     /// Gives it a time to live: if it has waited longer in the queue of a slow peer, it is dropped and counted. This needs a
-    /// policy with a queue ([`Overflow`](crate::Overflow)). It is encoded and allocated now, like a [`Prepared`] one.
+    /// policy with a queue ([`Overflow`](crate::Overflow)). It is encoded and allocated now, like a [`Prepared`] one. After
+    /// the queue it waits in the outbox of the connection, behind up to `reactor.outbox_bytes_high` bytes (64 KiB by
+    /// default); there it has no time to live any more.
     #[doc(alias = "expiration")]
     #[must_use]
     pub fn ttl(self, ttl: Duration) -> Self {
