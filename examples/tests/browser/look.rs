@@ -8,6 +8,17 @@ use std::{env, fs};
 /// Width and height of the windows.
 const SIZES: [(u32, u32); 3] = [(1280, 800), (768, 1024), (360, 740)];
 
+/// What is beyond the edge of the window, and labels that their drawing cuts off. What scrolls by itself, such as a wide
+/// table, may be wider inside.
+const BEYOND: &str = "(() => {
+    const scrolls = (e) => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    const right = (e) => e.getBoundingClientRect().right;
+    const isBeyond = (e) => right(e) > innerWidth + .5 && !scrolls(e.parentElement);
+    const isCut = (e) => e.matches('svg text') && right(e) > right(e.ownerSVGElement) + 1;
+    return [...document.querySelectorAll('body, body *')].filter(e => isBeyond(e) || isCut(e))
+        .map(e => `${e.tagName}#${e.id} ${e.textContent.slice(0, 60)}`);
+})()";
+
 /// Every text must stand out from what is behind it as WCAG 2.2 wants it (level AA: 4.5).
 pub(crate) const FAINT_TEXTS: &str = "(() => {
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -39,10 +50,6 @@ pub(crate) const FAINT_TEXTS: &str = "(() => {
 /// The page reads well in light and dark, and nothing is beyond the edge of the window. With `JACKFIELD_SCREENSHOTS` in the
 /// environment, pictures go into the folder that it names.
 pub(crate) fn look(browser: &mut Browser, tab: &Tab, name: &str) -> Outcome<()> {
-    // What scrolls by itself, such as a wide table, may be wider inside.
-    const BEYOND: &str = "[...document.querySelectorAll('body, body *')]
-        .filter(e => e.getBoundingClientRect().right > innerWidth + .5 && !e.parentElement.closest('.scroll'))
-        .map(e => e.tagName + '#' + e.id + '.' + e.className)";
     for (width, height) in SIZES {
         browser.resize(tab, width, height)?;
         browser.wait(tab, &format!("innerWidth === {width}"))?;

@@ -75,8 +75,8 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 26.0;
-/// The width of a letter at an axis, and the distance of two labels.
-const LETTER: f64 = 6.6;
+/// The width of a letter in a wide font such as DejaVu Sans, and the distance of two labels.
+pub const LETTER: f64 = 7.6;
 const GAP: f64 = 10.0;
 
 impl<'a> Plot<'a> {

@@ -20,6 +20,7 @@ mod plan;
 mod process;
 mod tool;
 mod tree;
+mod windows;
 
 use process::{Directory, run};
 use serde_json::Value;

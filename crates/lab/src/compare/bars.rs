@@ -3,6 +3,7 @@
 //! A bar that is more than ten times as long as the shortest is cut, and an arrow says so: otherwise the differences
 //! that matter could not be seen.
 
+use jackfield_cli::report::plot::LETTER;
 use maud::{Markup, html};
 
 /// One bar.
@@ -31,8 +32,11 @@ struct Frame {
 
 const WIDE: Frame = Frame { class: "wide", width: 760.0, left: 176.0, step: 24.0, name_is_above: false };
 const NARROW: Frame = Frame { class: "narrow", width: 330.0, left: 0.0, step: 40.0, name_is_above: true };
-/// Room for the text after the longest bar.
+/// The least room for the text after the longest bar.
 const RIGHT: f64 = 150.0;
+/// Between a bar and its text, and the letters of an arrow.
+const GAP: f64 = 6.0;
+const ARROW: usize = 2;
 const THICKNESS: f64 = 16.0;
 /// From the top of a bar to the base line of its text.
 const BASE: f64 = 12.0;
@@ -60,7 +64,9 @@ fn inside(frame: Frame, bars: &[Bar]) -> Markup {
     let shortest =
         bars.iter().map(|bar| bar.value).filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
     let most = bars.iter().map(|bar| bar.most).fold(f64::MIN_POSITIVE, f64::max).min(shortest * CUT);
-    let place = |value: f64| frame.left + (value / most).clamp(0.0, 1.0) * (frame.width - frame.left - RIGHT);
+    let letters = bars.iter().map(|bar| bar.text.chars().count() + ARROW).max().unwrap_or(0);
+    let right = (GAP + letters as f64 * LETTER).max(RIGHT);
+    let place = |value: f64| frame.left + (value / most).clamp(0.0, 1.0) * (frame.width - frame.left - right);
     let one = |place: f64| format!("{place:.1}");
     html! {
         @for (number, bar) in bars.iter().enumerate() {
@@ -73,7 +79,7 @@ fn inside(frame: Frame, bars: &[Bar]) -> Markup {
             }
             rect.bar.{ "c" (bar.colour) } x=(frame.left) y=(top) width=(one(place(bar.value) - frame.left)) height=(THICKNESS) rx="3" {}
             path.spread d={ "M" (one(place(bar.least))) " " (top + THICKNESS / 2.0) "H" (one(place(bar.most))) } {}
-            text x=(one(place(bar.most) + 6.0)) y=(top + BASE) { @if bar.value > most { "→ " } (bar.text) }
+            text x=(one(place(bar.most) + GAP)) y=(top + BASE) { @if bar.value > most { "→ " } (bar.text) }
         }
     }
 }
@@ -102,5 +108,11 @@ mod tests {
         let svg = draw(&[bar(1.0, 1.0), bar(50.0, 50.0)]);
         assert!(svg.contains("width=\"43.4\"") && svg.contains("width=\"434.0\""), "{svg}");
         assert!(svg.contains(">→ 1 &amp; 2<") && svg.contains(">1 &amp; 2<"), "{svg}");
+        let long = Bar { text: "75.5 KiB, 1192.35 × limit".into(), ..bar(1.0, 1.0) };
+        let svg = draw(&[long]);
+        assert!(
+            svg.contains("width=\"372.8\"") && svg.contains("x=\"554.8\""),
+            "it has room for its text: {svg}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! does not matter here, so they are looked for where they are not.
 
 use super::process::{Directory, run};
-use super::{TOOL, tree};
+use super::{TOOL, tree, windows};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -74,6 +74,7 @@ fn each_row_is_measured_and_written() {
     let page = fs::read_to_string(root.path("docs/report/index.html")).expect("it is there");
     tree::check(&page);
     assert!(page.contains("gap: not built"));
+    windows::check(&[("lab-compare", root.path("docs/report/index.html"))]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::compare::repository;
 use super::process::{Directory, run};
 use super::tree;
+use super::windows;
 use serde_json::Value;
 use std::fs;
 
@@ -46,6 +47,7 @@ fn growth_is_drawn_and_written() {
     }
     let page = fs::read_to_string(root.path("docs/report/growth.html")).expect("it is there");
     tree::check(&page);
+    windows::check(&[("lab-growth", root.path("docs/report/growth.html"))]);
     let svg = fs::read_to_string(root.path("docs/report/growth-memory-time.svg")).expect("it is there");
     assert!(
         svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.contains("class=\"line c1\"")
