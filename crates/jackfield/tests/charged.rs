@@ -6,7 +6,8 @@ mod support;
 use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
-    Client, Connection, ConnectionId, Exchange, Finished, Handle, Heartbeat, Observer, Rate, Request, TimerId,
+    Bandwidth, Client, Connection, ConnectionId, Exchange, Finished, Handle, Heartbeat, MessageKind,
+    Observer, Overflow, Rate, Request, TimerId,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -176,12 +177,68 @@ fn n5_timers_are_charged() {
 fn n5_extra_state_is_charged() {
     let options = TestOptions::default;
     let upgrade = socket::UPGRADE.as_bytes();
+    check("a bandwidth of one's own", 100, &[], options(), |_, it| {
+        it.set_bandwidth(Bandwidth::new(1000, 1000));
+    });
     check("a rate of one's own", 150, &[], options(), |_, it| it.set_rate(Rate::new(100, 1000)));
     check("a heartbeat of one's own", 250, &[upgrade], options(), |_, it| {
         let mut heartbeat = Heartbeat::every(Duration::from_secs(100));
         heartbeat.payload = vec![7; 100];
         it.as_websocket().unwrap().set_heartbeat(heartbeat);
     });
+}
+
+/// What waits for a WebSocket whose peer reads nothing. `then` is done when each connection has done `act`.
+#[track_caller]
+fn check_stuck(
+    what: &str,
+    least: usize,
+    act: fn(usize, &mut Connection<'_>),
+    then: Option<fn(&mut TestServer)>,
+) {
+    let mut options = TestOptions::default();
+    (options.limits.reactor.outbox_bytes_high, options.limits.reactor.outbox_bytes_low) = (1000, 100);
+    let mut world = World::new(options, act);
+    for far in &world.ends {
+        far.send(socket::UPGRADE.as_bytes());
+        world.server.run();
+        far.set_room(Some(0));
+    }
+    let act: fn(&mut TestServer) = |server| server.advance(Duration::from_secs(2));
+    if then.is_some() {
+        act(&mut world.server);
+    }
+    world.check(what, least * CONNECTIONS, then.unwrap_or(act));
+    world.check_end(what);
+}
+
+#[test]
+fn n5_messages_and_notices_that_wait_are_charged() {
+    let notices = |_, it: &mut Connection<'_>| {
+        it.as_websocket().unwrap().send("x");
+        (0..500).for_each(|tag| assert!(it.notify_sent(tag).is_accepted()));
+    };
+    check_stuck("notices", 8000, notices, None);
+    let fragments = |_, it: &mut Connection<'_>| {
+        let mut socket = it.as_websocket().unwrap();
+        socket.begin(MessageKind::Text).unwrap().write("a");
+        (0..100).for_each(|_| _ = socket.send("it waits for the end of the fragments"));
+    };
+    check_stuck("messages behind fragments", 4000, fragments, None);
+    let congested = |_, it: &mut Connection<'_>| {
+        it.subscribe("all");
+        it.set_overflow(Overflow::DropOldest);
+        it.as_websocket().unwrap().send("x".repeat(2000));
+    };
+    check_stuck(
+        "a queue",
+        5000,
+        congested,
+        Some(|server| {
+            (0..100).for_each(|_| _ = server.handle().publish("all", "it waits"));
+            server.run();
+        }),
+    );
 }
 
 /// The record of an exchange that waits for its answer.

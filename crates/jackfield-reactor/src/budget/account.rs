@@ -18,6 +18,8 @@ pub(crate) struct Account {
     tables: usize,
     /// Bytes of the list of connections that stand apart from a broadcast.
     left_out: usize,
+    /// Bytes of the table of token buckets.
+    buckets: usize,
     /// The part of these sums that is published to the budget.
     published: usize,
     /// Whether there was pressure at the last charge.
@@ -33,7 +35,17 @@ pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 impl Account {
     pub(crate) fn new(budget: Arc<Budget>) -> Self {
         budget.accounts.fetch_add(1, Relaxed);
-        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, left_out: 0, published: 0, is_pressed: false }
+        Self {
+            budget,
+            held: 0,
+            items: 0,
+            pooled: 0,
+            tables: 0,
+            left_out: 0,
+            buckets: 0,
+            published: 0,
+            is_pressed: false,
+        }
     }
 
     /// Sets a charge to the bytes that are held now. True if that is more than before.
@@ -72,6 +84,11 @@ impl Account {
         self.left_out = bytes;
     }
 
+    /// Sets the charge for the table of token buckets. True if that has changed.
+    pub(crate) fn charge_buckets(&mut self, bytes: usize) -> bool {
+        std::mem::replace(&mut self.buckets, bytes) != bytes
+    }
+
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
@@ -84,7 +101,7 @@ impl Account {
 
     /// What this reactor holds.
     pub(crate) fn total(&self) -> usize {
-        self.held + self.pooled + self.tables + self.left_out
+        self.held + self.pooled + self.tables + self.left_out + self.buckets
     }
 
     /// The bytes of all reactors, as far as this one knows.

@@ -31,6 +31,7 @@ impl Wires {
         if bandwidth != Bandwidth::default() {
             self.buckets.insert(id.slot(), Buckets::new(bandwidth, now, paused));
         }
+        self.charge_buckets();
         self.disarm(id, timer_key::READ_TOKENS);
         self.resume_reading(id, ReadStop::BANDWIDTH);
         self.disarm(id, timer_key::WRITE_TOKENS);
@@ -165,6 +166,7 @@ impl Wires {
     pub(super) fn forget_bandwidth(&mut self, id: ConnectionId) {
         if self.buckets_of(id).is_some() {
             self.buckets.remove(&id.slot());
+            self.charge_buckets();
         }
     }
 }

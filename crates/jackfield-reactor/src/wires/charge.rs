@@ -1,11 +1,14 @@
 //! The memory of each wire's buffers. It is charged when a buffer is kept, grows or is given back.
 
 use super::Wires;
+use super::buckets::Buckets;
 use crate::budget::account::Account;
 use crate::budget::{Budget, Eviction};
 use crate::id::ConnectionId;
+use crate::table::hash_table_bytes;
 use crate::wire::Wire;
 use slab::Slab;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Wires {
@@ -22,7 +25,7 @@ impl Wires {
     }
 
     /// Charged bytes of this reactor: the buffers of its connections on the heap, the buffers in its pools, the list of those
-    /// that stand apart from a broadcast, and tables that the service has charged.
+    /// that stand apart from a broadcast, the table of bandwidth limits, and tables that the service has charged.
     pub fn memory_bytes(&self) -> usize {
         self.account.total()
     }
@@ -52,6 +55,17 @@ impl Wires {
     pub(super) fn charge_left_out(&mut self) {
         self.account.charge_left_out(self.broadcast.left_out.capacity() * size_of::<ConnectionId>());
         self.charged(ConnectionId::IDLE, false);
+    }
+
+    /// Charges the table of token buckets. It is freed with its last entry.
+    pub(super) fn charge_buckets(&mut self) {
+        if self.buckets.is_empty() {
+            self.buckets = HashMap::new();
+        }
+        let bytes = hash_table_bytes::<(usize, Buckets)>(self.buckets.capacity());
+        if self.account.charge_buckets(bytes) {
+            self.charged(ConnectionId::IDLE, false);
+        }
     }
 
     /// Charges the memory of the layer above, and the timers.

@@ -2,6 +2,7 @@
 
 use crate::message::prepared::{Marks, Prepared};
 use jackfield_reactor::Time;
+use jackfield_reactor::table::hash_table_bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -79,8 +80,8 @@ impl SendQueue {
     /// About the bytes on the heap, without the messages, which are shared.
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.waiting.len() * ENTRY_BYTES
-            + self.keys.capacity() * size_of::<(Keyed, u64)>()
+            + tree_bytes(self.waiting.len())
+            + hash_table_bytes::<(Keyed, u64)>(self.keys.capacity())
     }
 
     fn pop_first(&mut self) -> Option<Waiting> {
@@ -99,6 +100,21 @@ impl SendQueue {
         self.bytes -= taken.bytes;
         Some(taken)
     }
+}
+
+/// The bytes that a tree of the standard library takes for this many messages, whose numbers only go up. A full node is
+/// split into one with six entries, which gets no more, one entry for the node above, and a node with the rest.
+fn tree_bytes(mut entries: usize) -> usize {
+    const FULL: usize = 11;
+    const NODE_BYTES: usize = FULL * ENTRY_BYTES + 2 * size_of::<usize>();
+    const CHILDREN_BYTES: usize = (FULL + 1) * size_of::<usize>();
+    let (mut bytes, mut node_bytes) = (0, NODE_BYTES);
+    while entries > 0 {
+        let nodes = if entries <= FULL { 1 } else { 1 + (entries - 5) / 7 };
+        bytes += nodes * node_bytes;
+        (entries, node_bytes) = (nodes - 1, NODE_BYTES + CHILDREN_BYTES);
+    }
+    bytes
 }
 
 #[cfg(test)]
