@@ -92,7 +92,7 @@ impl Member {
         let id = to.parse().map_or(ConnectionId::NONE, ConnectionId::from_bits);
         let line = self.line("whispered", socket.id(), text);
         // A member on another reactor may still be gone when the message arrives.
-        if let Sent::Gone | Sent::Unfit = socket.send_to(id, &line) {
+        if let Sent::Gone | Sent::Unsupported = socket.send_to(id, &line) {
             socket.send(format!("gone {to}"));
         }
     }

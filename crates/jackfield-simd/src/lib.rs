@@ -1,4 +1,4 @@
-//! One of the two doors for `unsafe` in the workspace, for what many bytes at once make cheaper: masking in vectors wider
+//! One of the two crates of the workspace that may have `unsafe`, for what many bytes at once make cheaper: masking in vectors wider
 //! than the baseline of the target, and text of bytes that are ASCII.
 //!
 //! Masking is nearly all that a server does with a long WebSocket message. Safe code is compiled for the baseline, which

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use rustix::event::epoll::Event;
 
-/// Lets newcomers to a listening socket wait in the system until they have said something, for about so many seconds:
+/// Lets new connections to a listening socket wait in the system until they have said something, for about so many seconds:
 /// `TCP_DEFER_ACCEPT` (tcp(7)). Zero: they are there at once.
 ///
 /// # Errors

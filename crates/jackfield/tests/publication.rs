@@ -66,7 +66,7 @@ impl Client for Sender {
                         None => connection.as_raw().map_or(Sent::Gone, |mut raw| raw.send(publication)),
                     },
                 };
-                assert!(matches!(sent, Sent::Queued | Sent::Unfit), "{sent:?}");
+                assert!(matches!(sent, Sent::Queued | Sent::Unsupported), "{sent:?}");
             }
             Way::Handle | Way::HandlePublish => panic!("not from here"),
         }

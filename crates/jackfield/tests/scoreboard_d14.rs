@@ -5,6 +5,7 @@
 mod identity;
 mod support;
 
+use jackfield::test::{TestServer, listener};
 use jackfield::{Client, Exchange, Limits, Listener, Request, Server};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,8 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 use std::{env, fs, thread};
+use support::probe::Probe;
 use support::real::{self, is_gone};
-use support::{get, text};
+use support::{get, statuses, text};
 
 /// What the process may have.
 const DESCRIPTORS: usize = 256;
@@ -281,4 +283,14 @@ fn l11_a_listener_pauses_only_when_the_reserve_fails_too() {
     assert!(waiting.iter_mut().all(|stream| asks(stream).starts_with("HTTP/1.1 200 ")));
     let after = figures(&mut first);
     assert!(after.errors <= during.errors + 3, "the end of a pause is all they wait for: {after:?}");
+}
+
+/// In memory there are no descriptors: a test says when there is none.
+#[test]
+fn d14_a_test_can_refuse_a_connection_for_lack_of_descriptors() {
+    let mut server = TestServer::new(|_peer| Probe::default());
+    let far = server.refuse(listener::HTTP);
+    assert_eq!(statuses(&far.take()), [503]);
+    assert!(far.is_finished());
+    assert_eq!((server.handle().count(), server.handle().metrics().refused_descriptors), (0, 1));
 }

@@ -81,7 +81,7 @@ fn sent(event: &Event<'static>) -> Option<String> {
     let make = || Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            if EVENT.with_borrow(|event| events.send(event)) == Sent::Unfit {
+            if EVENT.with_borrow(|event| events.send(event)) == Sent::Unsupported {
                 probe.log.note("unfit");
             }
             events.send("end");
@@ -134,7 +134,7 @@ fn s2_binary_does_not_fit() {
             let mut events = exchange.events();
             let id = events.id();
             let binary = Message::Binary(b"\x00");
-            assert_eq!(events.send_to(id, binary), Sent::Unfit);
+            assert_eq!(events.send_to(id, binary), Sent::Unsupported);
             assert_eq!(events.send_to(id, "text"), Sent::Queued);
         },
         ..Probe::default()
@@ -376,7 +376,7 @@ fn s4_a_deferred_stream_has_the_last_id_too() {
         fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
             let reply = exchange.defer();
             match request.path() {
-                "/text" => reply.ok("text/plain", "no stream"),
+                "/text" => assert_eq!(reply.ok("text/plain", "no stream"), Sent::Queued),
                 _ => drop(reply.events()),
             }
         }

@@ -62,7 +62,7 @@ fn w11_a_message_goes_out_in_fragments_and_control_frames_between_them() {
     assert_eq!(say(&mut lab, &far, "write text"), []);
     assert_eq!(say(&mut lab, &far, "begin another"), []);
     let log = lab.log.take();
-    assert!(log.contains(&"write Some(Unfit)".into()) && log.contains(&"begin None".into()), "{log:?}");
+    assert!(log.contains(&"write Some(Unsupported)".into()) && log.contains(&"begin None".into()), "{log:?}");
     // A Close may stand between fragments, and nothing follows it.
     let close = socket::frames(&lab.say(&far, socket::close(1000, "")));
     assert_eq!(close[0].code(), Some(1000));

@@ -41,7 +41,7 @@ const LONG_FUNCTIONS_PERCENT_MAX: usize = 3;
 const PROTO_MANIFEST: &str = "crates/jackfield-proto/Cargo.toml";
 const REACTOR_MANIFEST: &str = "crates/jackfield-reactor/Cargo.toml";
 /// The crates that may hold `unsafe`, and that the lower crates may use. They have lints of their own.
-const DOORS: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
+const UNSAFE_CRATES: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
 const SERVER_MANIFEST: &str = "crates/jackfield/Cargo.toml";
 const EXAMPLES_MANIFEST: &str = "examples/Cargo.toml";
 /// The package of the examples that need other libraries. Its paths begin with `../`.
@@ -373,14 +373,14 @@ fn no_tabs(tree: &Tree) -> Vec<Offence> {
     })
 }
 
-fn is_door(source: &Source) -> bool {
-    DOORS.iter().any(|door| source.path.starts_with(door))
+fn may_have_unsafe(source: &Source) -> bool {
+    UNSAFE_CRATES.iter().any(|name| source.path.starts_with(name))
 }
 
 fn members_use_the_workspace_lints(tree: &Tree) -> Vec<Offence> {
     let follows =
         |manifest: &Source| manifest.section("[lints]").any(|line| squeeze(line) == "workspace=true");
-    let astray = tree.members().filter(|manifest| !is_door(manifest) && !follows(manifest));
+    let astray = tree.members().filter(|manifest| !may_have_unsafe(manifest) && !follows(manifest));
     astray.map(|manifest| manifest.offence(1, "lacks [lints] with workspace = true")).collect()
 }
 
@@ -417,7 +417,7 @@ fn no_forbidden_code(tree: &Tree) -> Vec<Offence> {
     let mut offences = Vec::new();
     for source in tree.rust() {
         for (line, code) in source.code_lines() {
-            let words = if is_door(source) { &words[1..] } else { &words[..] };
+            let words = if may_have_unsafe(source) { &words[1..] } else { &words[..] };
             for word in words.iter().filter(|word| contains_word(code, word)) {
                 offences.push(source.offence(line, format!("`{word}` has no place here")));
             }
@@ -438,10 +438,11 @@ fn the_lower_crates_stand_alone(tree: &Tree) -> Vec<Offence> {
             if text.starts_with('[') {
                 dependencies = text.contains("dependencies");
             }
-            let is_door = DOORS.iter().any(|door| text.starts_with(&door["crates/".len()..door.len() - 1]));
+            let may_have_unsafe =
+                UNSAFE_CRATES.iter().any(|name| text.starts_with(&name["crates/".len()..name.len() - 1]));
             // Its own tests may ask for its features.
             let is_itself = text.contains(r#"path = ".""#);
-            if dependencies && text.contains("jackfield") && !is_door && !is_itself {
+            if dependencies && text.contains("jackfield") && !may_have_unsafe && !is_itself {
                 offences.push(manifest.offence(line, "depends on another crate of the workspace"));
             }
         }

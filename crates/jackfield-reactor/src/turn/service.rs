@@ -65,7 +65,7 @@ pub trait Service {
     /// The others are kept, and come again in front of the next bytes. The kept bytes have a limit:
     /// [`Limits::carry_bytes_max`](crate::Limits::carry_bytes_max).
     ///
-    /// The call also comes without new bytes, and even with an empty slice, after [`Wires::resume`], [`Wires::release`],
+    /// The call also comes without new bytes, and even with an empty slice, after [`Wires::resume`], [`Wires::resume_after_answer`],
     /// [`Wires::yield_turn`], and when a congested connection has drained: there may be work that needs no bytes.
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize;
 

@@ -86,12 +86,12 @@ impl Wires {
     }
 
     /// Stops reading until an answer has been given. Independent of [`Wires::pause`].
-    pub fn hold(&mut self, id: ConnectionId) {
+    pub fn pause_for_answer(&mut self, id: ConnectionId) {
         self.stop_reading(id, ReadStop::ANSWER);
     }
 
-    /// Ends [`Wires::hold`].
-    pub fn release(&mut self, id: ConnectionId) {
+    /// Ends [`Wires::pause_for_answer`].
+    pub fn resume_after_answer(&mut self, id: ConnectionId) {
         if !planted(6) {
             self.resume_reading(id, ReadStop::ANSWER);
         }

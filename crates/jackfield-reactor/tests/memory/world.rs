@@ -226,8 +226,8 @@ impl Script {
             "resume" => wires.resume(id),
             "throttle" => wires.throttle(id),
             "unthrottle" => wires.unthrottle(id),
-            "hold" => wires.hold(id),
-            "release" => wires.release(id),
+            "hold" => wires.pause_for_answer(id),
+            "release" => wires.resume_after_answer(id),
             "yield" => {
                 self.yielded.push(whom);
                 wires.yield_turn(id);

@@ -34,7 +34,7 @@ context!(EventStream);
 
 impl EventStream<'_> {
     /// Sends an event, or a text as the data of an event. An event that is not valid (with a line break in its name or
-    /// id) is [`Sent::Unfit`], and so are bytes; nothing is sent then.
+    /// id) is [`Sent::Unsupported`], and so are bytes; nothing is sent then.
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         // The answer to a HEAD has ended with its head.

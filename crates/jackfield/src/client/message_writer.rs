@@ -12,7 +12,7 @@ pub struct MessageWriter<'a> {
 }
 
 impl MessageWriter<'_> {
-    /// Sends a fragment: text for a text message, bytes for a binary message; the other kind is [`Sent::Unfit`]. An
+    /// Sends a fragment: text for a text message, bytes for a binary message; the other kind is [`Sent::Unsupported`]. An
     /// empty fragment is not sent. If a fragment is not accepted, nothing of it is sent, and you can send it again
     /// later.
     pub fn write<'m>(&mut self, part: impl Into<Message<'m>>) -> Sent {

@@ -37,7 +37,7 @@ pub struct ResponseStream<'a> {
 context!(ResponseStream);
 
 impl ResponseStream<'_> {
-    /// Sends a part. A part that would exceed the announced length is [`Sent::Unfit`].
+    /// Sends a part. A part that would exceed the announced length is [`Sent::Unsupported`].
     pub fn write(&mut self, part: &(impl AsRef<[u8]> + ?Sized)) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         links.send_part(wires, *id, part.as_ref())

@@ -381,9 +381,9 @@ fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unansw
             }
             links.respond_with_status(wires, *id, unanswered);
         }
-        Owed::Deferred => wires.hold(*id),
+        Owed::Deferred => wires.pause_for_answer(*id),
         Owed::Streaming => {
-            wires.hold(*id);
+            wires.pause_for_answer(*id);
             links.await_answer(wires, *id);
         }
         Owed::Done => links.end_answered(wires, *id),

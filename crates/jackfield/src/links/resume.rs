@@ -225,7 +225,7 @@ impl Links {
             }
             match self.send(wires, id, Content::Prepared(&with_id(log, logged))) {
                 // A message that has no form for event streams does not count as missed.
-                Sent::Queued | Sent::Congested | Sent::Unfit => at = logged.place,
+                Sent::Queued | Sent::Congested | Sent::Unsupported => at = logged.place,
                 Sent::Full | Sent::Gone => return at,
             }
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// | | WebSocket | event stream | raw or line connection |
 /// | --- | --- | --- | --- |
 /// | text | a text message | an event with this data | its bytes |
-/// | bytes | a binary message | nothing: [`Sent::Unfit`](crate::Sent::Unfit) | the bytes |
+/// | bytes | a binary message | nothing: [`Sent::Unsupported`](crate::Sent::Unsupported) | the bytes |
 /// | an event | its data as a text message | the event with its name and id | the bytes of its data |
 ///
 /// An event without data, such as a comment, is not sent to a WebSocket or a raw connection. An event that is not valid

@@ -28,7 +28,7 @@ pub enum Sent {
     /// The connection is gone or closing.
     Gone,
     /// The protocol can't carry it, such as binary data on an event stream.
-    Unfit,
+    Unsupported,
 }
 
 impl Sent {

@@ -300,14 +300,14 @@ impl Book {
     }
 
     /// Checks that a peer whose handshake is done got the host that it has asked for, in time.
-    pub(super) fn check_host(&self, peer: usize, newcomer: &Peer) {
+    pub(super) fn check_host(&self, peer: usize, remote: &Peer) {
         let pages = self.pages();
         let (record, now, leapt) = (&pages.records[peer], pages.trace.now, pages.leapt);
         let Some((asked, within)) = record.host else { return };
         let took = now - record.accepted_at - (leapt - record.leapt_before);
         let is_late = took > within.as_millis() as u64 + HANDED_OVER && !record.may_be_provisional;
         drop(pages);
-        let shown = newcomer.tls().map(TlsInfo::host_tag);
+        let shown = remote.tls().map(TlsInfo::host_tag);
         if asked.is_refused() || shown != Some(asked.tag()) {
             self.wrong("promises", format!("peer {peer} asks for {asked:?} and is shown {shown:?}"));
         }

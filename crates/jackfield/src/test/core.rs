@@ -49,7 +49,7 @@ impl Core {
         self.0.borrow_mut().driver.take_dials()
     }
 
-    pub(super) fn turn_away(&self, listener: usize) -> FarEnd {
+    pub(super) fn refuse(&self, listener: usize) -> FarEnd {
         let Inside { driver, service, .. } = &mut *self.0.borrow_mut();
         driver.refuse(&mut **service, ([127, 0, 0, 1], 1).into(), listener)
     }

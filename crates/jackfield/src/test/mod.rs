@@ -260,8 +260,8 @@ impl TestServer {
     }
 
     /// Makes a new connection to one of the [`listener`]s while no descriptor is free, so that it is refused.
-    pub fn turn_away(&mut self, listener: usize) -> FarEnd {
-        self.core.turn_away(listener)
+    pub fn refuse(&mut self, listener: usize) -> FarEnd {
+        self.core.refuse(listener)
     }
 
     /// Plays a failed accept at one of the [`listener`]s, against which the reserve descriptor does not help.

@@ -72,7 +72,7 @@ impl Links {
 
     /// After an answer or a decision: reads on, beginning with what the peer has sent meanwhile.
     pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
-        wires.release(id);
+        wires.resume_after_answer(id);
         if self.link(id).awaited == Awaited::Early {
             self.link(id).awaited = Awaited::Nothing;
             wires.yield_turn(id);
@@ -120,7 +120,7 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return };
         append(outbox);
         if outbox.queued() > high {
-            Self::relieve(wires, id);
+            Self::flush_early(wires, id);
         }
     }
 
@@ -183,7 +183,7 @@ impl Links {
             AnswerKind::Events => self.begin_events(wires, id, fields),
         }
         if matches!(self.link(id).protocol, Protocol::Events) {
-            wires.release(id);
+            wires.resume_after_answer(id);
             self.drain_if_draining(wires, id);
         }
         self.after_answer(wires, id);

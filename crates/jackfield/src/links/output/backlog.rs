@@ -12,7 +12,7 @@ use jackfield_reactor::{ConnectionId, Outbox, Wires};
 impl Links {
     /// Above high water: writes at once, unless an earlier try has shown that the kernel takes nothing.
     #[cold]
-    pub(crate) fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(crate) fn flush_early(wires: &mut Wires, id: ConnectionId) -> bool {
         wires.is_congested(id) || wires.flush_early(id)
     }
 
@@ -20,7 +20,7 @@ impl Links {
     /// not tried to write yet do not show a slow peer.
     #[cold]
     pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
-        Self::relieve(wires, id);
+        Self::flush_early(wires, id);
         wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
 

@@ -33,7 +33,7 @@ impl Links {
             return Sent::Gone;
         }
         if !matches!(self.link(id).protocol.form(), Some(Form::Frame | Form::Masked)) {
-            return Sent::Unfit;
+            return Sent::Unsupported;
         }
         if self.link(id).extra().fragments.is_some() {
             return Sent::Full;
@@ -55,7 +55,7 @@ impl Links {
         match is_text == (fragments.kind == Opcode::Text) {
             true if part.is_empty() => Sent::Queued,
             true => self.send_frame_of_message(wires, id, part.as_bytes(), false),
-            false => Sent::Unfit,
+            false => Sent::Unsupported,
         }
     }
 
@@ -78,7 +78,7 @@ impl Links {
             // These messages were accepted when they were sent.
             outbox.tail().extend_from_slice(&fragments.waiting);
             if outbox.queued() > wires.limits().outbox_bytes_high {
-                Self::relieve(wires, id);
+                Self::flush_early(wires, id);
             }
         }
         self.charge(wires, id);
@@ -142,7 +142,7 @@ impl Links {
             None => content.encode(Form::Frame, waiting),
         };
         if !is_taken {
-            return Some(Sent::Unfit);
+            return Some(Sent::Unsupported);
         }
         self.metrics.messages_out.add(1);
         self.charge(wires, id);

@@ -165,7 +165,7 @@ impl Links {
             };
             outbox.tail().extend_from_slice(encoded);
             if outbox.queued() > high {
-                Self::relieve(wires, id);
+                Self::flush_early(wires, id);
             }
         }
         self.fan_out = fan_out;
@@ -303,7 +303,7 @@ impl Links {
                     // A member that was congested before is in `left_out` already. Otherwise this message has congested
                     // it.
                     is_even &= left_out.last() == Some(&id);
-                    Self::relieve(wires, id);
+                    Self::flush_early(wires, id);
                 }
             } else {
                 is_even = false;

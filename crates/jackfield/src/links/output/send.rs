@@ -14,7 +14,7 @@ impl Links {
         if !wires.is_open(id) {
             return Sent::Gone;
         }
-        let Some(form) = self.link(id).protocol.form() else { return Sent::Unfit };
+        let Some(form) = self.link(id).protocol.form() else { return Sent::Unsupported };
         if form == Form::Masked {
             return self.send_masked(wires, id, content);
         }
@@ -25,7 +25,7 @@ impl Links {
             (Form::Frame, Some(message)) => self.send_frame(wires, id, message),
             (Form::Bytes, Some(message)) => self.send_bytes(wires, id, &[], message.as_bytes()),
             (Form::Event, _) => self.send_event(wires, id, content),
-            (Form::Frame | Form::Masked | Form::Bytes, _) => Sent::Unfit,
+            (Form::Frame | Form::Masked | Form::Bytes, _) => Sent::Unsupported,
         }
     }
 
@@ -126,7 +126,7 @@ impl Links {
         scratch.clear();
         let sent = match content.encode_masked(mask, deflated.map(|frame| &**frame), &mut scratch) {
             true => self.send_bytes(wires, id, &[], &scratch),
-            false => Sent::Unfit,
+            false => Sent::Unsupported,
         };
         self.keep_scratch(scratch);
         sent
@@ -137,7 +137,7 @@ impl Links {
         scratch.clear();
         let sent = match content.encode(Form::Event, &mut scratch) {
             true => self.send_bytes(wires, id, &[], &scratch),
-            false => Sent::Unfit,
+            false => Sent::Unsupported,
         };
         self.keep_scratch(scratch);
         sent
@@ -161,7 +161,7 @@ impl Links {
         match (prepared.shared(form), prepared.encoded(form)) {
             (Some(shared), _) => self.send_shared(wires, id, shared),
             (None, Some(bytes)) => self.send_bytes(wires, id, &[], bytes),
-            (None, None) => Sent::Unfit,
+            (None, None) => Sent::Unsupported,
         }
     }
 
@@ -177,7 +177,7 @@ impl Links {
         };
         outbox.share(bytes);
         self.metrics.messages_out.add(1);
-        let congested = outbox.queued() > high && Self::relieve(wires, id);
+        let congested = outbox.queued() > high && Self::flush_early(wires, id);
         if congested { Sent::Congested } else { Sent::Queued }
     }
 
@@ -203,7 +203,7 @@ impl Links {
         } else {
             outbox.tail().extend_from_slice(header);
             outbox.tail().extend_from_slice(payload);
-            outbox.queued() > high && Self::relieve(wires, id)
+            outbox.queued() > high && Self::flush_early(wires, id)
         };
         if congested { Sent::Congested } else { Sent::Queued }
     }

@@ -29,7 +29,7 @@ impl Links {
         }
     }
 
-    /// Sends a part of a body. A part beyond the announced length is `Unfit`.
+    /// Sends a part of a body. A part beyond the announced length is `Unsupported`.
     pub(crate) fn send_part(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
@@ -47,7 +47,7 @@ impl Links {
         };
         let sent = match encoded {
             Ok(()) => self.send_bytes(wires, id, &[], &scratch),
-            Err(_) => Sent::Unfit,
+            Err(_) => Sent::Unsupported,
         };
         self.keep_scratch(scratch);
         sent
@@ -82,13 +82,13 @@ impl Links {
     fn send_admitted(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
         let high = wires.limits().outbox_bytes_high;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
-        let Protocol::Http(machine) = &mut self.link(id).protocol else { return Sent::Unfit };
+        let Protocol::Http(machine) = &mut self.link(id).protocol else { return Sent::Unsupported };
         if machine.encode_part(part, outbox.tail()).is_err() {
-            return Sent::Unfit;
+            return Sent::Unsupported;
         }
         let is_high = outbox.queued() > high;
         self.metrics.messages_out.add(1);
-        if is_high && Self::relieve(wires, id) { Sent::Congested } else { Sent::Queued }
+        if is_high && Self::flush_early(wires, id) { Sent::Congested } else { Sent::Queued }
     }
 
     /// A part was sent: it leaves its window, unless it waits because the connection is congested.

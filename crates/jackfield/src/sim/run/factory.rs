@@ -1,7 +1,7 @@
 //! The factory of the simulated server: the user's clients, watched.
 
 use crate::client::{ClientFactory, IntoClient, Refuse};
-use crate::shared::Peer as Newcomer;
+use crate::shared::Peer as RemotePeer;
 use crate::sim::book::{Book, address, peer_of, proxy_of};
 use crate::sim::watched::Watched;
 use jackfield_reactor::Addr;
@@ -17,39 +17,38 @@ pub(super) struct Maker<F> {
 
 impl<F, M> ClientFactory for Maker<F>
 where
-    F: FnMut(&Newcomer) -> M,
+    F: FnMut(&RemotePeer) -> M,
     M: IntoClient,
 {
     type Client = Watched<M::Client>;
 
-    fn create(&mut self, newcomer: &Newcomer) -> Result<Self::Client, Refuse> {
-        if let Some(tag) = newcomer.tag() {
-            return self.create_for_call(newcomer, tag as usize);
+    fn create(&mut self, remote: &RemotePeer) -> Result<Self::Client, Refuse> {
+        if let Some(tag) = remote.tag() {
+            return self.create_for_call(remote, tag as usize);
         }
-        let peer = peer_of(newcomer.addr());
+        let peer = peer_of(remote.addr());
         let expected = if self.is_proxied { Some(Addr::from(proxy_of(peer))) } else { None };
-        if *newcomer.addr() != Addr::from(address(peer)) || newcomer.proxy() != expected.as_ref() {
-            let text =
-                format!("peer {peer} is taken for {} by way of {:?}", newcomer.addr(), newcomer.proxy());
+        if *remote.addr() != Addr::from(address(peer)) || remote.proxy() != expected.as_ref() {
+            let text = format!("peer {peer} is taken for {} by way of {:?}", remote.addr(), remote.proxy());
             self.book.wrong("promises", text);
         }
-        self.book.check_host(peer, newcomer);
-        self.book.note(format_args!("peer {peer} reaches reactor {}", newcomer.reactor));
-        let client = (self.make.borrow_mut())(newcomer).into_client()?;
+        self.book.check_host(peer, remote);
+        self.book.note(format_args!("peer {peer} reaches reactor {}", remote.reactor));
+        let client = (self.make.borrow_mut())(remote).into_client()?;
         Ok(Watched::new(client, self.book.clone(), peer))
     }
 }
 
 impl<F, M> Maker<F>
 where
-    F: FnMut(&Newcomer) -> M,
+    F: FnMut(&RemotePeer) -> M,
     M: IntoClient,
 {
-    fn create_for_call(&mut self, newcomer: &Newcomer, number: usize) -> Result<Watched<M::Client>, Refuse> {
+    fn create_for_call(&mut self, remote: &RemotePeer, number: usize) -> Result<Watched<M::Client>, Refuse> {
         if !self.book.made_for_call(number) {
             return Err(Refuse::Silent);
         }
-        let made = (self.make.borrow_mut())(newcomer).into_client();
+        let made = (self.make.borrow_mut())(remote).into_client();
         let client = made.inspect_err(|_| self.book.declined_call(number))?;
         Ok(Watched::new(client, self.book.clone(), number))
     }

@@ -32,7 +32,7 @@ use super::options::Options;
 use super::peer::Peer;
 use crate::client::{Client, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
-use crate::shared::{Handle, HeldJobs, Listeners, Peer as Newcomer, Pool, RemoteReactor, Settings};
+use crate::shared::{Handle, HeldJobs, Listeners, Peer as RemotePeer, Pool, RemoteReactor, Settings};
 use jackfield_reactor::{Budget, MemoryDriver};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -66,7 +66,7 @@ impl Sim {
     /// A server whose clients come from the closure `make`, without peers. All random choices depend on `seed`.
     pub fn new<F, M>(seed: u64, options: Options, make: F) -> Self
     where
-        F: FnMut(&Newcomer) -> M + 'static,
+        F: FnMut(&RemotePeer) -> M + 'static,
         M: IntoClient,
         M::Client: Client + 'static,
     {
