@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Limits and timeouts of one reactor. The defaults are made for the internet.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The most connections of this reactor, at most [`SLOTS_MAX`](crate::SLOTS_MAX). The layer above decides what
+    /// The most connections of this reactor, at most [`SLOTS_MAX`](crate::SLOTS_MAX). The server decides what
     /// happens to one more. Default: `SLOTS_MAX`.
     pub wires_max: usize,
     /// The most bytes of one read, and also of one connection in one turn. Default: 64 KiB.
@@ -26,7 +26,7 @@ pub struct Limits {
     /// message is refused for its own size. Default: 1 MiB.
     pub outbox_bytes_max: usize,
     /// The most bytes that the buffers of one connection may hold on the heap: bytes that were read and not used, the
-    /// part of a message or a body that the layer above keeps, and bytes that wait for the peer, without shared memory
+    /// part of a message or a body that the server keeps, and bytes that wait for the peer, without shared memory
     /// and without bodies that were given whole. A connection that needs more is evicted with
     /// [`Limit::Memory`](crate::Limit::Memory). Default: 64 MiB, which is far more than the other limits allow, unless
     /// they are raised.
@@ -66,7 +66,7 @@ pub struct Limits {
     /// interval: by default 32 KiB in 15 s, about 2.2 KB/s. For slower peers raise `flush_interval`. Default: 16 KiB.
     pub flush_interval_bytes_min: usize,
     /// After our FIN was sent, the longest time in which nothing comes from the peer before the connection is dropped.
-    /// Bytes that come are dropped. `on_close` has come before. Default: 2 s.
+    /// Bytes that come are dropped. The connection's client has been told of the end before. Default: 2 s.
     #[doc(alias = "LingerTimeout")]
     pub linger: Duration,
     /// Longest wait for the peer's FIN, even if bytes come: time for the peer to read an answer while it still sends a

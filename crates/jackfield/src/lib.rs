@@ -106,10 +106,16 @@ pub use web::{Basic, BasicAuth, BearerAuth, Cors, Relay, bearer, is_same_secret}
 pub use web::{Found, Params, Router, RouterError, Routes};
 
 pub use jackfield_proto as proto;
-pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
+#[doc(inline)]
+pub use jackfield_proto::http1::Limits as HttpLimits;
+pub use jackfield_proto::http1::{BodyError, FieldError, Fields, Request, Version};
 pub use jackfield_proto::sse::Event;
+#[doc(inline)]
+pub use jackfield_proto::websocket::Limits as WebSocketLimits;
 pub use jackfield_proto::websocket::{FrameHead, Message};
 pub use jackfield_reactor as reactor;
+#[doc(inline)]
+pub use jackfield_reactor::Limits as ReactorLimits;
 pub use jackfield_reactor::{
     Addr, Bandwidth, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
 };

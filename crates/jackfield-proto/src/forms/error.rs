@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why a multipart form is not read further. It is an error of the client: answer with [`status`](Self::status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MultipartError {
     /// The `Content-Type` is not `multipart/form-data`.
     MediaType,

@@ -391,6 +391,7 @@ fn encode_head(head: &RequestHead<'_>, body: RequestBody, out: &mut Vec<u8>) {
 
 /// Why a request was not sent. All but [`Closing`](Self::Closing) are errors of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The method is no token, too long, or `CONNECT`.
     Method,

@@ -146,6 +146,7 @@ pub(crate) fn is_forbidden_trailer(name: &str) -> bool {
 
 /// Why a line was not added. It is an error of the caller, or the value came from an untrusted source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The name is no token (RFC 9110 section 5.1).
     Name,

@@ -2,6 +2,7 @@
 
 /// The supported versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Version {
     /// HTTP/1.0: no chunked coding, and the connection closes unless both sides say otherwise.
     Http10,

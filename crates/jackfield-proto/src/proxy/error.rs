@@ -5,6 +5,7 @@ use std::fmt;
 /// Why the first bytes of a connection are not a valid header. It is an error of the peer. The protocol has no way to answer
 /// it: close the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Error {
     /// They do not begin like either version of the protocol.
     NoHeader,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why an event was not encoded: a field contains a character that would end its line. It is an error of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The event's name has a CR, LF or NUL in it.
     Event,
@@ -27,6 +28,7 @@ impl std::error::Error for FieldError {}
 
 /// Why a stream is not read further. No bytes are malformed in this format, so the only reasons are the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Error {
     /// A line longer than [`Limits::line_bytes_max`](super::Limits::line_bytes_max).
     LineTooLong,

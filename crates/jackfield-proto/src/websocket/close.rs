@@ -12,6 +12,7 @@ pub const fn is_valid_close_code(code: u16) -> bool {
 
 /// Why a Close was not encoded. It is an error of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CloseError {
     /// The code must not be sent; see [`is_valid_close_code`].
     InvalidCode(u16),

@@ -5,6 +5,7 @@ use std::fmt;
 /// What was wrong with the peer's bytes. It is always an error of the peer; [`close_code`](Self::close_code) is the
 /// code for its Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Error {
     /// A reserved bit is set that no agreed extension uses, or that must not be set in this frame (RFC 7692, section 6: only
     /// in the first frame of a message).

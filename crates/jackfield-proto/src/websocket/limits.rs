@@ -12,7 +12,7 @@ pub struct Limits {
     /// default. Longer messages, and fragments, move to a separate buffer as they come. The caller's buffer must hold this
     /// much and 14 bytes of header; otherwise such a frame never becomes complete. More than `u32::MAX` counts as `u32::MAX`.
     pub frame_in_place_bytes_max: usize,
-    /// Longer messages come in parts, as they arrive: [`Event::Part`](super::Event::Part). So at most this number of bytes,
+    /// Longer messages come in parts, as they arrive. So at most this number of bytes,
     /// and one read, are kept of a message, however long it is. Less than 125 counts as 125. Disabled by `usize::MAX`, which
     /// is the default: all messages come whole. A compressed message always comes whole, and must not be longer than this.
     pub stream_above: usize,

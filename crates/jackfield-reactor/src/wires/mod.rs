@@ -126,6 +126,7 @@ pub struct Wires {
 
 /// The counters of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WireStats {
     /// Bytes that were read, counted as plain text.
     pub bytes_in: u64,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// Bytes that wait for a slow reader count towards [`Limits::memory_bytes_max`](crate::Limits): an owned body counts
 /// whole until it is written, a shared body only with its reference, because its bytes belong to your code.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Body<'m> {
     /// Borrowed for the time of the call.
     Borrowed(&'m [u8]),

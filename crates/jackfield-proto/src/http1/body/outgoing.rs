@@ -77,6 +77,7 @@ fn encode_trailers(trailers: &Fields, out: &mut Vec<u8>) {
 
 /// Why a part was not sent. It is an error of the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BodyError {
     /// The part goes beyond the announced length. Nothing of it was written.
     TooLong,

@@ -97,6 +97,7 @@ fn make_room(out: &mut Vec<u8>, bytes_max: usize) {
 
 /// Why a message was not decompressed. It is an error of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InflateError {
     /// It is longer than the limit.
     TooLong,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// What is wrong with a client's opening handshake. It is an error of the client: answer with [`status`](Self::status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HandshakeError {
     /// The method is not `GET`.
     Method,
@@ -61,6 +62,7 @@ impl std::error::Error for HandshakeError {}
 /// What is wrong with a server's answer to our opening handshake. It is an error of the server: close the connection (RFC
 /// 6455, section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ResponseError {
     /// The server answered with this status instead of 101: a refusal, a redirection, or a request for credentials.
     Status(u16),
@@ -95,6 +97,7 @@ impl std::error::Error for ResponseError {}
 
 /// Why a head was not encoded. It is an error of the caller, and nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// The target is empty, or contains a space or a control character.
     Target,

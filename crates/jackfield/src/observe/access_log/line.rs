@@ -64,9 +64,11 @@ fn json(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Optio
         line.extend_from_slice(b"\",\"query\":\"");
         masked(line, query, backslash);
     }
-    line.extend_from_slice(match finished.version {
-        Version::Http10 => b"\",\"version\":\"1.0\",\"status\":",
-        Version::Http11 => b"\",\"version\":\"1.1\",\"status\":",
+    let is_old = finished.version == Version::Http10;
+    line.extend_from_slice(if is_old {
+        b"\",\"version\":\"1.0\",\"status\":"
+    } else {
+        b"\",\"version\":\"1.1\",\"status\":"
     });
     number(line, finished.status.into());
     line.extend_from_slice(b",\"bytes_in\":");
