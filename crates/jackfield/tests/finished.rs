@@ -139,9 +139,9 @@ fn a_later_end_has_its_time() {
         (
             "/late",
             |_, _| {
-                REPLIES.with_borrow_mut(|replies| {
-                    replies.drain(..).for_each(|reply| reply.ok("text/plain", "x"));
-                });
+                for reply in REPLIES.take() {
+                    reply.ok("text/plain", "x");
+                }
             },
             "200 Later, IN in, OUT out, 1500 ms",
         ),

@@ -2,8 +2,10 @@
 
 mod support;
 
+use jackfield::test::FarEnd;
 use jackfield::{
-    Client, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Server, Upgrade,
+    Client, Drain, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Server,
+    Upgrade,
 };
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -44,6 +46,12 @@ fn check(name: &str, early: fn(&mut Probe, Exchange<'_>, &Request<'_>), late: fn
     }
 }
 
+/// The peer is there, so the answer is queued.
+#[track_caller]
+fn queued(sent: Sent) {
+    assert_eq!(sent, Sent::Queued);
+}
+
 fn trailers() -> Fields {
     let mut trailers = Fields::new();
     trailers.push("X-Sum", "7").expect("it is valid");
@@ -55,15 +63,19 @@ fn a_reply_has_the_verbs_of_an_exchange() {
     check(
         "ok",
         |_, exchange, _| exchange.ok("text/plain", "body"),
-        |reply, _| reply.ok("text/plain", "body"),
+        |reply, _| queued(reply.ok("text/plain", "body")),
     );
-    check("not found", |_, exchange, _| exchange.not_found(), |reply, _| reply.not_found());
-    check("error", |_, exchange, _| exchange.error(418), |reply, _| reply.error(418));
-    check("redirect", |_, exchange, _| exchange.redirect(302, "/x"), |reply, _| reply.redirect(302, "/x"));
+    check("not found", |_, exchange, _| exchange.not_found(), |reply, _| queued(reply.not_found()));
+    check("error", |_, exchange, _| exchange.error(418), |reply, _| queued(reply.error(418)));
+    check(
+        "redirect",
+        |_, exchange, _| exchange.redirect(302, "/x"),
+        |reply, _| queued(reply.redirect(302, "/x")),
+    );
     check(
         "header",
         |_, exchange, _| exchange.response(503).header("Retry-After", 7).body("", "").expect("it is valid"),
-        |reply, _| reply.response(503).header("Retry-After", 7).body("", "").expect("it is valid"),
+        |reply, _| queued(reply.response(503).header("Retry-After", 7).body("", "").expect("it is valid")),
     );
     check(
         "stream",
@@ -109,8 +121,12 @@ fn a_reply_has_the_verbs_of_an_exchange() {
 #[test]
 fn one_rule_for_what_cant_be_written() {
     const EVIL: &str = "a\r\nEvil: 1";
-    check("type", |_, exchange, _| exchange.ok(EVIL, "x"), |reply, _| reply.ok(EVIL, "x"));
-    check("location", |_, exchange, _| exchange.redirect(302, EVIL), |reply, _| reply.redirect(302, EVIL));
+    check("type", |_, exchange, _| exchange.ok(EVIL, "x"), |reply, _| queued(reply.ok(EVIL, "x")));
+    check(
+        "location",
+        |_, exchange, _| exchange.redirect(302, EVIL),
+        |reply, _| queued(reply.redirect(302, EVIL)),
+    );
     type Case = (fn(Exchange<'_>) -> Result<(), FieldError>, FieldError);
     let cases: [Case; 6] = [
         (|exchange| exchange.response(200).header("X", EVIL).body("", ""), FieldError::Value),
@@ -314,7 +330,7 @@ fn late_values_know_whether_their_client_is_there() {
     assert_eq!([reply.is_connected(), body.is_connected(), upgrade.is_connected()], [false; 3]);
     assert_eq!(body.write("b"), Sent::Gone);
     // They have no receiver, and have no effect.
-    reply.ok("text/plain", "x");
+    assert_eq!(reply.ok("text/plain", "x"), Sent::Gone);
     body.finish();
     upgrade.accept();
     lab.run();
@@ -412,4 +428,53 @@ fn h22_a_thread_that_waits_for_room_sends_everything() {
     let mut got = Vec::new();
     peer.read_to_end(&mut got).expect("it ends in good order");
     assert_eq!(got.iter().filter(|byte| **byte == 7).count(), LONG);
+}
+
+/// Each way to complete a reply tells whether the peer is known to be gone, however it has left.
+#[test]
+fn h2_a_completed_reply_tells_whether_its_peer_is_there() {
+    type Complete = fn(Reply) -> Sent;
+    const WAYS: [Complete; 6] = [
+        |reply| reply.respond(200, "text/plain", "x"),
+        |reply| reply.ok("text/plain", "x"),
+        Reply::not_found,
+        |reply| reply.error(418),
+        |reply| reply.redirect(302, "/x"),
+        |reply| reply.response(200).header("X", "y").body("text/plain", "x").expect("it is valid"),
+    ];
+    type Leave = fn(&mut Lab, &FarEnd);
+    let leaves: [(&str, Leave, Sent); 5] = [
+        ("it stays", |_, _| (), Sent::Queued),
+        ("it closes its side", |_, far| far.finish(), Sent::Gone),
+        ("it breaks", |_, far| far.reset(), Sent::Gone),
+        (
+            "the server aborts it",
+            |lab, _| {
+                let id = lab.server.wires().ids().next().expect("it is there");
+                lab.server.handle().abort(id).expect("there is room");
+            },
+            Sent::Gone,
+        ),
+        ("the server ends", |lab, _| lab.server.handle().shutdown(Drain::now()), Sent::Gone),
+    ];
+    for (name, leave, sent) in leaves {
+        for complete in WAYS {
+            let mut lab = Lab::new(|| Probe {
+                on_request: |_, exchange, _| {
+                    REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer()));
+                },
+                ..Probe::default()
+            });
+            let far = lab.connect();
+            far.send(get("/").as_bytes());
+            lab.run();
+            leave(&mut lab, &far);
+            lab.run();
+            far.take();
+            let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it waits");
+            assert_eq!(complete(reply), sent, "{name}");
+            lab.run();
+            assert_eq!(!far.take().is_empty(), sent == Sent::Queued, "{name}");
+        }
+    }
 }

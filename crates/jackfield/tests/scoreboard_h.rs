@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{TestOptions, listener};
-use jackfield::{Body, BodyPlan, Exchange, Fields, Limits, Reason, Reply, ResponseBuilder, TimerId};
+use jackfield::{Body, BodyPlan, Exchange, Fields, Limits, Reason, Reply, ResponseBuilder, Sent, TimerId};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -141,7 +141,7 @@ fn h2_a_deferred_answer_has_its_own_header_lines() {
     let mut lab = Lab::new(keeping);
     let far = lab.connect();
     lab.say(&far, [get("/1"), get("/2")].concat());
-    assert_eq!(take_reply().response(201).header("X-A", "1").body("text/plain", "late"), Ok(()));
+    assert_eq!(take_reply().response(201).header("X-A", "1").body("text/plain", "late"), Ok(Sent::Queued));
     lab.run();
     let head = format!("HTTP/1.1 201 Created\r\n{DATE}\r\nContent-Type: text/plain\r\n");
     assert_eq!(text(&far.take()), head + "Content-Length: 4\r\nX-A: 1\r\n\r\nlate");
@@ -187,7 +187,7 @@ fn h3_a_body_is_the_same_however_it_is_given() {
             let mut lab = Lab::new(keeping);
             let far = lab.connect();
             lab.say(&far, get("/"));
-            assert_eq!(take_reply().response(200).body("text/plain", body), Ok(()));
+            assert_eq!(take_reply().response(200).body("text/plain", body), Ok(Sent::Queued));
             lab.run();
             assert!(text(&far.take()) == expected, "{place} of {length} bytes, later");
         }
@@ -326,7 +326,7 @@ fn h4_a_stream_with_a_length_must_keep_to_it() {
         assert!(stream.write("abc").is_accepted());
         match request.path() {
             "/long" => {
-                assert_eq!(stream.write("de"), jackfield::Sent::Unfit);
+                assert_eq!(stream.write("de"), Sent::Unsupported);
                 stream.write("d");
                 assert_eq!(stream.finish(), Ok(()));
             }
@@ -675,7 +675,7 @@ fn h10_a_stream_shows_its_pressure_and_drains() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, _| {
             let mut stream = exchange.stream(200, "text/plain");
-            while stream.write(&[b'x'; 10_000]) == jackfield::Sent::Queued {
+            while stream.write(&[b'x'; 10_000]) == Sent::Queued {
                 probe.count += 1;
             }
         },
@@ -837,7 +837,9 @@ fn h2_a_deferred_answer_may_have_a_deadline() {
         if late {
             lab.server.advance(SECOND * 2);
         }
-        REPLIES.with_borrow_mut(|replies| replies.drain(..).for_each(|reply| reply.ok("text/plain", "x")));
+        for reply in REPLIES.take() {
+            reply.ok("text/plain", "x");
+        }
         lab.server.advance(SECOND * 20);
         assert_eq!(statuses(&far.take()), [status]);
         assert_eq!(far.is_finished(), late);

@@ -68,7 +68,9 @@ fn run(tasks: &Receiver<(Reply, String)>) {
         let task = async move {
             match &*path {
                 "/forget" => {}
-                _ => reply.ok("text/plain", from_elsewhere(path).await),
+                _ => {
+                    reply.ok("text/plain", from_elsewhere(path).await);
+                }
             }
         };
         thread::spawn(move || block_on(task));

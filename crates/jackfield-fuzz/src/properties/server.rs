@@ -70,7 +70,9 @@ impl Client for Everything {
         match request.target().len() % 5 {
             0 => {}
             1 => exchange.ok("text/plain", request.body()),
-            2 => exchange.defer().respond(202, "", "later"),
+            2 => {
+                exchange.defer().respond(202, "", "later");
+            }
             3 => drop(exchange.events()),
             _ => exchange.stream(200, "text/plain").set_timer(TimerId(1), Duration::from_millis(5)),
         }

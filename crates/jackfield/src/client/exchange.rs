@@ -222,9 +222,11 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
     }
 }
 
-impl ResponseTarget for Exchange<'_> {}
+impl ResponseTarget for Exchange<'_> {
+    type Outcome = ();
+}
 
-impl sealed::Sealed for Exchange<'_> {
+impl sealed::Sealed<()> for Exchange<'_> {
     fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
         self.connection.answer(status, content_type, fields, body);
     }

@@ -100,9 +100,11 @@ impl LateUpgrade {
     }
 }
 
-impl ResponseTarget for LateUpgrade {}
+impl ResponseTarget for LateUpgrade {
+    type Outcome = ();
+}
 
-impl sealed::Sealed for LateUpgrade {
+impl sealed::Sealed<()> for LateUpgrade {
     fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
         self.refuse(status, content_type, fields, body.into_owned());
     }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The answer to a deferred request. Any thread may give it. It has a reserved place in the mailbox, so a full mailbox
-/// never refuses it. If it is dropped without an answer, the peer gets a 500. If the connection is gone, nothing happens.
-/// A peer that closes its side while it waits counts as gone, unless [`Limits::half_closed`](crate::Limits::half_closed)
-/// keeps such connections.
+/// never refuses it. If it is dropped without an answer, the peer gets a 500. If the connection is gone, nothing is sent,
+/// and the call that answers returns [`Sent::Gone`]. A peer that closes its side while it waits counts as gone, unless
+/// [`Limits::half_closed`](crate::Limits::half_closed) keeps such connections.
 ///
 /// It has the methods of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
 ///
@@ -67,33 +67,35 @@ impl Reply {
         self.handle.contains(self.id)
     }
 
-    /// Answers.
+    /// Answers. [`Sent::Queued`]: its reactor gets the answer; the peer may still leave before that. [`Sent::Gone`]: the
+    /// connection is gone already, and the answer is dropped. It returns nothing else.
     ///
     /// An answer that is not valid gives a 500, as with [`Exchange::respond`](crate::Exchange::respond).
-    pub fn respond(mut self, status: u16, content_type: &str, body: impl Into<Body<'static>>) {
-        self.post(status, content_type, Fields::new(), AnswerKind::Whole(body.into()));
+    pub fn respond(mut self, status: u16, content_type: &str, body: impl Into<Body<'static>>) -> Sent {
+        self.post(status, content_type, Fields::new(), AnswerKind::Whole(body.into()))
     }
 
-    /// Answers with 200.
-    pub fn ok(self, content_type: &str, body: impl Into<Body<'static>>) {
-        self.respond(200, content_type, body);
+    /// Answers with 200. The result is that of [`Reply::respond`].
+    pub fn ok(self, content_type: &str, body: impl Into<Body<'static>>) -> Sent {
+        self.respond(200, content_type, body)
     }
 
-    /// Answers with 404.
-    pub fn not_found(self) {
-        self.error(404);
+    /// Answers with 404. The result is that of [`Reply::respond`].
+    pub fn not_found(self) -> Sent {
+        self.error(404)
     }
 
-    /// Answers with a status; the body is the meaning of the status.
-    pub fn error(self, status: u16) {
-        self.respond(status, "text/plain", reason_phrase(status));
+    /// Answers with a status; the body is the meaning of the status. The result is that of [`Reply::respond`].
+    pub fn error(self, status: u16) -> Sent {
+        self.respond(status, "text/plain", reason_phrase(status))
     }
 
     /// Redirects the peer to another location, with a status such as 302, 303 or 308. A location that is not valid,
-    /// such as one with a line break, gives a 500.
-    pub fn redirect(self, status: u16, location: &str) {
-        // If the location can't be written, the answer is a 500.
-        let _ = self.response(status).header("Location", location).body("", "");
+    /// such as one with a line break, gives a 500. The result is that of [`Reply::respond`].
+    pub fn redirect(mut self, status: u16, location: &str) -> Sent {
+        let mut fields = Fields::new();
+        let status = if fields.push("Location", location).is_ok() { status } else { 500 };
+        self.post(status, "", fields, AnswerKind::Whole(Body::Borrowed(&[])))
     }
 
     /// An answer with your own header lines.
@@ -137,11 +139,17 @@ impl Reply {
         self.id
     }
 
-    pub(super) fn post(&mut self, status: u16, content_type: &str, fields: Fields, kind: AnswerKind) {
+    pub(super) fn post(&mut self, status: u16, content_type: &str, fields: Fields, kind: AnswerKind) -> Sent {
         self.is_owed = false;
+        if !self.is_connected() {
+            return Sent::Gone;
+        }
         let (id, sequence, content_type) = (self.id, self.sequence, content_type.into());
         let answer = Answer { id, sequence, status, content_type, fields, kind };
-        self.handle.post_reserved(id.reactor(), Command::Answer(Box::new(answer)));
+        match self.handle.post_reserved(id.reactor(), Command::Answer(Box::new(answer))) {
+            None => Sent::Queued,
+            Some(_) => Sent::Gone,
+        }
     }
 }
 
@@ -153,11 +161,13 @@ impl Drop for Reply {
     }
 }
 
-impl ResponseTarget for Reply {}
+impl ResponseTarget for Reply {
+    type Outcome = Sent;
+}
 
-impl sealed::Sealed for Reply {
-    fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
-        self.post(status, content_type, fields, AnswerKind::Whole(body.into_owned()));
+impl sealed::Sealed<Sent> for Reply {
+    fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) -> Sent {
+        self.post(status, content_type, fields, AnswerKind::Whole(body.into_owned()))
     }
 }
 

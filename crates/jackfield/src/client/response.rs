@@ -33,16 +33,20 @@ pub struct ResponseBuilder<T> {
 }
 
 /// A value that can be answered with a [`ResponseBuilder`].
-pub trait ResponseTarget: sealed::Sealed {}
+pub trait ResponseTarget: sealed::Sealed<Self::Outcome> {
+    /// What is known when the answer is given: [`Sent`](crate::Sent) for a [`Reply`](crate::Reply), whose connection may be
+    /// gone, and `()` for all others.
+    type Outcome;
+}
 
 pub(crate) mod sealed {
     use crate::message::Body;
     use jackfield_proto::http1::Fields;
 
     /// Implemented by what takes an answer.
-    pub trait Sealed: Sized {
+    pub trait Sealed<Outcome>: Sized {
         /// Gives the answer.
-        fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>);
+        fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) -> Outcome;
     }
 }
 
@@ -61,9 +65,9 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
 
     /// Answers with a 500 without the header lines, which describe what could not be sent.
     #[cfg(any(feature = "files", feature = "json"))]
-    pub(crate) fn fail(self) -> Result<(), FieldError> {
-        self.to.answer(500, "", Fields::new(), Body::Borrowed(&[]));
-        self.error.map_or(Ok(()), Err)
+    pub(crate) fn fail(self) -> Result<T::Outcome, FieldError> {
+        let outcome = self.to.answer(500, "", Fields::new(), Body::Borrowed(&[]));
+        self.error.map_or(Ok(outcome), Err)
     }
 
     /// Adds a header line: text, bytes or an integer. The server itself writes the lines about framing and the date.
@@ -84,11 +88,11 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
     }
 
     /// Sends the answer. With an empty `content_type` the answer has no `Content-Type`, except one that was added with
-    /// `header`.
+    /// `header`. A [`Reply`](crate::Reply) returns what [`Reply::respond`](crate::Reply::respond) returns.
     ///
     /// # Errors
     /// The first header line or content type that is not valid. The answer is a 500 then.
-    pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<(), FieldError> {
+    pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<T::Outcome, FieldError> {
         let error = self.unwritable(content_type);
         #[cfg(feature = "compression")]
         let compression = self.compression;
@@ -102,8 +106,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
                     Some(compression) => compression.apply(status, content_type, &mut fields, body),
                     None => body,
                 };
-                to.answer(status, content_type, fields, body);
-                Ok(())
+                Ok(to.answer(status, content_type, fields, body))
             }
             Some(error) => {
                 to.answer(500, "", Fields::new(), Body::Borrowed(&[]));

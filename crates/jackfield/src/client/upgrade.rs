@@ -155,9 +155,11 @@ impl<'a> Upgrade<'a> {
     }
 }
 
-impl ResponseTarget for Upgrade<'_> {}
+impl ResponseTarget for Upgrade<'_> {
+    type Outcome = ();
+}
 
-impl sealed::Sealed for Upgrade<'_> {
+impl sealed::Sealed<()> for Upgrade<'_> {
     fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
         self.connection.answer(status, content_type, fields, body);
     }

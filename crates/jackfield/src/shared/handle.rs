@@ -164,7 +164,7 @@ impl Handle {
     ///         match value.downcast::<Offloaded<std::io::Result<String>>>().map(|value| *value) {
     ///             Ok(Ok(Ok(words))) => reply.ok("text/plain", words),
     ///             _ => reply.error(500),
-    ///         }
+    ///         };
     ///     }
     /// }
     /// ```

@@ -1,6 +1,7 @@
 //! Answers that are JSON.
 
 use crate::client::{Exchange, Reply, ResponseBuilder, ResponseTarget};
+use crate::message::Sent;
 use jackfield_proto::http1::FieldError;
 use serde::Serialize;
 
@@ -38,8 +39,8 @@ impl Exchange<'_> {
 }
 
 impl Reply {
-    /// As [`Exchange::json`].
-    pub fn json<T: Serialize + ?Sized>(self, value: &T) {
+    /// As [`Exchange::json`]. The result is that of [`Reply::respond`].
+    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Sent {
         match written(value) {
             Some(body) => self.ok(JSON, body),
             None => self.error(500),
@@ -52,7 +53,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
     ///
     /// # Errors
     /// The first header line that is not valid. The answer is a 500 then.
-    pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Result<(), FieldError> {
+    pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Result<T::Outcome, FieldError> {
         match written(value) {
             Some(body) => self.body(JSON, body),
             None => self.fail(),

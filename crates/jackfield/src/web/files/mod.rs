@@ -297,13 +297,19 @@ struct Opened {
 
 impl Asked {
     fn answer(self, reply: Reply) {
-        match self.find() {
-            Ok(Entry::File(path)) => match self.open(&path) {
-                Ok(opened) => self.send(reply, &path, opened),
-                Err(_) => reply.not_found(),
-            },
-            Ok(Entry::Folder) => reply.redirect(308, &self.with_slash()),
-            Err(_) => reply.not_found(),
+        let opened = match self.find() {
+            Ok(Entry::File(path)) => self.open(&path).map(|opened| (path, opened)),
+            Ok(Entry::Folder) => {
+                reply.redirect(308, &self.with_slash());
+                return;
+            }
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok((path, opened)) => self.send(reply, &path, opened),
+            Err(_) => {
+                reply.not_found();
+            }
         }
     }
 
