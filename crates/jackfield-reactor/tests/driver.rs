@@ -237,3 +237,31 @@ fn a_listener_that_cant_be_watched_is_not_reopened() {
     let listener = Listener::from_std_unix(nothing, &ListenOptions::default()).unwrap();
     assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
 }
+
+/// To accept one connection costs the same with N open ones and with 4 N, at a listener between two others.
+#[test]
+fn an_accept_costs_the_same_however_many_connections_there_are() {
+    let _alone = DESCRIPTORS.lock();
+    let [few, many] = [40, 160].map(|open| {
+        let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+        let listeners = [(); 3].map(|()| {
+            Listener::bind("127.0.0.1:0".parse().expect("an address"), &ListenOptions::default())
+                .expect("it listens")
+        });
+        let addr = listeners[1].local_addr().expect("an address").as_ip().expect("of a network");
+        listeners.into_iter().for_each(|listener| driver.listen(listener).expect("it is watched"));
+        let mut counts = Counts::default();
+        let mut connect = |open: usize| {
+            let peers: Vec<_> = (0..open).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
+            let (before, wanted) = (driver.reactor.wires.stats().visits.value(), counts.accepted + open);
+            while counts.accepted < wanted {
+                driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+            }
+            (peers, driver.reactor.wires.stats().visits.value() - before)
+        };
+        let (_peers, all) = connect(open);
+        assert!(all >= open as u64, "each accept is counted: {all}");
+        connect(1).1
+    });
+    assert!(few == many && (1..=2).contains(&few), "{few} places with 40, {many} with 160");
+}

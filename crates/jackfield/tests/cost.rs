@@ -19,8 +19,8 @@ const SIZES: [usize; 2] = [1000, 4000];
 /// How what one act costs may grow when there are four times as many.
 #[derive(Clone, Copy, Debug)]
 enum Grows {
-    /// Not at all.
-    Not,
+    /// Not at all; it looks at this many places at least.
+    Not(u64),
     /// As they do.
     Linearly,
 }
@@ -77,14 +77,19 @@ fn check<C: Client + 'static>(
         world.visits() - before
     });
     let most = match grows {
-        Grows::Not => few + 8,
+        Grows::Not(_) => few + 8,
         Grows::Linearly => 4 * few + few / 8,
     };
     println!("{few} places with {} connections, {many} with {}", SIZES[0], SIZES[1]);
     assert!(many <= most, "{many} places instead of {most}");
-    if matches!(grows, Grows::Linearly) {
-        assert!(few >= SIZES[0] as u64, "each of them is visited: {few}");
-        assert!(few <= 4 * SIZES[0] as u64, "and not often: {few}");
+    match grows {
+        Grows::Not(least) => {
+            assert!(few.min(many) >= least, "it is counted: {few} and {many} places, not {least}");
+        }
+        Grows::Linearly => {
+            assert!(few >= SIZES[0] as u64, "each of them is visited: {few}");
+            assert!(few <= 4 * SIZES[0] as u64, "and not often: {few}");
+        }
     }
 }
 
@@ -204,10 +209,36 @@ fn many_publishes_of_one_turn_look_at_congested_members_only() {
     }
 }
 
+/// Sets its timer again when it is sent something, and has another one besides.
+struct Punctual;
+
+impl Client for Punctual {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.set_timer(TimerId(1), Duration::from_secs(100));
+        connection.set_timer(TimerId(2), Duration::from_secs(100));
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, bytes: &mut [u8]) -> usize {
+        raw.set_timer(TimerId(1), Duration::from_secs(50));
+        bytes.len()
+    }
+}
+
 #[test]
 fn a_timer_costs_the_same_however_many_there_are() {
     check(
-        Grows::Not,
+        Grows::Not(1),
+        &Limits::default(),
+        || Punctual,
+        |world| {
+            world.ends[0].send(b"x");
+            world.server.run();
+            world.server.advance(Duration::from_secs(60));
+            assert_eq!(world.server.handle().count(), world.ends.len());
+        },
+    );
+    check(
+        Grows::Not(1),
         &Limits::default(),
         || Member,
         |world| {
@@ -215,8 +246,9 @@ fn a_timer_costs_the_same_however_many_there_are() {
             world.server.run();
         },
     );
+    // Nothing is due.
     check(
-        Grows::Not,
+        Grows::Not(0),
         &Limits::default(),
         || Member,
         |world| {
@@ -228,7 +260,7 @@ fn a_timer_costs_the_same_however_many_there_are() {
 #[test]
 fn a_new_connection_and_an_end_cost_the_same_however_many_there_are() {
     check(
-        Grows::Not,
+        Grows::Not(1),
         &Limits::default(),
         || Member,
         |world| {
@@ -261,7 +293,7 @@ impl Client for Fickle {
 #[test]
 fn to_join_and_to_leave_a_topic_costs_the_same_however_many_members_and_topics_there_are() {
     check(
-        Grows::Not,
+        Grows::Not(1),
         &Limits::default(),
         || Fickle,
         |world| {

@@ -1,13 +1,16 @@
 //! The idle timeout is for the time between two requests: what is under way has deadlines of its own.
 
 mod support;
+#[path = "support/tls.rs"]
+mod tls;
 
-use jackfield::test::{TestOptions, TestServer};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{BodyPlan, Heartbeat, Limits, TimerId};
 use std::time::Duration;
 use support::probe::Probe;
 use support::socket::{self, FIN, SWITCHED, TEXT, UPGRADE};
 use support::{Lab, statuses, text};
+use tls::{Identity, Secured};
 
 const IDLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(1400);
@@ -24,17 +27,40 @@ fn streaming() -> Probe {
     Probe { on_head: |_, _, _| BodyPlan::Stream, ..Probe::default() }
 }
 
+/// A peer that speaks plain text.
+fn plain(make: fn() -> Probe) -> (Lab, FarEnd, Option<Secured>) {
+    let mut lab = lab(make);
+    let far = lab.connect();
+    (lab, far, None)
+}
+
+/// A peer that speaks TLS, whose handshake is over.
+fn secured(identity: &Identity, make: fn() -> Probe) -> (Lab, FarEnd, Option<Secured>) {
+    let tls = Some(identity.server_config());
+    let mut lab = Lab::with_options(TestOptions { limits: limits(), tls, ..TestOptions::default() }, make);
+    let far = lab.connect();
+    let mut peer = Secured::new(far.clone(), identity.client_config(rustls::DEFAULT_VERSIONS));
+    peer.shake_hands(&mut lab.server).expect("it trusts the server");
+    assert!(!peer.is_handshaking());
+    (lab, far, Some(peer))
+}
+
+/// Says something, and returns what is heard, both in plain text.
+fn say(lab: &mut Lab, far: &FarEnd, peer: &mut Option<Secured>, words: &str) -> Vec<u8> {
+    match peer {
+        None => lab.say(far, words),
+        Some(peer) => peer.say(&mut lab.server, words),
+    }
+}
+
 /// A request comes in two parts with a pause between them that is longer than the idle timeout, and is answered. Behind
 /// it the timeout is as it was.
 #[track_caller]
-fn check(name: &str, make: fn() -> Probe, parts: [&str; 2], answers: usize) {
-    let mut lab = lab(make);
-    let far = lab.connect();
-    far.send(parts[0].as_bytes());
+fn check(name: &str, place: (Lab, FarEnd, Option<Secured>), parts: [&str; 2], answers: usize) {
+    let (mut lab, far, mut peer) = place;
+    let mut told = say(&mut lab, &far, &mut peer, parts[0]);
     lab.advance(PAUSE);
-    far.send(parts[1].as_bytes());
-    lab.run();
-    let told = far.take();
+    told.extend(say(&mut lab, &far, &mut peer, parts[1]));
     assert_eq!(
         statuses(&told).iter().filter(|&&status| status == 200).count(),
         answers,
@@ -77,9 +103,12 @@ fn a_request_that_is_under_way_is_not_idle() {
         ("half a body behind a request", [&behind, "cd"], 2),
         ("two requests, and nothing else", [&twice[..GET.len() + 5], &twice[GET.len() + 5..]], 2),
     ];
+    let identity = Identity::new();
     for (name, parts, answers) in rows {
-        check(name, Probe::default, parts, answers);
-        check(name, streaming, parts, answers);
+        for make in [Probe::default, streaming] {
+            check(name, plain(make), parts, answers);
+            check(&format!("{name}, over TLS"), secured(&identity, make), parts, answers);
+        }
     }
 }
 
@@ -88,7 +117,9 @@ fn a_request_that_is_under_way_is_not_idle() {
 fn a_body_that_is_dropped_is_under_way_too() {
     let reject = || Probe { on_head: |_, _, _| BodyPlan::Reject(403), ..Probe::default() };
     let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab";
-    check("a body that nobody wants", reject, [head, "cdGET / HTTP/1.1\r\nHost: h\r\n\r\n"], 1);
+    let parts = [head, "cdGET / HTTP/1.1\r\nHost: h\r\n\r\n"];
+    check("a body that nobody wants", plain(reject), parts, 1);
+    check("a body that nobody wants, over TLS", secured(&Identity::new(), reject), parts, 1);
 }
 
 /// What was begun and does not go on still ends, by its own deadline.

@@ -39,7 +39,7 @@ const SCENARIOS: [(&str, fn(), End); 9] = [
     ("a hangup reads certificates again", hangup_reloads, End::Exit(0)),
     ("many hangups in a row are one after the other", many_hangups, End::Exit(0)),
     ("a hangup after a server that wanted them", hangup_given_back, End::Signal(1)),
-    ("no descriptor stays", no_descriptor_stays, End::Exit(0)),
+    ("no descriptor and no handler stays", nothing_stays, End::Exit(0)),
 ];
 
 #[test]
@@ -131,9 +131,7 @@ fn second_server_drains() {
 }
 
 fn given_back_after_serving() {
-    let server = bind();
-    server.handle().shutdown(Drain::now());
-    server.serve(|_peer| Deferring(channel().0)).expect("it ends at once");
+    serve_and_end();
     raise();
 }
 
@@ -216,13 +214,39 @@ fn hangup_given_back() {
     unreachable!("it ends the process");
 }
 
-fn no_descriptor_stays() {
+/// A process keeps one handler for each signal, whether its servers were only bound or have served.
+fn nothing_stays() {
+    let at_first = handlers();
     drop(bind());
-    let before = descriptors();
+    serve_and_end();
+    let before = (descriptors(), handlers());
     for _ in 0..50 {
         drop(bind());
+        serve_and_end();
     }
-    assert_eq!(descriptors(), before);
+    assert_eq!((descriptors(), handlers()), before);
+    if cfg!(target_os = "linux") {
+        let signals = [Signal::INT, Signal::TERM].map(|signal| 1 << (signal.as_raw() - 1));
+        assert_eq!(
+            handlers() & !at_first,
+            signals[0] | signals[1],
+            "{:x}, {at_first:x} at first",
+            handlers()
+        );
+    }
+}
+
+fn serve_and_end() {
+    let server = bind();
+    server.handle().shutdown(Drain::now());
+    server.serve(|_peer| Deferring(channel().0)).expect("it ends at once");
+}
+
+/// The signals that have a handler, as bits; known on Linux only.
+fn handlers() -> u64 {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a line about handlers");
+    u64::from_str_radix(caught.trim(), 16).expect("a number")
 }
 
 fn descriptors() -> usize {

@@ -115,7 +115,7 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "CertExpireDays")]
     fn on_certificate_expiring(&self, expiring: &ExpiringCertificate) {
         let ExpiringCertificate { listener, host, days_left } = expiring;
-        log::warn!(target: "jackfield::tls", "listener {listener}: the certificate of {host} has {days_left} days left");
+        log::warn!(target: "jackfield::tls", listener; "listener {listener}: the certificate of {host} has {days_left} days left");
     }
 
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
@@ -150,7 +150,10 @@ pub trait Observer: Send + Sync {
     fn on_slow_callback(&self, slow: &SlowCallback) {
         let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
         let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
-        log::log!(target: "jackfield::client", level, "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up");
+        log::log!(
+            target: "jackfield::client", level, connection:%, reactor;
+            "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up"
+        );
     }
 
     /// A message was dropped because its receiver is too slow.

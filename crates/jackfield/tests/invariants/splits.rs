@@ -125,5 +125,6 @@ proptest! {
         }
         prop_assert_eq!(text(&output), text(&whole.output));
         prop_assert_eq!(lab.log.events(), whole.log);
+        prop_assert_eq!(&*lab.log.requests(), &whole.requests);
     }
 }

@@ -130,12 +130,14 @@ pub struct Outcome {
     pub output: Vec<u8>,
     pub is_finished: bool,
     pub log: Vec<String>,
+    /// What was seen of the requests besides.
+    pub requests: Vec<String>,
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let finished = if self.is_finished { "finished" } else { "open" };
-        write!(f, "{}\n[{finished}] {:?}", text(&self.output), self.log)
+        write!(f, "{}\n[{finished}] {:?}\n{:?}", text(&self.output), self.log, self.requests)
     }
 }
 
@@ -165,5 +167,6 @@ pub fn outcome_of(make: fn() -> Probe, listener: usize, parts: &[&[u8]]) -> Outc
         lab.run();
     }
     let is_finished = far.is_finished();
-    Outcome { output: far.take(), is_finished, log: lab.log.events() }
+    let requests = lab.log.requests().clone();
+    Outcome { output: far.take(), is_finished, log: lab.log.events(), requests }
 }

@@ -17,6 +17,8 @@ pub struct Log(Arc<Inside>);
 #[derive(Default)]
 struct Inside {
     events: Mutex<Vec<String>>,
+    /// What the requests had besides, one after the other.
+    requests: Mutex<Vec<String>>,
     is_in_callback: AtomicBool,
 }
 
@@ -38,6 +40,23 @@ impl Log {
             }
         }
         events
+    }
+
+    /// Notes the rest of what can be seen of a request. It is no event, so that tests of events need not say it.
+    fn see(&self, at: &str, request: &Request<'_>) {
+        let line = |(name, value): (&str, &[u8])| format!("{name}: {}", value.escape_ascii());
+        let fields: Vec<_> = request.headers().map(line).collect();
+        let trailers: Vec<_> = request.trailers().map(line).collect();
+        let (version, has_body) = (request.version(), request.has_body());
+        let keeps = request.keep_alive();
+        self.requests().push(format!(
+            "{at}: {version:?}, has a body: {has_body}, stays: {keeps}, {fields:?}, trailers {trailers:?}"
+        ));
+    }
+
+    /// What was seen of the requests: version, whether they have a body, fields and trailers.
+    pub fn requests(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What has happened since this was last asked.
@@ -169,11 +188,13 @@ impl Client for Probe {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         let (method, target, body) = (request.method(), request.target(), shown(request.body()));
         let _running = self.log.enter(format!("request {method} {target} {body}"));
+        self.log.see("request", request);
         (self.on_request)(self, exchange, request);
     }
 
     fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
         let _running = self.log.enter(format!("upgrade {}", request.target()));
+        self.log.see("upgrade", request);
         (self.on_upgrade)(self, upgrade, request);
     }
 
@@ -278,6 +299,7 @@ impl Client for Probe {
 
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         let _running = self.log.enter(format!("head {} {}", request.method(), request.target()));
+        self.log.see("head", request);
         (self.on_head)(self, connection, request)
     }
 
