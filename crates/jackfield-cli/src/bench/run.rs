@@ -176,7 +176,8 @@ impl Lead<'_> {
         let begin = Instant::now();
         let mut end = self.open(begin, &workers);
         let opened_in = begin.elapsed();
-        let (mut meter, mut last) = (self.read_meter(0.0), self.read_meter(0.0));
+        // A run that does not begin uses nothing.
+        let (mut meter, mut last) = (self.last, self.last);
         if end.is_none() {
             let course = self.course();
             // It is set only here.

@@ -39,6 +39,9 @@ pub(crate) trait Speaker {
         heard: &mut Heard<'_>,
     ) -> Result<usize, Fault>;
 
+    /// This many operations that were begun will have no answer.
+    fn lose(&mut self, _operations: usize) {}
+
     /// The server has ended its side, which may end an operation.
     fn end(&mut self, _state: &mut Self::State, _heard: &mut Heard<'_>) {}
 }

@@ -29,6 +29,8 @@ pub(crate) struct Sse {
     events: Vec<usize>,
     /// The sum over all streams but those of slow readers.
     delivered: u64,
+    /// Publications that were lost with their connection, as far as is known.
+    lost: u64,
     recent: Vec<Recent>,
     whole: Whole,
     limits: Limits,
@@ -97,6 +99,7 @@ impl Sse {
             published: Vec::new(),
             events: vec![0; feed.streams],
             delivered: 0,
+            lost: 0,
             recent: (0..RECENT_MAX).map(|_| Recent::default()).collect(),
             whole: Whole::default(),
             limits: Limits::default(),
@@ -201,6 +204,10 @@ impl Sse {
                 Found::Whole(bytes, 200..=299) => {
                     heard.acknowledge()?;
                     used += bytes;
+                    if !answers.keeps_alive() {
+                        heard.is_over = true;
+                        return Ok(rx.len());
+                    }
                 }
                 Found::Whole(_, status) => return Err(Fault(format!("publish: status {status}").into())),
             }
@@ -233,7 +240,7 @@ impl Speaker for Sse {
     fn may_send(&self, _line: &Line) -> bool {
         let fast = (self.streams - self.slow_readers) as u64;
         let arrived = self.delivered.checked_div(fast).unwrap_or(u64::MAX);
-        let published = self.published.len() as u64;
+        let published = (self.published.len() as u64).saturating_sub(self.lost);
         self.ahead.is_none_or(|ahead| {
             let ahead = ahead as u64;
             // The burst before the current one.
@@ -255,6 +262,18 @@ impl Speaker for Sse {
         // Writing to a vector cannot fail.
         let _ = write!(out, "{due:020}");
         out.resize(end, b'x');
+    }
+
+    /// If some of them come all the same, a few more are published ahead.
+    fn lose(&mut self, operations: usize) {
+        self.lost += operations as u64;
+    }
+
+    /// An answer may end with its connection.
+    fn end(&mut self, line: &mut Line, heard: &mut Heard<'_>) {
+        if let Line::Publisher(answers) = line {
+            heard.is_over = matches!(answers.end(), Some(200..=299)) && heard.acknowledge().is_ok();
+        }
     }
 
     fn receive(&mut self, line: &mut Line, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {

@@ -304,7 +304,42 @@ fn requests_behind_the_last_answer_of_a_connection_are_errors() {
     let count = |value: &Value| value.as_u64().unwrap_or(0);
     let unanswered = count(&result["errors"]["by_kind"]["unanswered"]);
     assert!(unanswered > 0, "{}", result["errors"]);
-    assert_eq!(count(&result["throughput"]["operations"]) + unanswered, 40, "{}", result["errors"]);
+    let errors = count(&result["errors"]["total"]);
+    assert_eq!(count(&result["throughput"]["operations"]) + errors, 40, "{}", result["errors"]);
+}
+
+/// A post that is lost with its connection does not hold up those behind it.
+#[test]
+fn a_publisher_goes_on_with_another_connection() {
+    for pipeline in ["1", "3"] {
+        let addr = odd::listen_for_posts();
+        let args = ["sse", &addr, "--publish-path", "/post", "-c", "2", "-p", pipeline];
+        let deliveries = |run: &Run| run.result()["throughput"]["operations"].as_u64().unwrap_or(0);
+        let run = bench_until(&args, |run| deliveries(run) > 20);
+        assert!(deliveries(&run) > 20, "-p {pipeline}: {} {}", run.stderr, run.result()["errors"]);
+    }
+}
+
+/// What failed is counted once, however many names it could have.
+#[test]
+fn an_operation_is_one_error() {
+    let addr = odd::listen_numbered(|number, stream| match number {
+        0 => odd::answer_once(stream),
+        _ => odd::say_once(stream, b""),
+    });
+    let run = bench(&["connect", &addr, "-c", "1", "-n", "20", "--timeout", "5s"]);
+    let result = run.result();
+    let count = |value: &Value| value.as_u64().unwrap_or(0);
+    let (done, errors) = (count(&result["throughput"]["operations"]), count(&result["errors"]["total"]));
+    assert!(done > 0 && errors > 0 && done + errors == 20, "{done} {}", result["errors"]);
+}
+
+/// Where nothing was measured there are no shares of a time.
+#[test]
+fn a_run_that_never_began_has_no_figures() {
+    let run = bench(&[&["http", &odd::nobody()], &SHORT[..]].concat());
+    let result = run.result();
+    assert_eq!((run.code, &result["client"]["cpu_percent"]), (1, &0.0.into()), "{}", run.stdout);
 }
 
 #[test]

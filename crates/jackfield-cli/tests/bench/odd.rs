@@ -7,8 +7,8 @@ use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Listens, and treats each connection in a thread of its own, as long as the test runs.
@@ -71,6 +71,29 @@ pub(crate) fn check(mut stream: TcpStream, is_good: impl Fn(&str) -> bool) {
             return;
         }
     }
+}
+
+/// Event streams, and posts that come on all of them. Each connection serves one post.
+pub(crate) fn listen_for_posts() -> String {
+    let streams = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
+    listen(move |mut stream| {
+        let mut room = [0; 4096];
+        let Ok(count @ 1..) = stream.read(&mut room) else { return };
+        let request = String::from_utf8_lossy(&room[..count]).into_owned();
+        let mut streams = streams.lock().expect("no test panics here");
+        if request.starts_with("GET ") {
+            let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+            if stream.write_all(head).is_ok() {
+                streams.push(stream);
+            }
+            return;
+        }
+        let body = request.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let event = format!("data: {}\n\n", body.get(..56).unwrap_or(body));
+        streams.retain_mut(|stream| stream.write_all(event.as_bytes()).is_ok());
+        // The client may be gone.
+        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    })
 }
 
 /// Answers the first request, and no other.

@@ -53,7 +53,8 @@ fn each_stage_is_a_separate_run_with_requests_by_their_weights() {
     // One of four asks for what is not there.
     let wrong =
         paced["errors"]["by_kind"]["status 404 (GET /nowhere)"].as_f64().expect("it is counted by its path");
-    let right = paced["throughput"]["operations"].as_f64().expect("there are some");
+    // Those too that ended late, as on a machine that is busy elsewhere: such errors are counted as well.
+    let right = paced["latency_ns"]["count"].as_f64().expect("there are some");
     // What was under way when a stage began or ended may be counted as an error only; how weights mix has a test of its own.
     assert!(wrong > 0.0 && right > wrong, "{right} {wrong}");
     for stage in ["paced", "full"] {

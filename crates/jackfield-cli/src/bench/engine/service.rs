@@ -9,6 +9,9 @@ use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Wires}
 use rustls::HandshakeKind;
 use std::time::Duration;
 
+/// Operations behind one that has failed, on the same connection.
+const UNANSWERED: &str = "unanswered";
+
 impl<S: Speaker> Service for Engine<S> {
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let now = self.now();
@@ -35,7 +38,9 @@ impl<S: Speaker> Service for Engine<S> {
         }
         link.is_over = is_over;
         if is_over {
-            self.tally.count_errors("unanswered", std::mem::take(&mut link.in_flight).len());
+            let unanswered = std::mem::take(&mut link.in_flight).len();
+            self.speaker.lose(unanswered);
+            self.tally.count_errors(UNANSWERED, unanswered);
         }
         self.is_proven |= became_ready || link.is_ready;
         // After a nap it is called first without bytes: then those that wait in the socket are still to be read.
@@ -55,7 +60,9 @@ impl<S: Speaker> Service for Engine<S> {
             self.speaker.end(state, &mut heard);
             link.is_over = heard.is_over;
             if link.is_over {
-                self.tally.count_errors("unanswered", std::mem::take(&mut link.in_flight).len());
+                let unanswered = std::mem::take(&mut link.in_flight).len();
+                self.speaker.lose(unanswered);
+                self.tally.count_errors(UNANSWERED, unanswered);
             }
         }
         wires.close(id, Reason::Peer);
@@ -66,8 +73,10 @@ impl<S: Speaker> Service for Engine<S> {
         self.open -= 1;
         self.ready -= usize::from(link.is_ready);
         self.vacant.push(link.place);
+        self.speaker.lose(link.in_flight.len());
         if !link.is_over {
-            self.tally.count_errors("unanswered", link.in_flight.len());
+            // The first of them has the reason as its name.
+            self.tally.count_errors(UNANSWERED, link.in_flight.len().saturating_sub(1));
             self.fail(kind_of(reason, link.is_slow));
         }
     }
@@ -133,7 +142,7 @@ impl<S: Speaker> Engine<S> {
     fn give_up(&mut self, wires: &mut Wires, id: ConnectionId, fault: Fault) {
         if let Some(link) = link(&mut self.links, id) {
             link.is_over = true;
-            self.tally.count_errors("unanswered", link.in_flight.len());
+            self.tally.count_errors(UNANSWERED, link.in_flight.len().saturating_sub(1));
         }
         self.fail(fault.0);
         wires.abort(id, Reason::Local);
