@@ -137,9 +137,12 @@ fn h13_wrong_routes_are_listed_when_the_router_is_made() {
         .get("/a", 3)
         .get("/b/{x}", 4)
         .post("/b/{y}", 5)
-        .get("/{", 6);
+        .get("/{", 6)
+        .websocket("/c", 7)
+        .websocket("/c", 8);
     let text = routes.build().unwrap_err().to_string();
-    for named in ["`nothing` does not begin", "`/a` has GET twice", "`/b/{y}`", "`/{`"] {
+    let twice = ["`/a` has GET twice", "`/c` has WebSocket twice"];
+    for named in ["`nothing` does not begin", "`/b/{y}`", "`/{`"].into_iter().chain(twice) {
         assert!(text.contains(named), "{named}: {text}");
     }
 }
@@ -443,6 +446,32 @@ fn h24_pages_of_listed_origins_may_read() {
             && answer.contains("Access-Control-Allow-Headers: X-Token, X-B\r\n")
             && answer.contains("Access-Control-Max-Age: 600\r\n");
         assert_eq!(describes, status == 204, "{answer}");
+    }
+}
+
+/// The fault: origins were compared as text, and a listed one with its usual port could match none that a browser sends.
+#[test]
+fn h24_origins_are_compared_by_scheme_host_and_port() {
+    let page = |exchange: Exchange<'_>, request: &Request<'_>| {
+        let listed = ["https://a.example:443", "HTTP://B.example", "http://localhost:3000", "null"];
+        shared(&Cors::origins(listed), exchange, request);
+    };
+    for (origin, may_read) in [
+        ("https://a.example", true),
+        ("https://a.example:443", true),
+        ("https://a.example:444", false),
+        ("http://a.example", false),
+        ("http://b.example", true),
+        ("http://localhost:3000", true),
+        ("http://localhost", false),
+        ("https://x.a.example", false),
+        ("null", true),
+        ("", false),
+    ] {
+        let answer = answer(page, &ask("GET", "/", &format!("Origin: {origin}\r\n")));
+        let line = format!("\r\nAccess-Control-Allow-Origin: {origin}\r\n");
+        assert_eq!(answer.contains(&line), may_read, "{origin}: {answer}");
+        assert_eq!(answer.contains("Access-Control-Allow-Origin"), may_read, "{origin}: {answer}");
     }
 }
 

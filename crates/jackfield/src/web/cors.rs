@@ -1,7 +1,7 @@
 //! CORS: which pages of other origins may read answers (the Fetch standard).
 
 use crate::client::{Exchange, ResponseBuilder, ResponseTarget};
-use jackfield_proto::http1::Request;
+use jackfield_proto::http1::{Origin, Request};
 use std::time::Duration;
 
 /// Which pages of other origins may read answers: the CORS protocol of the Fetch standard.
@@ -40,7 +40,9 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// For pages of these origins, written as browsers do: `https://a.example`, `http://localhost:3000`.
+    /// For pages of these origins, such as `https://a.example` or `http://localhost:3000`. Scheme, host and port are compared; a
+    /// missing port is the default port of the scheme (RFC 6454 section 5). What is no origin matches only the same text, such
+    /// as `null`.
     pub fn origins<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
         Self::new(Some(origins.into_iter().map(Into::into).collect()))
     }
@@ -144,13 +146,13 @@ impl Cors {
         }
     }
 
-    /// The origin that the answer names, if the page may read it.
-    fn allowed<'c>(&'c self, request: &Request<'_>) -> Option<&'c str> {
-        let origin = request.header_str("origin")?;
-        match &self.origins {
-            Some(origins) => origins.iter().find(|known| *known == origin).map(String::as_str),
-            None => Some("*"),
-        }
+    /// The origin that the answer names, if the page may read it: as its browser has written it, which compares the text.
+    fn allowed<'b>(&self, request: &Request<'b>) -> Option<&'b str> {
+        let text = request.header_str("origin")?;
+        let Some(origins) = &self.origins else { return Some("*") };
+        let origin = Origin::parse(text);
+        let is_same = |known: &String| known == text || (origin.is_some() && Origin::parse(known) == origin);
+        origins.iter().any(is_same).then_some(text)
     }
 }
 

@@ -68,7 +68,8 @@ struct Entry<R> {
     methods: Vec<(String, R)>,
     /// The index of the route for GET, because most requests are GET.
     get: Option<usize>,
-    websocket: Option<R>,
+    /// For WebSockets: one at most, once they are checked.
+    websockets: Vec<R>,
     /// The value of `Allow`.
     allow: String,
 }
@@ -145,7 +146,7 @@ impl<R> Routes<R> {
     /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths) too.
     #[must_use]
     pub fn websocket(mut self, path: &str, route: R) -> Self {
-        self.entry(path).websocket = Some(route);
+        self.entry(path).websockets.push(route);
         self
     }
 
@@ -153,7 +154,7 @@ impl<R> Routes<R> {
     ///
     /// # Errors
     /// All mistakes: paths that don't begin with `/`, that are malformed, or that match the same as another, and a
-    /// method that was given twice.
+    /// method or a WebSocket that was given twice.
     pub fn build(self) -> Result<Router<R>, RouterError> {
         let (mut tree, mut literal, mut faults) = (matchit::Router::new(), HashMap::default(), Vec::new());
         let mut entries = Vec::new();
@@ -180,7 +181,8 @@ impl<R> Routes<R> {
 
     fn entry(&mut self, path: &str) -> &mut Entry<R> {
         let at = self.paths.iter().position(|(known, _)| known == path).unwrap_or_else(|| {
-            let entry = Entry { methods: Vec::new(), get: None, websocket: None, allow: String::new() };
+            let (methods, websockets) = (Vec::new(), Vec::new());
+            let entry = Entry { methods, get: None, websockets, allow: String::new() };
             self.paths.push((path.into(), entry));
             self.paths.len() - 1
         });
@@ -197,19 +199,20 @@ impl<R> Entry<R> {
         self.get.map(|at| &self.methods[at].1)
     }
 
-    /// A method that was given more than once.
+    /// What was given more than once.
     fn twice(&self) -> Option<&str> {
         let methods = self.methods.iter().map(|(method, _)| method.as_str()).enumerate();
         methods
             .skip(1)
             .find(|(at, method)| self.methods[..*at].iter().any(|(known, _)| known == method))
             .map(|(_, it)| it)
+            .or((self.websockets.len() > 1).then_some("WebSocket"))
     }
 
     /// The methods that are allowed here, also those that need no route.
     fn allowed(&self) -> Vec<&str> {
         let mut allowed: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
-        if self.websocket.is_some() && !allowed.contains(&"GET") {
+        if !self.websockets.is_empty() && !allowed.contains(&"GET") {
             allowed.push("GET");
         }
         if self.of("GET").is_some() && !allowed.contains(&"HEAD") {
@@ -245,7 +248,7 @@ impl<R> Router<R> {
 
     /// What a request for a WebSocket asks for, in `on_upgrade`.
     pub fn websocket_at<'r, 'b>(&'r self, request: &Request<'b>) -> Found<'r, 'b, R> {
-        self.find(request.path(), |entry| entry.websocket.as_ref())
+        self.find(request.path(), |entry| entry.websockets.first())
     }
 
     fn find<'r, 'b>(
