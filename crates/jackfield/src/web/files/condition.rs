@@ -55,10 +55,10 @@ impl Stamp {
         since.unwrap_or_default().as_nanos()
     }
 
-    /// The time in whole seconds, as in a header's date.
+    /// The time in whole seconds, as in a header's date. `None`: it is unknown, or no date can have its year.
     fn second(&self) -> Option<SystemTime> {
-        let since = self.modified?.duration_since(UNIX_EPOCH).ok()?;
-        Some(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
+        let seconds = self.modified?.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        (seconds < YEAR_10000).then(|| UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }
 
@@ -106,6 +106,9 @@ impl Condition {
     }
 }
 
+/// The first second that a date of HTTP can't have, whose years have four digits (RFC 9110 section 5.6.7).
+const YEAR_10000: u64 = 253_402_300_800;
+
 /// Whether a list of tags contains this one, or is `*`. `weak`: weak comparison is enough.
 fn lists(tags: &str, etag: &str, weak: bool) -> bool {
     tags.trim() == "*"
@@ -113,4 +116,30 @@ fn lists(tags: &str, etag: &str, weak: bool) -> bool {
             Some(tag) => weak && tag == etag,
             None => tag == etag,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fault: a file of a year that a date can't have made its answer panic, and was a 500.
+    #[test]
+    fn h11_a_file_of_any_year_has_a_date_or_none() {
+        for (seconds, date) in [
+            (0, Some("Thu, 01 Jan 1970 00:00:00 GMT")),
+            (253_402_300_799, Some("Fri, 31 Dec 9999 23:59:59 GMT")),
+            (253_402_300_800, None),
+            (i64::MAX as u64, None),
+        ] {
+            let modified = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+            let stamp = Stamp { bytes: 1, modified };
+            assert_eq!(stamp.last_modified().as_deref(), date, "{seconds}");
+            let since = Condition {
+                modified_since: UNIX_EPOCH.checked_add(Duration::from_secs(1)),
+                ..Condition::default()
+            };
+            let verdict = if seconds == 0 { Verdict::Answer(304) } else { Verdict::Go };
+            assert_eq!(since.verdict("\"a\"", &stamp), verdict, "{seconds}");
+        }
+    }
 }
