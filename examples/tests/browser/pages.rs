@@ -23,6 +23,26 @@ fn the_ticker_shows_what_waits_for_slow_clients() {
 }
 
 #[test]
+fn the_scripts_that_examples_print_open_a_websocket() {
+    check(|browser| {
+        for (name, said) in [("echo", "hello"), ("quiz", "1 what is your name?")] {
+            let served = Served::start(name, &[]);
+            let hint = served.line("try: ").ok_or("it prints nothing")?;
+            let script = hint.split_once("in its console: ").ok_or_else(|| hint.clone())?.1;
+            let tab = browser.open(name, &served.url)?;
+            let listen = "s.addEventListener('message', event => window.heard = event.data); 0";
+            browser.evaluate(&tab, &format!("{script}; {listen}"))?;
+            browser.wait(&tab, &format!("window.heard === '{said}'"))?;
+            expect(browser.console.iter().any(|entry| entry.contains(said)), || "not on the console".into())?;
+            // There is no page, and the script logs what comes.
+            browser.console.clear();
+            browser.close(&tab)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn the_dashboard_resumes_and_shows_a_gap_after_a_restart() {
     check(|browser| {
         let mut dashboard = Served::start("dashboard", &[]);

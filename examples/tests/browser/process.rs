@@ -58,6 +58,7 @@ pub(crate) struct Served {
     pub(crate) addr: String,
     /// Where its page is, with a slash at the end.
     pub(crate) url: String,
+    lines: Receiver<String>,
 }
 
 impl Served {
@@ -72,7 +73,12 @@ impl Served {
         let mut process = Reaped::start(name, &mut command);
         let lines = lines(process.child.stdout.take());
         let addr = find(&lines, "listening on ").unwrap_or_else(|| panic!("{name} names no address"));
-        Self { process, url: format!("http://{addr}/"), addr }
+        Self { process, url: format!("http://{addr}/"), addr, lines }
+    }
+
+    /// What follows `prefix` on a later line that begins with it.
+    pub(crate) fn line(&self, prefix: &str) -> Option<String> {
+        find(&self.lines, prefix)
     }
 }
 
