@@ -100,6 +100,7 @@ impl Links {
 
     /// Notes why an outgoing connection has ended before it was up.
     pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
+        self.handle.shared().look_ups.forget(id);
         let link = self.link(id);
         link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_wire(why)) {
             Reason::Peer | Reason::PeerReset => Reason::Connect(ConnectError::Closed),

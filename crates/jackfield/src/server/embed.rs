@@ -183,3 +183,35 @@ impl fmt::Debug for Embedded {
         f.debug_struct("Embedded").field("handle", &self.handle).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Outgoing;
+
+    struct Nobody;
+
+    impl Client for Nobody {}
+
+    #[test]
+    fn a_name_does_not_wait_to_be_looked_up_when_its_connection_has_ended() {
+        let server = Server::builder().reactors(1).listen("127.0.0.1:0").bind().unwrap();
+        let mut server = server.embed(|_setup| |_peer: &Peer| Nobody).unwrap();
+        let handle = server.handle();
+        let look_ups = &handle.shared().look_ups;
+        // As if every thread were busy with a name.
+        look_ups.lock().threads = usize::MAX;
+        let soon = Duration::from_millis(50);
+        handle.connect(Outgoing::tcp("host.invalid:80").timeout(soon)).unwrap();
+        let mut has_waited = false;
+        for _ in 0..10_000 {
+            server.poll(Some(Duration::from_millis(1))).unwrap();
+            has_waited |= !look_ups.lock().waiting.is_empty();
+            if has_waited && handle.outgoing() == 0 {
+                break;
+            }
+        }
+        assert!(has_waited && handle.outgoing() == 0, "it has timed out");
+        assert!(look_ups.lock().waiting.is_empty(), "it would hold up the names behind it");
+    }
+}

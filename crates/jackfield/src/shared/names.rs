@@ -37,6 +37,11 @@ impl LookUps {
         next
     }
 
+    /// A connection has ended: if its name still waits, it would hold up those behind it.
+    pub(crate) fn forget(&self, id: ConnectionId) {
+        self.lock().waiting.retain(|(waiting, _)| *waiting != id);
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
