@@ -18,7 +18,7 @@ pub(super) type Span = std::ops::Range<u64>;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     All,
-    /// No requested range is within the file.
+    /// No requested range is within the file, or one makes no sense.
     None,
     One(Span),
     Several(Vec<Span>),
@@ -28,14 +28,16 @@ pub(super) enum Selected {
 const RANGES_MAX: usize = 16;
 
 impl Ranges {
-    /// `None`: it is malformed or of another unit, and is ignored.
+    /// `None`: it is of another unit, and is ignored. Without any range: one of them makes no sense, such as `4-2`, and so the
+    /// whole is refused (RFC 9110 sections 14.1.1 and 14.2).
     pub(super) fn parse(value: &str) -> Option<Self> {
         let (unit, list) = value.split_once('=')?;
         if !unit.trim().eq_ignore_ascii_case("bytes") {
             return None;
         }
-        let specs: Option<Vec<_>> = list.split(',').map(|spec| Spec::parse(spec.trim())).collect();
-        specs.map(Self)
+        let specs = list.split(',').map(str::trim).filter(|spec| !spec.is_empty());
+        let specs: Option<Vec<_>> = specs.map(Spec::parse).collect();
+        Some(Self(specs.unwrap_or_default()))
     }
 
     pub(super) fn select(&self, bytes: u64) -> Selected {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn h11_ranges_are_parsed_or_ignored() {
+    fn h11_ranges_are_parsed_refused_or_ignored() {
         let all = Some(Selected::All);
         for (value, selected) in [
             ("bytes=0-0", Some(Selected::One(0..1))),
@@ -122,11 +124,13 @@ mod tests {
             ("bytes=5-6,0-1", Some(Selected::Several(vec![5..7, 0..2]))),
             ("bytes=0-1,20-30", Some(Selected::One(0..2))),
             ("bytes=0-5,5-6", all),
-            ("bytes=", None),
-            ("bytes=5-2", None),
-            ("bytes=a-b", None),
-            ("bytes=+1-2", None),
-            ("bytes=1-2;3-4", None),
+            ("bytes=0-1,,5-6,", Some(Selected::Several(vec![0..2, 5..7]))),
+            ("bytes=", Some(Selected::None)),
+            ("bytes=5-2", Some(Selected::None)),
+            ("bytes=0-1,5-2", Some(Selected::None)),
+            ("bytes=a-b", Some(Selected::None)),
+            ("bytes=+1-2", Some(Selected::None)),
+            ("bytes=1-2;3-4", Some(Selected::None)),
             ("lines=1-2", None),
             ("bytes", None),
         ] {
