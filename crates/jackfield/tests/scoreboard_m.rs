@@ -300,7 +300,7 @@ fn m3_a_peer_that_answers_pings_stays_for_a_day() {
     assert!(!far.is_finished());
 }
 
-/// The round trip of a ping is known when its answer is handed out, and only then.
+/// The last round trip of the heartbeat is known in every callback, from the first one on.
 #[test]
 fn m3_the_round_trip_of_a_ping_is_measured() {
     let mut lab = Lab::new(|| Probe {
@@ -313,20 +313,33 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
     });
     let far = lab.websocket();
     let pong = |payload: &[u8]| socket::masked(FIN | socket::PONG, payload);
-    for wait in [0, 1, 250, 19_999] {
+    lab.say(&far, socket::text("too early"));
+    lab.say(&far, pong(b"mine"));
+    assert_eq!(lab.log.take().iter().filter(|event| *event == "None").count(), 2);
+    // What is kept has five binary digits.
+    for (wait, kept) in [(0, 0), (1, 1), (248, 248), (250, 248), (19_999, 20_480)] {
         lab.advance(SECOND * 30);
         lab.advance(MS * wait);
         lab.log.take();
         lab.say(&far, pong(b""));
         assert_eq!(lab.log.take()[1..], [format!("{:?}", Some(MS * wait))]);
-        // An unsolicited Pong gives no round trip time, and a message gives none either.
+        // An unsolicited Pong, a message, and the Pong to another ping leave it.
+        lab.advance(MS * 5);
         lab.say(&far, pong(b"more"));
         lab.say(&far, socket::text("x"));
         lab.say(&far, pong(b"mine"));
-        let noted = lab.log.take().into_iter().filter(|event| event.ends_with("None")).count();
+        let known = format!("{:?}", Some(MS * kept));
+        let noted = lab.log.take().into_iter().filter(|event| *event == known).count();
         assert_eq!(noted, 3, "after {wait} ms");
     }
     assert!(!far.is_finished() && !far.is_reset());
+    // A connection that gets the slot of this one begins anew.
+    far.reset();
+    lab.run();
+    let far = lab.websocket();
+    lab.log.take();
+    lab.say(&far, socket::text("x"));
+    assert_eq!(lab.log.take().iter().filter(|event| *event == "None").count(), 1);
     // Two pings without an answer: from the first one on.
     let mut lab = Lab::new(|| Probe {
         on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),

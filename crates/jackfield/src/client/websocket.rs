@@ -127,21 +127,20 @@ impl WebSocket<'_> {
         link.extra.as_ref()?.subprotocol.as_deref()
     }
 
-    /// In `on_control`, with a pong that answers the heartbeat's ping: the time between the two, in whole milliseconds, as the
-    /// reactor's clock measures it. `None` in any other callback, and for a pong that answers nothing or a
-    /// [`WebSocket::ping`].
+    /// The time between the heartbeat's last ping that was answered and its pong, as the reactor's clock measures it, in
+    /// any callback. In [`on_control`](crate::Client::on_control) with that pong it is exact to the millisecond; later it is
+    /// rounded, by at most 1 in 32, because it is kept in one byte, so that an idle WebSocket stays as small as it is. `None`: no ping of the heartbeat was answered yet. A [`WebSocket::ping`] of yours and a pong that answers nothing
+    /// change nothing.
     ///
     /// ```
-    /// use jackfield::{Client, Control, WebSocket};
-    /// use std::time::Duration;
+    /// use jackfield::{Client, Message, WebSocket};
     ///
-    /// struct Player {
-    ///     ping: Option<Duration>,
-    /// }
+    /// struct Player;
     ///
     /// impl Client for Player {
-    ///     fn on_control(&mut self, socket: &mut WebSocket<'_>, _control: Control<'_>) {
-    ///         self.ping = socket.round_trip().or(self.ping);
+    ///     fn on_message(&mut self, socket: &mut WebSocket<'_>, _message: Message<'_>) {
+    ///         let ping = socket.round_trip().map_or("unknown".into(), |ping| format!("{} ms", ping.as_millis()));
+    ///         socket.send(&*format!("your ping is {ping}"));
     ///     }
     /// }
     /// ```
@@ -149,7 +148,12 @@ impl WebSocket<'_> {
     #[doc(alias = "latency")]
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.connection.links.round_trip
+        let links = &self.connection.links;
+        let kept = match &links.table[self.connection.id.slot()].protocol {
+            Protocol::WebSocket(socket) => socket.round_trip.get(),
+            _ => None,
+        };
+        links.round_trip.or(kept)
     }
 
     /// Sets the heartbeat of this WebSocket; the server's heartbeat does not apply to it any more.

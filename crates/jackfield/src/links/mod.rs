@@ -31,6 +31,7 @@ mod put_off;
 mod record;
 mod replay;
 mod resume;
+mod round_trip;
 mod status;
 mod subscribe;
 mod upgrade;
@@ -79,7 +80,7 @@ pub(crate) struct Links {
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
     open_record: OpenRecord,
-    /// The round trip of the pong that is being delivered.
+    /// The round trip of the pong that is being delivered, exactly.
     pub(crate) round_trip: Option<Duration>,
     /// Header lines of answers are gathered here, so that they need no buffer of their own.
     pub(crate) fields: Fields,

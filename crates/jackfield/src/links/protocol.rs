@@ -1,6 +1,7 @@
 //! What a connection speaks now.
 
 use crate::links::agreed::Compression;
+use crate::links::round_trip::RoundTrip;
 use crate::message::Form;
 use jackfield_proto::{http1, websocket};
 use std::ops::{Deref, DerefMut};
@@ -38,6 +39,8 @@ pub(crate) struct Socket {
     pub(crate) controls_since: u32,
     pub(crate) controls: u16,
     pub(crate) compression: Compression,
+    /// The last one of its heartbeat.
+    pub(crate) round_trip: RoundTrip,
 }
 
 impl Protocol {
@@ -79,7 +82,13 @@ impl Socket {
     }
 
     fn of(machine: websocket::Machine) -> Self {
-        Self { machine, controls_since: 0, controls: 0, compression: Compression::NONE }
+        Self {
+            machine,
+            controls_since: 0,
+            controls: 0,
+            compression: Compression::NONE,
+            round_trip: RoundTrip::default(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Link, key};
 use crate::links::protocol::Protocol;
+use crate::links::round_trip::RoundTrip;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,12 +55,16 @@ impl Links {
         }
     }
 
-    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it returns the round-trip time.
+    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it keeps and returns the round trip.
     pub(crate) fn on_pong(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Duration> {
         let due = wires.timer_due(id, key::DEAD)?;
         wires.cancel_timer(id, key::DEAD);
         let left = due.since(wires.now());
-        Some(self.heartbeat_of(id).dead_after.saturating_sub(left))
+        let round_trip = self.heartbeat_of(id).dead_after.saturating_sub(left);
+        if let Protocol::WebSocket(socket) = &mut self.link(id).protocol {
+            socket.round_trip = RoundTrip::near(round_trip);
+        }
+        Some(round_trip)
     }
 
     /// Sets the heartbeat of every WebSocket that has none of its own.
