@@ -268,17 +268,52 @@ fn d4_a_trusted_proxy_has_no_limit() {
 #[test]
 fn c4_a_refused_tls_connection_gets_no_handshake() {
     let identity = tls::Identity::new();
-    let log = Log::default();
-    let secure =
-        Listener::tcp("127.0.0.1:0").tls_config(identity.server_config()).denied_networks(["127.0.0.0/8"]);
-    let builder = Server::builder().listen(secure).reactors(2).observer(Refusals(log.clone()));
-    let notes = log.clone();
-    let live = Live::serve(builder, move |_peer| Guest(notes.clone()));
-    assert!((0..20).all(|_| is_refused(live.addr())));
-    wait_until(|| live.handle.metrics().refused_denied == 20);
-    assert!(
-        log.events().iter().all(|event| event.starts_with("refused 127.0.0.1:") && event.ends_with("Denied"))
-    );
+    let secure = || Listener::tcp("127.0.0.1:0").tls_config(identity.server_config());
+    for secure in [secure().denied_networks(["127.0.0.0/8"]), secure().admit_if(|_peer| false)] {
+        let log = Log::default();
+        let builder = Server::builder().listen(secure).reactors(2).observer(Refusals(log.clone()));
+        let notes = log.clone();
+        let live = Live::serve(builder, move |_peer| Guest(notes.clone()));
+        assert!((0..20).all(|_| is_refused(live.addr())));
+        wait_until(|| live.handle.metrics().refused_denied == 20);
+        assert!(
+            log.events()
+                .iter()
+                .all(|event| event.starts_with("refused 127.0.0.1:") && event.ends_with("Denied"))
+        );
+    }
+}
+
+/// The user's own rule comes before the factory, and before the connection counts.
+#[test]
+fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
+    let mut lab = Lab::new(per_address(2), |listener| {
+        listener.admit_if(|peer| {
+            assert_ne!(peer.port(), 13, "an unlucky number");
+            peer.port() != 7
+        })
+    });
+    for _ in 0..5 {
+        lab.refuse("192.0.2.1:7", "Denied");
+        lab.refuse("192.0.2.1:13", "Panic");
+    }
+    let _guests = [lab.welcome("192.0.2.1:1"), lab.welcome("192.0.2.1:2")];
+    // The limits hold for those that it lets in.
+    lab.refuse("192.0.2.1:3", "AddressFull");
+    let metrics = lab.server.handle().metrics();
+    assert_eq!((metrics.refused, metrics.refused_denied, metrics.panics), (11, 5, 5));
+    // Behind a proxy it is asked about the peer, and not about the proxy.
+    let behind = |listener: Listener| {
+        listener.proxy_required(["10.0.0.0/8"]).admit_if(|peer| peer.ip().to_string() == "203.0.113.7")
+    };
+    let mut lab = Lab::new(|_| {}, behind);
+    for (source, is_let_in) in [("203.0.113.7", true), ("203.0.113.8", false)] {
+        let far = lab.connect("10.0.0.9:1");
+        far.send(format!("PROXY TCP4 {source} 127.0.0.1 1234 80\r\n").as_bytes());
+        lab.server.run();
+        assert_eq!((lab.log.has("connect 203.0.113.7:1234"), far.is_reset()), (true, !is_let_in), "{source}");
+    }
+    assert_eq!(lab.log.events().last().unwrap(), "refused 203.0.113.8:1234 Denied");
 }
 
 /// The reset may be there before the connection is known to be.

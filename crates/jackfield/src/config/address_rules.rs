@@ -1,8 +1,10 @@
 //! The address rules of a listener: which addresses may connect, and how often.
 
 use crate::config::network::Networks;
-use jackfield_reactor as reactor;
-use std::net::IpAddr;
+use jackfield_reactor::{self as reactor, Addr};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Which addresses may connect to a listener, and how often. Only for connections over IP.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +13,8 @@ pub(crate) struct AddressRules {
     pub(crate) allowed: Option<Networks>,
     /// The networks that may not, even if they are in `allowed`.
     pub(crate) denied: Networks,
+    /// The user's own rule.
+    pub(crate) filter: Option<Filter>,
     /// Trusted proxies. No limit applies to them, because they connect for others.
     pub(crate) proxies: Networks,
     /// The address comes from a PROXY header.
@@ -21,20 +25,39 @@ pub(crate) struct AddressRules {
     pub(crate) accepts_max: u32,
 }
 
+/// Decides whether a connection from this address is accepted.
+#[derive(Clone)]
+pub(crate) struct Filter(pub(crate) Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>);
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
 impl AddressRules {
     /// True if they allow everything.
     pub(crate) fn is_empty(&self) -> bool {
         let lists = self.allowed.is_some() || self.denied != Networks::default();
-        !lists && self.connections_max == 0 && self.accepts_max == 0
+        !lists && self.filter.is_none() && self.connections_max == 0 && self.accepts_max == 0
     }
 
     /// The address to which they apply, if there is one: behind a proxy the address that it has named.
     pub(crate) fn ip(&self, peer: &reactor::Peer) -> Option<IpAddr> {
+        self.addr(peer)?.ip()
+    }
+
+    fn addr<'p>(&self, peer: &'p reactor::Peer) -> Option<&'p Addr> {
         match &peer.proxied {
-            Some(proxied) => proxied.source.ip(),
+            Some(proxied) => Some(&proxied.source),
             None if self.is_behind_proxy => None,
-            None => peer.addr.ip(),
+            None => Some(&peer.addr),
         }
+    }
+
+    /// The user's rule, and the address for which it is asked.
+    pub(crate) fn question(&self, peer: &reactor::Peer) -> Option<(&Filter, SocketAddr)> {
+        Some((self.filter.as_ref()?, self.addr(peer)?.as_ip()?))
     }
 
     pub(crate) fn admit(&self, ip: IpAddr) -> bool {

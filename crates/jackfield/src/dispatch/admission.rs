@@ -12,7 +12,7 @@ use crate::dispatch::proxy::behind_header;
 use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, State};
 use jackfield_proto::http1;
-use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
+use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Time, Wires, table};
 use std::time::Duration;
 
 /// The most connections that are kept until their refusal is sent. Above that a connection gets its refusal and is
@@ -45,7 +45,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if !self.may_come_in(&incoming) {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Untrusted);
         }
-        if let Err(why) = self.links.handle.enter(&incoming.peer, wires.now()) {
+        if let Err(why) = self.enter(&incoming.peer, wires.now()) {
             self.report_refused(&self.peer_of(&incoming, here), why);
             return incoming.stream.reset_and_drop();
         }
@@ -81,6 +81,22 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.links.handle.uncount_peer(there, &incoming.peer);
             self.report_refused(&self.peer_of(&incoming, there), RefuseReason::Shutdown);
         }
+    }
+
+    /// Asks the user's rule and the rules for addresses, which count the connection if it may come in.
+    fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), RefuseReason> {
+        let rules = self.settings.listeners.get(peer.listener).and_then(|listener| listener.rules.as_ref());
+        if let Some((filter, addr)) = rules.and_then(|rules| rules.question(peer)) {
+            match guard(|| (filter.0)(addr)) {
+                Ok(true) => {}
+                Ok(false) => return Err(RefuseReason::Denied),
+                Err(payload) => {
+                    self.report_panic(&*payload);
+                    return Err(RefuseReason::Panic);
+                }
+            }
+        }
+        self.links.handle.enter(peer, now)
     }
 
     /// Whether a connection comes from a trusted proxy, if its listener requires that. For a unix socket the rights of
@@ -169,7 +185,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn admit_proxied(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(whence) = wires.peer(id) else { return };
-        if let Err(why) = self.links.handle.enter(&whence, wires.now()) {
+        if let Err(why) = self.enter(&whence, wires.now()) {
             self.report_refused(&self.links.peer_at(whence.clone(), id.reactor()), why);
             let link = self.links.link(id);
             (link.admission, link.protocol) = (Admission::Uncounted, Protocol::Refused);

@@ -76,7 +76,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     #[cold]
-    fn report_panic(&self, payload: &(dyn Any + Send)) {
+    pub(super) fn report_panic(&self, payload: &(dyn Any + Send)) {
         self.links.metrics.panics.add(1);
         self.settings.observer.on_panic(ConnectionId::NONE, payload);
     }

@@ -63,7 +63,6 @@ pub trait Observer: Send + Sync {
     fn on_stopped(&self) {}
 
     /// A new connection was refused, by the factory or earlier. No client was made for it.
-    #[doc(alias = "ConnectionRequest")]
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let _ = (peer, why);
     }
@@ -256,7 +255,7 @@ pub enum RefuseReason {
     Full,
     /// The factory refused it.
     Factory,
-    /// The factory panicked.
+    /// The factory panicked, or the closure of [`Listener::admit_if`](crate::Listener::admit_if).
     Panic,
     /// The system could not register its socket.
     System,
@@ -267,7 +266,8 @@ pub enum RefuseReason {
     /// Its reactor is overloaded.
     Overload,
     /// Its address is not among [`Listener::allowed_networks`](crate::Listener::allowed_networks), or is among
-    /// [`Listener::denied_networks`](crate::Listener::denied_networks).
+    /// [`Listener::denied_networks`](crate::Listener::denied_networks), or
+    /// [`Listener::admit_if`](crate::Listener::admit_if) says no.
     Denied,
     /// Its address has as many connections as it may:
     /// [`Limits::connections_per_address_max`](crate::Limits::connections_per_address_max).

@@ -1,6 +1,9 @@
 //! Who may connect to a listener, and which proxies it trusts.
 
 use super::Listener;
+use crate::config::address_rules::Filter;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 impl Listener {
     /// Accepts connections from these networks only, such as `192.0.2.0/24`, `2001:db8::/32` or one address. All others are
@@ -32,6 +35,35 @@ impl Listener {
     #[doc(alias = "BlockedClients")]
     pub fn denied_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         self.denied.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// Asks this closure for each new connection over IP, with the peer's address, before any work is done for it: before TLS,
+    /// before the factory, and before the connection counts. False: the connection is reset and reported with
+    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] it gets the address that the
+    /// proxy names. It runs on a reactor's thread, so it must not block. If it panics, the connection is refused, and
+    /// [`Observer::on_panic`](crate::Observer::on_panic) has the panic. Peers of unix sockets have no address, and it is
+    /// not asked. A second call replaces the first. To answer a refusal with bytes of yours, refuse in the factory
+    /// ([`Refuse`](crate::Refuse)), which comes after TLS. Default: none.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    /// use std::collections::HashSet;
+    /// use std::net::IpAddr;
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// let banned: Arc<RwLock<HashSet<IpAddr>>> = Arc::default();
+    /// let asked = banned.clone();
+    /// let listener = Listener::tcp("127.0.0.1:0").admit_if(move |peer| !asked.read().unwrap().contains(&peer.ip()));
+    /// let server = Server::builder().listen(listener).bind()?;
+    /// banned.write().unwrap().insert([192, 0, 2, 1].into());
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "ConnectionRequest")]
+    #[doc(alias = "preOpen")]
+    #[must_use]
+    pub fn admit_if(mut self, admits: impl Fn(SocketAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Filter(Arc::new(admits)));
         self
     }
 

@@ -9,6 +9,7 @@ mod tls;
 
 pub(crate) use settings::ListenerSettings;
 
+use crate::config::address_rules::Filter;
 use crate::config::changes::Changes;
 use crate::config::limits::Limits;
 use crate::config::place::Place;
@@ -47,6 +48,7 @@ pub struct Listener {
     /// Networks as they were given: allowed ones (`None`: all), denied ones, and trusted proxies.
     pub(crate) allowed: Option<Vec<String>>,
     pub(crate) denied: Vec<String>,
+    pub(crate) filter: Option<Filter>,
     pub(crate) proxies: Vec<String>,
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
@@ -158,6 +160,7 @@ impl Listener {
             changes: Changes::default(),
             allowed: None,
             denied: Vec::new(),
+            filter: None,
             proxies: Vec::new(),
             requires_proxy: false,
             reads_forwarded: false,

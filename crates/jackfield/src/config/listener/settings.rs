@@ -66,6 +66,7 @@ impl Listener {
         let rules = AddressRules {
             allowed: self.allowed.as_ref().map(&mut networks),
             denied: networks(&self.denied),
+            filter: self.filter.clone(),
             proxies: proxies.clone(),
             is_behind_proxy: self.requires_proxy,
             connections_max: limits.connections_per_address_max,
