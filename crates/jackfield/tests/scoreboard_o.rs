@@ -201,8 +201,12 @@ fn o6_lines_that_wait_are_bounded() {
         server.run();
         assert_eq!(statuses(&far.take()), [200]);
     }
+    let dropped = server.handle().metrics().access_log_dropped;
+    let shown = format!("\njackfield_access_log_lines_dropped_total {dropped}\n");
+    assert!(server.handle().metrics().prometheus().to_string().contains(&shown));
     drop(stuck);
     drop(server);
+    assert_eq!(lines.text().lines().count() as u64 + dropped, 1000, "each line is written or counted");
     // A buffer that is being written, and one that fills: each with the end of its last line.
     let bytes = lines.0.lock().unwrap().len();
     assert!(bytes > 1 << 20 && bytes < (2 << 20) + 2 * long.len(), "{bytes}");

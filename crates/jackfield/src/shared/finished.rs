@@ -3,6 +3,8 @@
 use jackfield_proto::http1::Version;
 use jackfield_reactor::ConnectionId;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// A finished exchange: the request, and how it was answered.
@@ -51,6 +53,9 @@ pub(crate) trait FinishedSink: Send + Sync {
 
     /// Takes an exchange that was answered in its event, if this data is enough. False: call `take`.
     fn take_entry(&self, entry: &LogEntry<'_>) -> bool;
+
+    /// The number of exchanges that it has dropped so far, for any thread.
+    fn dropped(&self) -> Arc<AtomicU64>;
 }
 
 /// The data of an exchange that costs nothing to get.

@@ -14,13 +14,14 @@ use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::offload::{Offloaded, Pool, attempt};
 use crate::shared::remote::RemoteReactor;
+use crate::shared::settings::Settings;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::{History, Logs, Order, TopicIndex};
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 /// A handle to a server, for any thread: it sends, publishes, posts, closes, counts, and shuts down.
@@ -79,14 +80,15 @@ impl Handle {
             cluster,
             pool,
             #[cfg(feature = "tls")]
-            handshakes: std::sync::OnceLock::new(),
+            handshakes: OnceLock::new(),
             connections,
             listeners,
             addresses: Addresses::default(),
             outgoing: AtomicUsize::new(0),
+            access_log_dropped: OnceLock::new(),
             look_ups: LookUps::default(),
             #[cfg(feature = "tls")]
-            tls_hosts: std::sync::OnceLock::new(),
+            tls_hosts: OnceLock::new(),
             waits_for_room: AtomicBool::new(false),
             changes,
             signalled,
@@ -393,6 +395,9 @@ impl Handle {
         let mut metrics = Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics));
         metrics.memory_bytes += self.0.remotes.iter().map(|remote| remote.waiting().1 as u64).sum::<u64>();
         metrics.memory_bytes += self.0.topic_index.table_bytes() as u64;
+        metrics.outgoing = self.outgoing() as u64;
+        metrics.access_log_dropped =
+            self.0.access_log_dropped.get().map_or(0, |lines| lines.load(Ordering::Relaxed));
         if let Some(cluster) = &self.0.cluster {
             metrics.broker_refused = cluster.refused();
             metrics.broker_down = u64::from(!cluster.is_up());
@@ -430,6 +435,14 @@ impl Handle {
 
     pub(crate) fn send_content(&self, id: ConnectionId, content: Content<'_>) -> Result<(), Busy> {
         self.remote_of(id)?.post(Command::Send(id, content.prepare()))
+    }
+
+    /// Counts the lines that the server's access log drops.
+    pub(crate) fn count_dropped_lines(&self, settings: &Settings) {
+        if let Some(log) = &settings.access_log {
+            // Set once, because a server has one log.
+            let _ = self.0.access_log_dropped.set(log.dropped());
+        }
     }
 
     pub(crate) fn shared(&self) -> &Shared {

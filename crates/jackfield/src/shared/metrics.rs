@@ -23,13 +23,15 @@ pub struct Metrics {
     pub opened: u64,
     /// Connections that ended.
     pub closed: u64,
+    /// Outgoing connections at this moment, those that are not up yet included.
+    pub outgoing: u64,
     /// New connections that were refused.
     pub refused: u64,
     /// Those of them that were refused because no descriptor was left.
     pub refused_descriptors: u64,
     /// Those of them that were refused because a reactor was overloaded.
     pub refused_overload: u64,
-    /// Those of them that were refused because their network is not allowed, or is denied.
+    /// Those of them that were refused because their network is not allowed, or is denied, or the listener's own rule says no.
     pub refused_denied: u64,
     /// Those of them that were refused because their address had as many connections as it may.
     pub refused_address_full: u64,
@@ -86,6 +88,8 @@ pub struct Metrics {
     pub broker_refused: u64,
     /// 1 while there is a broker that can't be reached.
     pub broker_down: u64,
+    /// Lines of the access log that were dropped, because too many waited to be written.
+    pub access_log_dropped: u64,
     ends: [u64; CLASSES],
     turn_times: [u64; TURN_NS.len() + 1],
 }

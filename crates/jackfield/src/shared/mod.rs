@@ -83,8 +83,8 @@ pub use tls_info::TlsInfo;
 use crate::message::Prepared;
 use crate::shared::changes::ChangeSink;
 use crate::topics::{Logs, TopicIndex};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) struct Shared {
     pub(crate) remotes: Box<[RemoteReactor]>,
@@ -97,17 +97,19 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// Threads for TLS handshakes.
     #[cfg(feature = "tls")]
-    pub(crate) handshakes: std::sync::OnceLock<Pool>,
+    pub(crate) handshakes: OnceLock<Pool>,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     pub(crate) listeners: Listeners,
     pub(crate) addresses: Addresses,
     /// Outgoing connections of all reactors.
     pub(crate) outgoing: AtomicUsize,
+    /// Lines that the access log has dropped, if there is one.
+    access_log_dropped: OnceLock<Arc<AtomicU64>>,
     pub(crate) look_ups: LookUps,
     /// Hosts whose certificates can be reloaded. Set when the server is bound.
     #[cfg(feature = "tls")]
-    pub(crate) tls_hosts: std::sync::OnceLock<Vec<Arc<crate::config::TlsHosts>>>,
+    pub(crate) tls_hosts: OnceLock<Vec<Arc<crate::config::TlsHosts>>>,
     /// New connections wait at a listener of some reactor until others end.
     pub(crate) waits_for_room: AtomicBool,
     pub(crate) changes: Box<dyn ChangeSink>,

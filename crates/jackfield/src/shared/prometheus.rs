@@ -50,7 +50,7 @@ fn head(f: &mut impl Write, name: &str, kind: &str, help: &str) -> fmt::Result {
 }
 
 #[rustfmt::skip]
-fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 21] {
+fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 25] {
     [
         ("connections_opened_total", "Connections taken up.", metrics.opened),
         ("connections_closed_total", "Connections that ended.", metrics.closed),
@@ -65,6 +65,7 @@ fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 21] {
         ("http_requests_total", "Requests whose head has come.", metrics.requests),
         ("messages_received_total", "WebSocket messages and lines received.", metrics.messages_in),
         ("messages_sent_total", "Messages and events sent, for each receiver.", metrics.messages_out),
+        ("messages_compressed_total", "Messages compressed, each once for all its receivers.", metrics.compressed),
         ("messages_dropped_total", "Messages dropped for a slow receiver.", metrics.dropped),
         ("received_bytes_total", "Bytes read, as plain text.", metrics.bytes_in),
         ("sent_bytes_total", "Bytes that the kernel took, as plain text.", metrics.bytes_out),
@@ -73,16 +74,23 @@ fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 21] {
         ("slow_callbacks_total", "Callbacks seen to be slow.", metrics.slow_callbacks),
         ("stalled_callbacks_total", "Callbacks seen to stall.", metrics.stalled_callbacks),
         ("ticks_missed_total", "Ticks that were skipped.", metrics.ticks_missed),
+        ("events_stale_total", "Events for connections that had ended.", metrics.stale),
+        ("broker_refused_total", "Publications refused because too many wait for the broker.", metrics.broker_refused),
+        ("access_log_lines_dropped_total", "Lines of the access log that were dropped because it is written too slowly.", metrics.access_log_dropped),
     ]
 }
 
 #[rustfmt::skip]
-fn gauges(metrics: &Metrics) -> [(&'static str, &'static str, f64); 4] {
+fn gauges(metrics: &Metrics) -> [(&'static str, &'static str, f64); 8] {
     [
         ("connections", "Connections at this moment.", metrics.opened.saturating_sub(metrics.closed) as f64),
+        ("connections_outgoing", "Connections that the server has begun, those not up yet included.", metrics.outgoing as f64),
         ("buffer_bytes", "Bytes in the buffers of all connections.", metrics.memory_bytes as f64),
         ("loop_lag_seconds", "How long what was ready waited lately, on the slowest reactor.", seconds(metrics.lag_ns)),
         ("reactors_overloaded", "Reactors that are overloaded.", metrics.overloaded as f64),
+        ("turn_last_seconds", "Time of the last timed turn, of the slowest reactor.", seconds(metrics.turn_ns)),
+        ("turn_longest_seconds", "The longest of the timed turns.", seconds(metrics.turn_ns_max)),
+        ("broker_down", "1 while there is a broker that can't be reached.", metrics.broker_down as f64),
     ]
 }
 
@@ -159,6 +167,27 @@ const REASONS: [(&str, Reason); 29] = [
 mod tests {
     use super::*;
     use crate::disconnect::CLASSES;
+
+    /// Each public field has its own value, and each of these is in the text.
+    #[test]
+    fn o4_every_field_is_in_the_text() {
+        // `Debug` has every field; the private ones are histograms.
+        let fields = format!("{:?}", Metrics::default());
+        let fields = fields.trim_start_matches("Metrics { ").split(", ");
+        let fields = fields.filter_map(|field| field.split_once(": 0")).map(|(name, _)| name);
+        let fields: Vec<&str> = fields.filter(|name| !name.contains('[')).collect();
+        let source = include_str!("metrics.rs").split("pub struct Metrics {").nth(1).unwrap_or_default();
+        let public = source.split("\n}").next().unwrap_or_default().matches("    pub ").count();
+        assert_eq!(fields.len(), public, "{fields:?}");
+        let source = include_str!("prometheus.rs").split("#[cfg(test)]").next().unwrap_or_default();
+        for field in fields {
+            let is_read = source.split("metrics.").skip(1).any(|rest| {
+                rest.strip_prefix(field)
+                    .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+            });
+            assert!(is_read, "{field} is not in the text");
+        }
+    }
 
     #[test]
     fn o4_every_class_of_ends_has_its_label() {

@@ -10,12 +10,14 @@ use line::Format;
 use spool::Spool;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// A line for each finished exchange, in the common log format or as JSON: see
 /// [`ServerBuilder::access_log`](crate::ServerBuilder::access_log).
 ///
 /// Reactors only append to a buffer in memory; a separate thread writes the buffers every 50 ms, so a slow disk does not
-/// hold up a reactor. Each buffer is bounded (1 MiB): lines above that are dropped, and their number is logged. A failed
+/// hold up a reactor. Each buffer is bounded (1 MiB): lines above that are dropped, logged, and counted in
+/// [`Metrics::access_log_dropped`](crate::Metrics::access_log_dropped). A failed
 /// write is reported once, and its lines are lost. A server without an access log has no cost for it.
 ///
 /// A line has the path without its query by default; with [`AccessLog::queries`] it has the query as
@@ -118,6 +120,10 @@ impl FinishedSink for Running {
             && self.spool.append(entry.reactor, entry.unix_seconds, |lines| {
                 fast_line::append(&mut lines.bytes, &lines.stamp, entry)
             })
+    }
+
+    fn dropped(&self) -> Arc<AtomicU64> {
+        self.spool.dropped()
     }
 }
 

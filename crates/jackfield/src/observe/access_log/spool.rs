@@ -18,7 +18,8 @@ pub(super) struct Spool {
 struct Lanes {
     /// If there are more reactors, several share a lane.
     lanes: [Lane; LANES],
-    dropped: AtomicU64,
+    /// Lines that were dropped so far.
+    dropped: Arc<AtomicU64>,
     is_over: AtomicBool,
 }
 
@@ -37,7 +38,7 @@ impl Spool {
     pub(super) fn start(sink: Box<dyn Write + Send>) -> io::Result<Self> {
         let lanes = Arc::new(Lanes {
             lanes: Default::default(),
-            dropped: AtomicU64::new(0),
+            dropped: Arc::default(),
             is_over: AtomicBool::new(false),
         });
         let theirs = lanes.clone();
@@ -73,6 +74,10 @@ impl Spool {
         }
         is_appended
     }
+
+    pub(super) fn dropped(&self) -> Arc<AtomicU64> {
+        self.lanes.dropped.clone()
+    }
 }
 
 impl Drop for Spool {
@@ -89,13 +94,19 @@ impl Drop for Spool {
 impl Lanes {
     /// Sleeps until the first line, lets more gather, and writes them.
     fn run(&self, mut sink: Box<dyn Write + Send>) {
-        let (mut taken, mut has_failed) = (Vec::new(), false);
+        let (mut taken, mut has_failed, mut reported) = (Vec::new(), false, 0);
         loop {
             let is_over = self.is_over.load(Ordering::Acquire);
             for lane in &self.lanes {
                 std::mem::swap(&mut lane.0.lock().unwrap_or_else(PoisonError::into_inner).bytes, &mut taken);
-                self.write(&mut sink, &taken, &mut has_failed);
+                write(&mut sink, &taken, &mut has_failed);
                 taken.clear();
+                let dropped = self.dropped.load(Ordering::Relaxed);
+                if dropped > reported {
+                    let more = dropped - reported;
+                    log::warn!(target: "jackfield::access", "{more} lines of the access log were dropped: it is written too slowly");
+                    reported = dropped;
+                }
             }
             if is_over {
                 return;
@@ -106,23 +117,19 @@ impl Lanes {
             }
         }
     }
+}
 
-    fn write(&self, sink: &mut Box<dyn Write + Send>, lines: &[u8], has_failed: &mut bool) {
-        if lines.is_empty() {
-            return;
+fn write(sink: &mut Box<dyn Write + Send>, lines: &[u8], has_failed: &mut bool) {
+    if lines.is_empty() {
+        return;
+    }
+    match sink.write_all(lines).and_then(|()| sink.flush()) {
+        Ok(()) => *has_failed = false,
+        Err(error) if !*has_failed => {
+            *has_failed = true;
+            log::error!(target: "jackfield::access", "the access log can't be written: {error}");
         }
-        match sink.write_all(lines).and_then(|()| sink.flush()) {
-            Ok(()) => *has_failed = false,
-            Err(error) if !*has_failed => {
-                *has_failed = true;
-                log::error!(target: "jackfield::access", "the access log can't be written: {error}");
-            }
-            Err(_) => {}
-        }
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            log::warn!(target: "jackfield::access", "{dropped} lines of the access log were dropped: it is written too slowly");
-        }
+        Err(_) => {}
     }
 }
 
