@@ -50,6 +50,7 @@ pub struct Limits {
     /// [`Timeout::Write`](crate::Timeout). Default: 30 s.
     #[doc(alias = "DefaultSocketSendTimeout")]
     #[doc(alias = "DefaultTimeout")]
+    #[doc(alias = "KeepAliveTimeXferSec")]
     pub write_stall: Duration,
     /// The least that such a peer must take of what is queued for it in each `write_stall`, or all that is left. For a
     /// closing connection `flush_interval_bytes_min` applies too. Default: 1, so that a slow reader is kept as long as it

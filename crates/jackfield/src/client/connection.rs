@@ -149,7 +149,6 @@ impl Connection<'_> {
     /// the head of its event stream are not counted.
     #[doc(alias = "BufferedByteCount")]
     #[must_use]
-    #[doc(alias = "DataToSend")]
     #[doc(alias = "queue")]
     pub fn buffered(&self) -> usize {
         self.wires.queued_messages(self.id)
@@ -265,6 +264,7 @@ impl Connection<'_> {
     /// event stream, its heartbeat applies again. On HTTP it is the time between two requests; a request that has begun
     /// has its own deadlines.
     #[doc(alias = "TimeoutIdle")]
+    #[doc(alias = "Timeout")]
     pub fn set_idle_timeout(&mut self, idle: Duration) {
         self.links.set_own_idle_timeout(self.wires, self.id, idle);
     }
@@ -495,6 +495,7 @@ impl Connection<'_> {
     /// }
     /// ```
     #[doc(alias = "WSClose")]
+    #[doc(alias = "DisconnectStatusCode")]
     pub fn close_with(&mut self, code: u16, reason: &str) {
         self.links.close_with(self.wires, self.id, code, reason);
     }

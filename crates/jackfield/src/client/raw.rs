@@ -62,6 +62,7 @@ impl Raw<'_> {
     ///
     /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
     #[doc(alias = "half_close")]
+    #[doc(alias = "Shutdown")]
     pub fn shutdown_write(&mut self) {
         self.connection.wires.shutdown_write(self.connection.id);
     }

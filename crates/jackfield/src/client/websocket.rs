@@ -59,6 +59,7 @@ impl WebSocket<'_> {
     #[doc(alias = "SendText")]
     #[inline(always)]
     #[doc(alias = "Send")]
+    #[doc(alias = "DataToSend")]
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         match publication.into().into_message() {
@@ -129,7 +130,8 @@ impl WebSocket<'_> {
 
     /// The time between the heartbeat's last ping that was answered and its pong, as the reactor's clock measures it, in
     /// any callback. In [`on_control`](crate::Client::on_control) with that pong it is exact to the millisecond; later it is
-    /// rounded, by at most 1 in 32, because it is kept in one byte, so that an idle WebSocket stays as small as it is. `None`: no ping of the heartbeat was answered yet. A [`WebSocket::ping`] of yours and a pong that answers nothing
+    /// rounded, by at most 1 in 32, because it is kept in one byte, so that an idle WebSocket stays as small as it is.
+    /// `None`: no ping of the heartbeat was answered yet. A [`WebSocket::ping`] of yours and a pong that answers nothing
     /// change nothing.
     ///
     /// ```

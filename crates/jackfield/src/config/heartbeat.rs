@@ -17,7 +17,6 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[doc(alias = "getHeartbeat")]
 pub struct Heartbeat {
     /// The idle time after which the peer is pinged; disabled by zero, and then `websocket_idle` applies.
     pub after: Duration,
@@ -25,8 +24,8 @@ pub struct Heartbeat {
     /// millisecond.
     pub dead_after: Duration,
     /// The payload of the ping: at most 125 bytes (RFC 6455 section 5.5); a longer one is cut.
-    #[doc(alias = "getHeartbeatMessage")]
     #[doc(alias = "setHeartbeatMessage")]
+    #[doc(alias = "DefaultHeartbeatMsg")]
     pub payload: Vec<u8>,
 }
 

@@ -119,6 +119,7 @@ pub struct Limits {
     pub raw_idle: Duration,
     /// Idle time of a WebSocket after which it is pinged; disabled by zero. Default: 30 s.
     #[doc(alias = "WSPingEnabled")]
+    #[doc(alias = "DefaultHeartbeatInterval")]
     pub heartbeat: Duration,
     /// Longest idle time after such a ping; then the connection is closed. Default: 20 s.
     pub heartbeat_dead: Duration,
@@ -142,7 +143,6 @@ pub struct Limits {
     /// Longest wait for the answer to a peer that has closed its side; then 503 and close. Also the longest time in
     /// which nothing is written to an answer that is being sent in parts; then it is reset. The second is checked once
     /// in each such time, so it may take up to twice as long. Disabled by zero. Default: 60 s.
-    #[doc(alias = "KeepAliveTimeXferSec")]
     pub answer_timeout: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,

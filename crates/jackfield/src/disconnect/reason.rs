@@ -29,7 +29,6 @@ pub struct Disconnect {
     pub reason: Reason,
     /// The code of the WebSocket Close that the peer sent, if it sent one (RFC 6455 section 7.1.5; 1005 for a Close
     /// without code). A peer that did not answer ours in time has none.
-    #[doc(alias = "DisconnectStatusCode")]
     pub close_code: Option<u16>,
     /// The reason in the peer's Close; empty if it gave none.
     pub close_reason: Box<str>,

@@ -8,13 +8,13 @@ use crate::shared::broker::Broker;
 use crate::shared::changes::ChangeSink;
 use crate::shared::cluster::Cluster;
 use crate::shared::command::{Command, Copies};
+use crate::shared::finished::FinishedSink;
 use crate::shared::listeners::Listeners;
 use crate::shared::metrics::Metrics;
 use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::offload::{Offloaded, Pool, attempt};
 use crate::shared::remote::RemoteReactor;
-use crate::shared::settings::Settings;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::{History, Logs, Order, TopicIndex};
 use jackfield_reactor::ConnectionId;
@@ -297,6 +297,7 @@ impl Handle {
     /// # Errors
     /// [`Busy`].
     #[doc(alias = "CloseConnection")]
+    #[doc(alias = "DisconnectAll")]
     pub fn close(&self, id: ConnectionId) -> Result<(), Busy> {
         self.remote_of(id)?.post(Command::Close(id))
     }
@@ -418,7 +419,6 @@ impl Handle {
     /// ones with an unread request. Every client gets its `on_disconnect`, and `serve` returns. A second call can only
     /// shorten the deadline.
     #[doc(alias = "Shutdown")]
-    #[doc(alias = "DisconnectAll")]
     #[doc(alias = "stopNoWait")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
@@ -438,8 +438,8 @@ impl Handle {
     }
 
     /// Counts the lines that the server's access log drops.
-    pub(crate) fn count_dropped_lines(&self, settings: &Settings) {
-        if let Some(log) = &settings.access_log {
+    pub(crate) fn count_dropped_lines(&self, log: Option<&Arc<dyn FinishedSink>>) {
+        if let Some(log) = log {
             // Set once, because a server has one log.
             let _ = self.0.access_log_dropped.set(log.dropped());
         }

@@ -76,7 +76,7 @@ fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 25] {
         ("ticks_missed_total", "Ticks that were skipped.", metrics.ticks_missed),
         ("events_stale_total", "Events for connections that had ended.", metrics.stale),
         ("broker_refused_total", "Publications refused because too many wait for the broker.", metrics.broker_refused),
-        ("access_log_lines_dropped_total", "Lines of the access log that were dropped because it is written too slowly.", metrics.access_log_dropped),
+        ("access_log_lines_dropped_total", "Lines of the access log dropped for lack of room.", metrics.access_log_dropped),
     ]
 }
 

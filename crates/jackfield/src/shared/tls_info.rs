@@ -75,7 +75,6 @@ impl TlsInfo {
     /// outgoing.
     #[doc(alias = "SNI")]
     #[must_use]
-    #[doc(alias = "SSLConnectionRequest")]
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
@@ -88,7 +87,6 @@ impl TlsInfo {
 
     /// The protocol that was agreed on by ALPN (RFC 7301), such as `http/1.1`.
     #[must_use]
-    #[doc(alias = "OnSslAlpnSelect")]
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
     }

@@ -135,7 +135,7 @@ impl TestServer {
         #[cfg(feature = "tls")]
         let tls_client = options.tls_client.clone();
         let settings = options.settings(listeners, observer);
-        handle.count_dropped_lines(&settings);
+        handle.count_dropped_lines(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);

@@ -98,7 +98,6 @@ impl Listener {
     /// options for its connections, such as [`Listener::nodelay`], are set.
     #[doc(alias = "adopt")]
     #[must_use]
-    #[doc(alias = "HSocket")]
     pub fn from_std(socket: std::net::TcpListener) -> Self {
         Self::at(Place::Adopted(Arc::new(socket)))
     }

@@ -49,6 +49,7 @@ impl Listener {
     /// [`Host::alpn`]. If a peer names only other protocols, its handshake fails; if it names none, it does not. Default:
     /// `http/1.1` and `http/1.0` with HTTP, and none with your own protocol.
     #[must_use]
+    #[doc(alias = "OnSslAlpnSelect")]
     pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.tls.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
         self
@@ -84,6 +85,7 @@ impl Listener {
     #[doc(alias = "OnSslServerName")]
     #[doc(alias = "missingServerName")]
     #[must_use]
+    #[doc(alias = "SSLConnectionRequest")]
     pub fn missing_host(
         mut self,
         find: impl Fn(&MissingHost) -> Option<Host> + Send + Sync + 'static,

@@ -32,10 +32,6 @@ use std::sync::atomic::AtomicU64;
 ///     .bind()?;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
-#[doc(alias = "logDebug")]
-#[doc(alias = "logError")]
-#[doc(alias = "logInfo")]
-#[doc(alias = "logWarn")]
 pub struct AccessLog {
     format: Format,
     queries: bool,

@@ -34,6 +34,7 @@ use std::sync::Arc;
 ///
 /// With the feature `serde` they can come from a file, with the names of these methods as keys.
 #[doc(alias = "Config")]
+#[doc(alias = "Options")]
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
     reactors: Option<usize>,
