@@ -508,3 +508,33 @@ fn h11_the_redirect_to_a_folder_keeps_its_query() {
         assert_eq!(line(&head, "Location"), location, "{target}");
     }
 }
+
+/// Package managers such as Nix and OSTree set the time of each file to the beginning of 1970. The fault: a new version of the
+/// same length was a 304 for ever.
+#[cfg(unix)]
+#[test]
+fn h11_a_time_that_every_file_has_identifies_no_version() {
+    let folder = usual();
+    let write = |bytes: &[u8]| {
+        folder.write("a.txt", bytes);
+        let file = fs::File::options().write(true).open(folder.root().join("a.txt")).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+    };
+    for cache in [0, 1 << 20] {
+        write(b"0123456789");
+        std::thread::sleep(Duration::from_millis(30));
+        let mut server = serve(Files::folder(folder.root()).unwrap().cache(cache));
+        let (head, _) = check(&mut server, "/a.txt", 200);
+        let etag = line(&head, "ETag").to_owned();
+        assert_eq!((line(&head, "Last-Modified"), etag.is_empty()), ("", false));
+        let tag = format!("If-None-Match: {etag}\r\n");
+        let date = "If-Modified-Since: Thu, 01 Jan 1970 00:00:01 GMT\r\n";
+        let same = ask(&mut server, "GET", "/a.txt", &tag).0;
+        assert_eq!(statuses(same.as_bytes()), [304]);
+        write(b"9876543210");
+        for lines in [&tag, date, &format!("Range: bytes=0-\r\nIf-Range: {etag}\r\n")] {
+            let (head, body) = ask(&mut server, "GET", "/a.txt", lines);
+            assert_eq!((statuses(head.as_bytes()), &*body), (vec![200], &b"9876543210"[..]), "{lines}");
+        }
+    }
+}

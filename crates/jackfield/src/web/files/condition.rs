@@ -1,7 +1,7 @@
 //! The `If-` headers (RFC 9110 section 13).
 
 use jackfield_proto::http1::Request;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) bytes: u64,
+    /// `None`: it is unknown, or so early that a tool has set it for all files.
     modified: Option<SystemTime>,
+    /// When anything of the file was changed, in nanoseconds since 1970. Only if the time above is not known, because it
+    /// differs between two servers with the same files. 0: it is not known either.
+    changed: u128,
 }
 
 /// The conditions of a request.
@@ -32,7 +36,10 @@ pub(super) enum Verdict {
 impl Stamp {
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
+        let is_own = |modified: &SystemTime| *modified >= UNIX_EPOCH + Duration::from_secs(YEAR_1981);
+        let modified = metadata.modified().ok().filter(is_own);
+        let changed = if modified.is_none() { changed(&metadata) } else { 0 };
+        Ok(Self { bytes: metadata.len(), modified, changed })
     }
 
     /// The validator of this version in this encoding.
@@ -52,7 +59,7 @@ impl Stamp {
 
     fn nanoseconds(&self) -> u128 {
         let since = self.modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
-        since.unwrap_or_default().as_nanos()
+        since.map_or(self.changed, |since| since.as_nanos())
     }
 
     /// The time in whole seconds, as in a header's date. `None`: it is unknown, or no date can have its year.
@@ -106,6 +113,22 @@ impl Condition {
     }
 }
 
+/// When anything of a file was changed, in nanoseconds since 1970.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> u128 {
+    use std::os::unix::fs::MetadataExt;
+    let (seconds, rest) = (u128::try_from(metadata.ctime()), u128::try_from(metadata.ctime_nsec()));
+    seconds.unwrap_or_default() * 1_000_000_000 + rest.unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn changed(_metadata: &Metadata) -> u128 {
+    0
+}
+
+/// Tools that make the same files anywhere set their times to the beginning of 1970 or 1980.
+const YEAR_1981: u64 = 347_155_200;
+
 /// The first second that a date of HTTP can't have, whose years have four digits (RFC 9110 section 5.6.7).
 const YEAR_10000: u64 = 253_402_300_800;
 
@@ -132,7 +155,7 @@ mod tests {
             (i64::MAX as u64, None),
         ] {
             let modified = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-            let stamp = Stamp { bytes: 1, modified };
+            let stamp = Stamp { bytes: 1, modified, changed: 0 };
             assert_eq!(stamp.last_modified().as_deref(), date, "{seconds}");
             let since = Condition {
                 modified_since: UNIX_EPOCH.checked_add(Duration::from_secs(1)),

@@ -30,6 +30,10 @@ use std::sync::Arc;
 /// On Linux, files of up to 1 MiB are cached in memory ([`Files::cache`]). The reactor itself answers with a cached file, after
 /// it has checked that the file has not changed. This check never waits for a disk.
 ///
+/// The `ETag` is made of a file's length and its time of modification. A time before 1981, to which tools such as Nix or OSTree
+/// set all files, identifies no version: then there is no `Last-Modified`, and on Unix the `ETag` has the time of the last
+/// change of anything in the file's inode.
+///
 /// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, or a segment that begins with `.`; paths
 /// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
 /// of the folder. A user who can change the folder while the server runs can get around the last rule.
