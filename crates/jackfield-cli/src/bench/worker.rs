@@ -156,6 +156,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
             self.play(course.begin, course.measure, false, &course)?;
             self.engine.tally.restart(from);
             self.operations = 0;
+            if self.shared.is_stopped.load(Ordering::Relaxed) {
+                return Ok(self.total(None));
+            }
         }
         let start = self.meter();
         self.play(start.at, course.end, true, &course)?;

@@ -115,7 +115,9 @@ fn figures(result: &Value) -> String {
     if result["plan"]["mode"] == "idle" {
         let seconds = result["opening_seconds"].as_f64().unwrap_or_default();
         let connections = result["plan"]["connections"].as_f64().unwrap_or_default();
-        line("opened", format!("{} connections in {seconds:.2} s", units::count(connections)));
+        if result["end"]["how"] != "failed" {
+            line("opened", format!("{} connections in {seconds:.2} s", units::count(connections)));
+        }
     } else {
         let bytes = |name: &str| units::bytes(result["throughput"][name].as_f64().unwrap_or_default());
         let (read, written) = (bytes("bytes_in_per_second"), bytes("bytes_out_per_second"));

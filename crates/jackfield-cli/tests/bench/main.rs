@@ -672,9 +672,9 @@ fn with_json_there_are_no_lines() {
     assert!(serde_json::from_str::<Value>(&stdout).is_ok() && !stderr.contains("s left"), "{stdout}{stderr}");
 }
 
+/// What a run says that Ctrl-C ends this long after it has begun, and the folder of its report.
 #[cfg(unix)]
-#[test]
-fn ctrl_c_gives_what_was_measured_until_then() {
+fn interrupted(after: Duration) -> (Value, Directory) {
     let directory = Directory::new();
     let report = directory.path("");
     let mut command = Command::new(TOOL);
@@ -685,7 +685,7 @@ fn ctrl_c_gives_what_was_measured_until_then() {
     while !directory.path("result.json").exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(after);
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -694,8 +694,29 @@ fn ctrl_c_gives_what_was_measured_until_then() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{stderr}");
     let result: Value = serde_json::from_str(&stdout).expect("it is JSON");
     assert_eq!((&result["end"]["how"], &result["errors"]["total"]), (&"interrupted".into(), &0.into()));
+    (result, directory)
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_gives_what_was_measured_until_then() {
+    let (result, directory) = interrupted(Duration::from_millis(1500));
     assert!(result["throughput"]["seconds"].as_f64() < Some(60.0));
     tree::check(&std::fs::read_to_string(directory.path("index.html")).expect("there is a page"));
+}
+
+/// In the warm-up nothing is measured: a few operations in no time would be a great throughput.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_the_warm_up_gives_no_figures() {
+    // On a machine that is busy elsewhere it may come too late, or too early.
+    for after in [500, 600, 700] {
+        let (result, _directory) = interrupted(Duration::from_millis(after));
+        let throughput = &result["throughput"];
+        if throughput["seconds"].as_f64() < Some(0.01) {
+            assert_eq!((&throughput["operations"], &throughput["per_second"]), (&0.into(), &0.0.into()));
+        }
+    }
 }
 
 #[test]
@@ -711,6 +732,8 @@ fn impossible_measurements_are_explained() {
     failed(&["ws", &refuses], "status 403");
     failed(&["sse", &refuses, "--publish-path=/"], "status 403");
     failed(&["idle", &refuses], "status 403");
+    let run = bench(&["idle", &refuses, "-c", "2", "-d", "100ms"]);
+    assert!(run.code == 1 && !run.stdout.contains("opened"), "{}", run.stdout);
 }
 
 #[test]
