@@ -131,8 +131,8 @@ fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_disconnec
         .map(|_| {
             let mut reader = Secured::new(server.connect(), config.clone());
             reader.say(&mut server, "");
-            // A peer takes something and then nothing more.
-            reader.far.set_room(Some(10_000));
+            // A peer takes a record and then nothing more.
+            reader.far.set_room(Some(20_000));
             let heard = reader.say(&mut server, get("/"));
             assert!(statuses(&heard) == [200] && reader.far.room() == Some(0));
             reader

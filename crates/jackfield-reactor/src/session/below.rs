@@ -88,27 +88,6 @@ impl Below {
         self.is_drained = false;
     }
 
-    /// Gives TLS the bytes that were read already, or else those of the stream. Checks the very first byte.
-    pub(super) fn read_into(
-        &mut self,
-        take: impl FnOnce(&mut dyn Read) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        if !self.early.is_empty() {
-            let count = take(&mut self.early)?;
-            if self.early.is_empty() {
-                self.early = VecDeque::new();
-            }
-            return Ok(count);
-        }
-        if !matches!(self.plain, Plain::Answer(_)) {
-            return take(&mut Watched { stream: &mut self.stream, is_drained: &mut self.is_drained });
-        }
-        let mut first = None;
-        let count = take(&mut First { stream: &mut self.stream, byte: &mut first })?;
-        self.look_at_first(first.unwrap_or(RECORD_OF_HANDSHAKE));
-        Ok(count)
-    }
-
     /// Checks the first byte of the peer.
     fn look_at_first(&mut self, byte: u8) {
         let Plain::Answer(answer) = self.plain else { return };
@@ -131,6 +110,25 @@ impl Below {
     }
 }
 
+/// The bytes that were read already, or else those of the stream. Checks the very first byte.
+impl Read for Below {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if !self.early.is_empty() {
+            let count = self.early.read(room)?;
+            if self.early.is_empty() {
+                self.early = VecDeque::new();
+            }
+            return Ok(count);
+        }
+        let count = self.stream.receive(room)?;
+        self.is_drained = cfg!(target_os = "linux") && count < room.len();
+        if let Some(first) = room[..count].first() {
+            self.look_at_first(*first);
+        }
+        Ok(count)
+    }
+}
+
 /// The stream as a writer for rustls.
 pub(super) struct Bare<'a>(pub(super) &'a mut Stream);
 
@@ -145,34 +143,6 @@ impl Write for Bare<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// The stream as a reader for rustls; notes whether the last read was short.
-struct Watched<'a> {
-    stream: &'a mut Stream,
-    is_drained: &'a mut bool,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.receive(room)?;
-        *self.is_drained = count < room.len();
-        Ok(count)
-    }
-}
-
-/// The same; notes also the first byte.
-struct First<'a> {
-    stream: &'a mut Stream,
-    byte: &'a mut Option<u8>,
-}
-
-impl Read for First<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.receive(room)?;
-        *self.byte = room[..count].first().copied();
-        Ok(count)
     }
 }
 

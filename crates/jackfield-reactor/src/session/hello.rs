@@ -100,7 +100,7 @@ impl Hello {
     fn read_records(&mut self) -> ReadOutcome {
         loop {
             let Stage::Reading(acceptor) = &mut self.stage else { return ReadOutcome::Nothing };
-            match self.below.read_into(|stream| acceptor.read_tls(stream)) {
+            match acceptor.read_tls(&mut self.below) {
                 Ok(0) => return ReadOutcome::End,
                 Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
                 Ok(_) => match acceptor.accept() {

@@ -9,6 +9,8 @@ pub(crate) mod connecting;
 pub(crate) mod hello;
 pub(crate) mod preamble;
 #[cfg(feature = "tls")]
+mod room;
+#[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 use self::connecting::{Above, Connecting};

@@ -5,6 +5,7 @@
 //! sends close_notify, and `is_handshaking` tells the state.
 
 use super::below::{Bare, Below, DECODE_ERROR, NO_TLS, fatal_alert, not_taken};
+use super::room::Room;
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
@@ -159,7 +160,8 @@ impl Tls {
         self.session.is_handshaking()
     }
 
-    /// Reads until the room is full, the socket is empty, or twice as many encrypted bytes as the room has were read.
+    /// Reads until the socket is empty, the room has no space for another read, or twice as many encrypted bytes as the room
+    /// has were read.
     pub(crate) fn decrypt(&mut self, room: &mut [u8]) -> ReadOutcome {
         match self.fault.take() {
             None => {}
@@ -169,7 +171,8 @@ impl Tls {
                 return ReadOutcome::Refused(Reason::Tls);
             }
         }
-        let outcome = self.decrypt_records(room);
+        let outcome = self.decrypt_records(&mut Room::new(room));
+        self.shrink();
         // Writes what TLS itself sends (handshake, alerts, key updates), also after an error.
         match (self.push(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
@@ -193,7 +196,7 @@ impl Tls {
             if state.peer_has_closed() {
                 return Ahead::End;
             }
-            match self.read_records() {
+            match self.session.read_tls(&mut self.below) {
                 Ok(0) => {
                     self.was_cut = true;
                     return Ahead::End;
@@ -209,33 +212,32 @@ impl Tls {
         }
     }
 
-    fn decrypt_records(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let (mut count, most) = (0, 2 * room.len().max(ENCRYPTED_BYTES_MAX));
+    fn decrypt_records(&mut self, room: &mut Room<'_>) -> ReadOutcome {
+        let most = 2 * room.len().max(ENCRYPTED_BYTES_MAX);
         self.encrypted_read = 0;
         self.below.begin_reads();
         loop {
-            match self.session.reader().read(&mut room[count..]) {
+            match room.add(|bytes| self.session.reader().read(bytes)) {
                 // close_notify: a clean end of the peer.
-                Ok(0) => return bytes_or(ReadOutcome::End, count),
-                Ok(more) => count += more,
+                Ok(0) => return bytes_or(ReadOutcome::End, room.count()),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     self.was_cut = true;
-                    return bytes_or(ReadOutcome::End, count);
+                    return bytes_or(ReadOutcome::End, room.count());
                 }
-                Err(error) => return self.bytes_before(error, count),
-            }
-            if count == room.len() {
-                return ReadOutcome::Bytes { count, drained: false };
-            }
-            if count > 0 && self.below.is_drained() {
-                return ReadOutcome::Bytes { count, drained: true };
+                Err(error) => return self.bytes_before(error, room.count()),
             }
             // Without any plain bytes rustls ends it after 32 records.
-            if count > 0 && self.encrypted_read >= most {
-                return ReadOutcome::Bytes { count, drained: false };
+            let (count, bytes_max) =
+                (room.count(), room.space().min(most.saturating_sub(self.encrypted_read)));
+            if count > 0 && room.has_none_ahead() {
+                let drained = self.below.is_drained() && !room.is_full();
+                if drained || bytes_max < READ_BYTES {
+                    return ReadOutcome::Bytes { count, drained };
+                }
             }
-            match self.read_records() {
+            match self.read_records(room, bytes_max) {
                 // The session reports at the next read whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
@@ -245,12 +247,11 @@ impl Tls {
                         return self.refuse(io::Error::other(error));
                     }
                 }
+                Err(error) if error.kind() == ErrorKind::WouldBlock && count == 0 => {
+                    return ReadOutcome::Nothing;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return if count == 0 {
-                        ReadOutcome::Nothing
-                    } else {
-                        ReadOutcome::Bytes { count, drained: true }
-                    };
+                    return ReadOutcome::Bytes { count, drained: true };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The stream does not give this error. rustls gives it if a message is too long.
@@ -273,9 +274,23 @@ impl Tls {
         ReadOutcome::Refused(Reason::Tls)
     }
 
-    fn read_records(&mut self) -> io::Result<usize> {
+    /// Gives rustls its next encrypted bytes: those that were read ahead, or else those of one read.
+    fn read_records(&mut self, room: &mut Room<'_>, bytes_max: usize) -> io::Result<usize> {
         let Self { below, session, .. } = self;
-        below.read_into(|stream| session.read_tls(stream))
+        if room.has_none_ahead() {
+            if bytes_max < READ_BYTES {
+                return session.read_tls(below);
+            }
+            room.read_ahead(bytes_max, |bytes| below.read(bytes))?;
+        }
+        room.take_ahead(|bytes| session.read_tls(bytes))
+    }
+
+    /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read.
+    fn shrink(&mut self) {
+        if self.encrypted_read > READ_BYTES {
+            let _ = self.session.read_tls(&mut Nothing);
+        }
     }
 
     /// Returns the bytes that came before an error, or else the error.
@@ -290,18 +305,25 @@ impl Tls {
 
     /// Encrypts until the kernel blocks. Then a short count means that a writable event will come, as with a bare
     /// socket. If it stopped when the buffer of rustls is full, no event might come.
-    pub(crate) fn encrypt(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut taken = 0;
-        for slice in slices {
-            let mut rest: &[u8] = slice;
-            while !rest.is_empty() {
-                if !self.push()? {
-                    return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
-                }
-                let count = self.session.writer().write(rest)?;
-                self.encrypted += count;
-                self.unpushed += count as u32;
-                (taken, rest) = (taken + count, &rest[count..]);
+    pub(crate) fn encrypt(&mut self, mut slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // Bytes of the first slice that were taken, and all that were.
+        let (mut begun, mut taken) = (0, 0);
+        while !slices.is_empty() {
+            if !self.push()? {
+                return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
+            }
+            let mut next = [IoSlice::new(&[]); SLICES_MAX];
+            let given = slices.len().min(SLICES_MAX);
+            next[..given].copy_from_slice(&slices[..given]);
+            next[0].advance(begun);
+            // All of them together, so that they share records.
+            let count = self.session.writer().write_vectored(&next[..given])?;
+            self.encrypted += count;
+            self.unpushed += count as u32;
+            (begun, taken) = (begun + count, taken + count);
+            while let Some(first) = slices.first().filter(|first| first.len() <= begun) {
+                begun -= first.len();
+                slices = &slices[1..];
             }
         }
         self.push()?;
@@ -361,6 +383,15 @@ impl Tls {
     }
 }
 
+/// A stream that has no bytes for now.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _room: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
 /// Returns the bytes that were read so far; the end is reported at the next call.
 fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
     if count == 0 { end } else { ReadOutcome::Bytes { count, drained: false } }
@@ -368,5 +399,10 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// The most encrypted bytes that rustls may hold: the records of one write.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
+/// What rustls reads at once.
+const READ_BYTES: usize = 4 << 10;
+/// The most slices that are encrypted together. Of the shortest pieces that an outbox does not copy, as many fill what rustls
+/// may hold.
+const SLICES_MAX: usize = 32;
 /// The alert for a handshake message that is too long.
 const DECODE_ERROR_ALERT: [u8; 7] = fatal_alert(DECODE_ERROR);

@@ -1,8 +1,9 @@
 //! TLS over memory, as server and as client.
 
-use crate::world::{PEER, SIZES, World, client, client_config, configs, name, server};
-use jackfield_reactor::{Reason, Session, Tls};
-use std::io::Write;
+use crate::world::{HEADER, PEER, SIZES, World, client, client_config, configs, name, server};
+use jackfield_reactor::{FarEnd, Limits, Reason, Session, Tls};
+use rustls::Connection;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 fn tls() -> World {
@@ -34,18 +35,85 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
     }
 }
 
-/// A request by TLS costs the same system calls as one in plain text.
+/// The lengths of the records, encrypted and with their headers (RFC 8446 section 5.1).
+fn records(mut bytes: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while !bytes.is_empty() {
+        let length = 5 + usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+        lengths.push(length);
+        bytes = &bytes[length..];
+    }
+    lengths
+}
+
+/// What a record of TLS 1.3 with AES-GCM has beside its plain bytes.
+const RECORD_BYTES: usize = 22;
+
+/// A message by TLS costs the system calls of one in plain text, and as few records as can be, whether it was copied into
+/// the outbox, is written through, or is shared.
 #[test]
-fn a_small_message_is_one_read_and_its_answer_one_write() {
+fn a_message_is_one_read_and_its_answer_one_write_in_full_records() {
     let (mut world, mut peer) = (tls(), client());
     world.converse(&mut peer, 1 << 20);
-    for length in [1, 100, 4000] {
-        let (reads, writes) = (world.far.reads(), world.far.writes());
-        let message = [&vec![b'x'; length][..], b"\n"].concat();
-        assert_eq!(world.say(&mut peer, &message, 1 << 20), message);
-        let calls = (world.far.reads() - reads, world.far.writes() - writes);
-        assert_eq!(calls, (1, 1), "reads and writes of {length} bytes");
+    let mut plain = World::from(PEER, Session::Plain);
+    for kind in ["echo", "through", "share"] {
+        for length in [10, 100, 4000, 8192, 16_384 - HEADER.len(), 16_384, 40_000] {
+            let line = [kind.as_bytes(), &vec![b'x'; length - kind.len()]].concat();
+            let message = [&line[..], b"\n"].concat();
+            let what = format!("{kind} of {length} bytes");
+            let before = (plain.far.reads(), plain.far.writes());
+            let answer = plain.send(&message, 1 << 20);
+            let calls = (plain.far.reads() - before.0, plain.far.writes() - before.1);
+            assert_eq!(calls, (1, 1), "reads and writes in plain text: {what}");
+
+            let before = (world.far.reads(), world.far.writes());
+            peer.writer().write_all(&message).expect("room");
+            let mut encrypted = Vec::new();
+            while peer.wants_write() {
+                peer.write_tls(&mut encrypted).expect("memory");
+            }
+            let encrypted = world.send(&encrypted, 1 << 20);
+            assert_eq!((world.far.reads() - before.0, world.far.writes() - before.1), calls, "{what}");
+            let mut full = vec![16_384 + RECORD_BYTES; answer.len() / 16_384];
+            full.extend((answer.len() % 16_384 > 0).then_some(answer.len() % 16_384 + RECORD_BYTES));
+            assert_eq!(records(&encrypted), full, "{what}");
+            assert!(heard(&mut peer, &encrypted) == answer, "{what}");
+        }
     }
+}
+
+/// The plain bytes of these records.
+fn heard(peer: &mut Connection, mut records: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    while !records.is_empty() {
+        peer.read_tls(&mut records).expect("memory");
+        peer.process_new_packets().expect("well-formed records");
+        // It ends with "nothing for now".
+        let _ = peer.reader().read_to_end(&mut plain);
+    }
+    plain
+}
+
+/// What a session takes at once is full records, however the slices are cut.
+#[test]
+fn many_pieces_of_any_length_are_full_records() {
+    let (mut world, mut peer) = (tls(), client());
+    world.converse(&mut peer, 1 << 20);
+    world.far.set_write_max(None);
+    let lengths = (0..100).map(|piece| 2048 + piece * 37 % 3000);
+    let mut all = Vec::new();
+    let id = world.id();
+    for (number, length) in lengths.enumerate() {
+        let bytes = vec![number as u8; length];
+        all.extend_from_slice(&bytes);
+        world.driver.reactor.wires.outbox(id).expect("it is open").own_body(bytes);
+    }
+    world.run();
+    let encrypted = world.far.take();
+    let mut full = vec![16_384 + RECORD_BYTES; all.len() / 16_384];
+    full.push(all.len() % 16_384 + RECORD_BYTES);
+    assert_eq!(records(&encrypted), full);
+    assert!(heard(&mut peer, &encrypted) == all);
 }
 
 #[test]
@@ -128,6 +196,34 @@ fn a_handshake_that_does_not_end_is_ended() {
     world.advance(Duration::from_secs(10));
     assert_eq!(world.log(), [format!("close Timeout(Handshake) {PEER} at 3")]);
     assert!(world.far.is_reset());
+}
+
+/// The others wait for the next turn.
+#[test]
+fn a_turn_goes_on_with_as_many_handshakes_as_its_limit_says() {
+    for (handshakes_per_turn, expected) in [(1, 1), (3, 3), (64, 20)] {
+        let limits = Limits { handshakes_per_turn, ..Limits::default() };
+        let mut world = World::with_limits(limits, PEER, |stream| {
+            Tls::server(stream, configs().server.clone()).expect("a good configuration").into()
+        });
+        let mut far_ends: Vec<FarEnd> =
+            (1..20).map(|_| world.driver.connect(&mut world.service, PEER, 3)).collect();
+        far_ends.push(world.far.clone());
+        world.run();
+        for far in &far_ends {
+            let mut hello = Vec::new();
+            client().write_tls(&mut hello).expect("memory");
+            far.send(&hello);
+        }
+        let mut answered = 0;
+        while answered < 20 {
+            world.driver.turn(&mut world.service);
+            let now = far_ends.iter().filter(|far| far.received() > 0).count();
+            assert_eq!(now - answered, expected.min(20 - answered), "with {handshakes_per_turn} a turn");
+            answered = now;
+        }
+        world.run();
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A reactor with one wire over memory, and the peer that speaks with it.
 //!
 //! The service speaks lines: it echoes them, `starttls` asks for TLS, `flood` for a mebibyte and the end, and what it
-//! hears is written to a log.
+//! hears is written to a log. A line that begins with `through` or `share` is echoed behind a header of its own, without a
+//! copy or from shared memory.
 
 use crate::identity::Identity;
 use jackfield_reactor::{
@@ -18,6 +19,9 @@ use std::time::Duration;
 /// Where every peer comes from.
 pub(crate) const PEER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), 4000);
+
+/// What comes before a line that is echoed without a copy, or from shared memory.
+pub(crate) const HEADER: &[u8] = b"header of it";
 
 /// Sizes of the pieces in which bytes go both ways.
 pub(crate) const SIZES: [usize; 8] = [1, 2, 3, 7, 64, 100, 1000, 1 << 20];
@@ -79,7 +83,15 @@ impl World {
     }
 
     pub(crate) fn from(peer: SocketAddr, make: impl FnMut(Stream) -> Session + 'static) -> Self {
-        let mut driver = MemoryDriver::new(0, Limits::default());
+        Self::with_limits(Limits::default(), peer, make)
+    }
+
+    pub(crate) fn with_limits(
+        limits: Limits,
+        peer: SocketAddr,
+        make: impl FnMut(Stream) -> Session + 'static,
+    ) -> Self {
+        let mut driver = MemoryDriver::new(0, limits);
         let mut service = Lines {
             log: Vec::new(),
             pauses: false,
@@ -198,6 +210,11 @@ impl Service for Lines {
             } else if line == b"flood" {
                 Self::say(wires, id, &[b'x'; 1 << 20]);
                 wires.close(id, Reason::Local);
+            } else if line.starts_with(b"through") {
+                wires.write_through(id, HEADER, line).expect("it is open");
+            } else if line.starts_with(b"share") {
+                Self::say(wires, id, HEADER);
+                wires.outbox(id).expect("it is open").share_body(line.into());
             } else {
                 Self::say(wires, id, &[line, b"\n"].concat());
             }
