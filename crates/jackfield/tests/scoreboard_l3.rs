@@ -4,13 +4,14 @@
 
 mod support;
 
-use jackfield::{Addr, Client, Connection, Error, Exchange, Listener, Request, Server};
+use jackfield::{Addr, Client, Connection, Error, Exchange, Listener, Request, Server, ServerBuilder};
+use rustix::process;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use support::real::{Live, ask, connect, read_answer};
 
 /// Answers with the identity of its peer.
@@ -23,8 +24,8 @@ impl Client for Mirror {
 
     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
         let (peer, listener) = (exchange.peer(), exchange.listener());
-        let pid = exchange.peer_credentials().map(|credentials| credentials.pid);
-        exchange.ok("text/plain", format!("{} at {listener}, process {pid:?}", peer.addr()));
+        let who = exchange.peer_credentials().map(|found| (found.pid, found.uid, found.gid));
+        exchange.ok("text/plain", format!("{} at {listener}, process {who:?}", peer.addr()));
     }
 }
 
@@ -50,7 +51,8 @@ fn l3_a_unix_socket_is_served_as_any_other() {
     stream.write_all(GET.as_bytes()).unwrap();
     let answer = read_answer(&mut stream);
     if cfg!(target_os = "linux") {
-        assert!(answer.ends_with(&format!("unix: at 1, process Some({})", std::process::id())), "{answer}");
+        let own = (std::process::id(), process::geteuid().as_raw(), process::getegid().as_raw());
+        assert!(answer.ends_with(&format!("unix: at 1, process Some({own:?})")), "{answer}");
     }
     // Over IP the system does not tell.
     let answer = ask(&mut connect(live.addr()), GET);
@@ -59,6 +61,53 @@ fn l3_a_unix_socket_is_served_as_any_other() {
     live.join().unwrap();
     assert_eq!(stream.read(&mut [0; 9]).unwrap_or(0), 0);
     assert!(!path.exists(), "the file goes with the server");
+}
+
+/// An owner that this process may give a file to: only root may give it to others.
+fn new_owner() -> (u32, u32) {
+    let own = (process::geteuid().as_raw(), process::getegid().as_raw());
+    if own.0 == 0 { (12_345, 23_456) } else { own }
+}
+
+fn owner_of(path: &Path) -> (u32, u32) {
+    let file = fs::metadata(path).unwrap();
+    (file.uid(), file.gid())
+}
+
+#[test]
+fn l3_the_file_has_the_owner_that_it_was_given_before_anyone_can_connect() {
+    let path = path("owned");
+    let (user, group) = new_owner();
+    let server = Server::bind(Listener::unix(&path).mode(0o600).owner(Some(user), Some(group))).unwrap();
+    assert_eq!(owner_of(&path), (user, group));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(server);
+    // One of both is left as it is.
+    let server = Server::bind(Listener::unix(&path).owner(None, Some(group))).unwrap();
+    assert_eq!(owner_of(&path), (process::geteuid().as_raw(), group));
+    drop(server);
+    // A file says the same.
+    let text =
+        format!("[[listen]]\nunix = '{}'\nowner = {{ user = {user}, group = {group} }}", path.display());
+    let server = toml::from_str::<ServerBuilder>(&text).unwrap().bind().unwrap();
+    assert_eq!(owner_of(&path), (user, group));
+    drop(server);
+    for (wrong, fault) in [
+        ("owner = 7", "`listen[0].owner` must be a table with `user` or `group`"),
+        ("owner = { user = 'root' }", "`listen[0].owner.user` must be a whole number"),
+        ("owner = { uid = 7 }", "`listen[0].owner.uid` is not an option; the options are `user`, `group`"),
+    ] {
+        let text = format!("[[listen]]\nunix = '{}'\n{wrong}", path.display());
+        let error = toml::from_str::<ServerBuilder>(&text).unwrap().bind().unwrap_err().to_string();
+        assert!(error.contains(fault), "{wrong}: {error}");
+    }
+    assert!(!path.exists());
+    if process::geteuid().as_raw() != 0 {
+        let error = Server::bind(Listener::unix(&path).owner(Some(0), None)).unwrap_err();
+        let Error::Bind(failed) = &error else { panic!("{error}") };
+        assert_eq!(failed[0].1.kind(), ErrorKind::PermissionDenied);
+        assert!(!path.exists(), "nothing is left of it");
+    }
 }
 
 #[test]

@@ -55,6 +55,9 @@ pub struct ListenOptions {
     /// The permissions of the file of a unix socket, as for `chmod(2)`. They are set before a peer can connect. `None`: the
     /// umask of the process decides. Default: `None`.
     pub unix_mode: Option<u32>,
+    /// The user and the group of the file of a unix socket, as for `lchown(2)`. They are set before a peer can connect.
+    /// `None`: as the process has it. Default: `(None, None)`.
+    pub unix_owner: (Option<u32>, Option<u32>),
 }
 
 impl Default for ListenOptions {
@@ -66,6 +69,7 @@ impl Default for ListenOptions {
             dual_stack: false,
             deferred: false,
             unix_mode: None,
+            unix_owner: (None, None),
         }
     }
 }
@@ -157,14 +161,14 @@ impl Listener {
         Ok(Self { socket, _file: None, left: options.socket, deferred: false })
     }
 
-    /// Creates a unix socket, binds it to a path and listens. Only [`ListenOptions::backlog`], [`ListenOptions::unix_mode`]
-    /// and the buffer sizes of [`ListenOptions::socket`] apply to it. If a process that has ended left a socket at the
-    /// path, it is replaced. The file is removed when the listener is dropped. The permissions of the file and of its
-    /// folder decide which processes may connect.
+    /// Creates a unix socket, binds it to a path and listens. Only [`ListenOptions::backlog`], [`ListenOptions::unix_mode`],
+    /// [`ListenOptions::unix_owner`] and the buffer sizes of [`ListenOptions::socket`] apply to it. If a process that has
+    /// ended left a socket at the path, it is replaced. The file is removed when the listener is dropped. The owner and the
+    /// permissions of the file, and those of its folder, decide which processes may connect.
     ///
     /// # Errors
     /// The error of the system: another process listens at the path, the path names something else, is too long, or is not
-    /// permitted.
+    /// permitted; or the process may not give the file to this owner.
     #[cfg(unix)]
     pub fn bind_unix(path: impl AsRef<Path>, options: &ListenOptions) -> io::Result<Self> {
         let path = path.as_ref();
@@ -181,6 +185,10 @@ impl Listener {
         let file = SocketFile { path: path.to_owned(), id: file_id(path) };
         if let Some(mode) = options.unix_mode {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
+        if options.unix_owner != (None, None) {
+            let (user, group) = options.unix_owner;
+            std::os::unix::fs::lchown(path, user, group)?;
         }
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let listener = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));

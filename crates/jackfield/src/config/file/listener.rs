@@ -20,6 +20,7 @@ pub(super) const KNOWN: &[&str] = &[
     "tcp",
     "unix",
     "mode",
+    "owner",
     "name",
     "limits",
     "raw",
@@ -97,6 +98,8 @@ fn set(reader: &mut Reader, listener: Listener, path: &str, key: &str, value: &V
         "unix" => listener,
         #[cfg(unix)]
         "mode" => reader.set(listener, path, value, Listener::mode),
+        #[cfg(unix)]
+        "owner" => owner(reader, listener, path, value),
         "name" => reader.set(listener, path, value, |listener, text: String| listener.name(text)),
         "limits" => listener.limits(reader.limits(path, value)),
         "raw" => reader.set(listener, path, value, if_so(Listener::raw)),
@@ -147,6 +150,29 @@ fn set(reader: &mut Reader, listener: Listener, path: &str, key: &str, value: &V
             listener
         }
     }
+}
+
+/// The owner of the file of a unix socket: a table with the numbers of the user, of the group, or of both.
+#[cfg(unix)]
+fn owner(reader: &mut Reader, listener: Listener, path: &str, value: &Value) -> Listener {
+    const KNOWN: &[&str] = &["user", "group"];
+    let Value::Table(options) = value else {
+        reader.faults.push(format!("`{path}` must be a table with `user` or `group`"));
+        return listener;
+    };
+    reader.check(&format!("{path}."), options);
+    let (user, group) = options.iter().fold((None, None), |(user, group), (key, value)| {
+        let path = format!("{path}.{key}");
+        match key.as_str() {
+            "user" => (reader.read(&path, value), group),
+            "group" => (user, reader.read(&path, value)),
+            _ => {
+                reader.unknown(&path, KNOWN);
+                (user, group)
+            }
+        }
+    });
+    listener.owner(user, group)
 }
 
 /// TCP keep-alive: a table with the idle time, and optionally the interval and the number of probes.

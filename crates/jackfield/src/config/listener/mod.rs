@@ -69,8 +69,8 @@ impl Listener {
     }
 
     /// Listens at a unix socket. A socket file that another process left there is replaced, if no server answers at it. The
-    /// file is removed when the server ends, unless another server has replaced it. The rights of its folder and
-    /// [`Listener::mode`] decide which users may connect, and
+    /// file is removed when the server ends, unless another server has replaced it. The rights of its folder,
+    /// [`Listener::mode`] and [`Listener::owner`] decide which users may connect, and
     /// [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells which process did.
     ///
     /// ```no_run
@@ -91,6 +91,27 @@ impl Listener {
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.unix_mode = Some(mode);
+        self
+    }
+
+    /// The user and the group of the file of a [`Listener::unix`], by their numbers. `None` leaves one as it is. They are set
+    /// before anyone can connect, with `lchown(2)`: usually only root may set the user, and the group must be one of the
+    /// process. If the system refuses, [`ServerBuilder::bind`](crate::ServerBuilder::bind) fails. Default: user and group of
+    /// the process.
+    ///
+    /// ```no_run
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let www_data = Some(33);
+    /// let chat = Listener::unix("/run/chat.sock").mode(0o660).owner(None, www_data);
+    /// let server = Server::bind(chat)?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "chown")]
+    #[must_use]
+    pub fn owner(mut self, user: Option<u32>, group: Option<u32>) -> Self {
+        self.options.unix_owner = (user, group);
         self
     }
 
