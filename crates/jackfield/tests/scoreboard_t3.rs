@@ -143,6 +143,29 @@ fn t3_a_host_is_looked_up_when_a_client_asks_for_it() {
     }
 }
 
+/// A hello whose host was found on a thread was answered beside the handshakes that a turn may go on with.
+#[test]
+fn t3_hosts_that_were_found_count_among_the_handshakes_of_a_turn() {
+    let authority = Arc::new(Authority::new("servers"));
+    let issuer = authority.clone();
+    let listener = Listener::tcp("in memory").host(authority.host("usual.example"));
+    let listener = listener.missing_host(move |missing| Some(issuer.host(missing.name())));
+    let mut options = TestOptions { listeners: vec![listener], ..TestOptions::default() };
+    options.limits.reactor.handshakes_per_turn = 1;
+    let (mut server, ..) = serve(options);
+    let config = authority.client(None, &VERSIONS);
+    let names = (0..10).flat_map(|late| ["usual.example".to_owned(), format!("late{late}.example")]);
+    let mut peers: Vec<Secured> =
+        names.map(|name| Secured::to(&name, server.connect_to(0), config.clone())).collect();
+    let before = server.handle().metrics().turns;
+    peers.iter_mut().for_each(|peer| peer.send(""));
+    server.run();
+    assert!(peers.iter().all(|peer| peer.far.received() > 0));
+    // Each of twenty is read, and each of ten is answered later, and then read on.
+    let turns = server.handle().metrics().turns - before;
+    assert!((40..50).contains(&turns), "{turns} turns");
+}
+
 /// It was kept, as it had been found before the reload.
 #[test]
 fn t3_a_host_that_was_found_during_a_reload_is_looked_up_again() {

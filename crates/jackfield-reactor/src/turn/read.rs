@@ -79,10 +79,9 @@ impl Reactor {
             Phase::Closing | Phase::Dead => return,
             Phase::Lingering => return self.discard(id),
             Phase::Handshake => {
-                if self.wires.handshakes_left == 0 {
+                if !self.wires.may_shake_hands() {
                     return self.wires.look_again(id);
                 }
-                self.wires.handshakes_left -= 1;
             }
             Phase::Open | Phase::OutputClosed => {}
         }

@@ -173,6 +173,16 @@ impl Wires {
         }
     }
 
+    /// Whether one more handshake may go on in this turn, which then counts among
+    /// [`Limits::handshakes_per_turn`](crate::Limits::handshakes_per_turn). To be asked before [`Wires::secure`], if a session
+    /// is made on the reactor's thread outside of [`Service::on_hello`](crate::Service::on_hello). False: ask again in the next
+    /// turn.
+    pub fn may_shake_hands(&mut self) -> bool {
+        let is_one_left = self.handshakes_left > 0;
+        self.handshakes_left -= usize::from(is_one_left);
+        is_one_left
+    }
+
     /// True while the service gets the events of the wire.
     pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)

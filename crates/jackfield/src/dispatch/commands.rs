@@ -25,6 +25,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         for command in commands.drain(..) {
             self.read(wires, command);
         }
+        #[cfg(feature = "tls")]
+        self.go_on_with_found_hosts(wires);
         #[cfg(feature = "planted-bugs")]
         self.links.handle.shared().remotes.iter().filter(|_| planted(16)).for_each(|s| s.clear_woken());
         self.commands = commands;
@@ -60,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             #[cfg(feature = "tls")]
             Command::HostFound(..) if planted(86) => {}
             #[cfg(feature = "tls")]
-            Command::HostFound(id, found) => self.host_found(wires, id, found),
+            Command::HostFound(id, found) => self.found_hosts.push_back((id, found)),
             #[cfg(feature = "tls")]
             Command::Secured(id, answer) => wires.secure(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),

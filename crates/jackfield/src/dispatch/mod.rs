@@ -26,6 +26,8 @@ mod timers;
 mod websocket;
 
 use crate::client::{Client, ClientFactory, Connection, Setup, Tick};
+#[cfg(feature = "tls")]
+use crate::config::HostAnswer;
 use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
@@ -36,6 +38,8 @@ use jackfield_proto::websocket::Scratch;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Eviction, Incoming, Pressure, Service, Time, Wires};
 use std::any::Any;
+#[cfg(feature = "tls")]
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +57,9 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     /// Lent to the machines: the positions of the present request's fields.
     slots: HeaderSlots,
     commands: Vec<Command>,
+    /// Hosts that threads have found, and whose handshakes do not go on yet.
+    #[cfg(feature = "tls")]
+    found_hosts: VecDeque<(ConnectionId, HostAnswer)>,
     /// Connections from which the kernel has taken bytes, and which have notices.
     written: Vec<ConnectionId>,
     ticks: Vec<Tick>,
@@ -88,6 +95,8 @@ impl<F: ClientFactory> Dispatcher<F> {
             scratch: Scratch::new(),
             slots: HeaderSlots::new(),
             commands: Vec::new(),
+            #[cfg(feature = "tls")]
+            found_hosts: VecDeque::new(),
             written: Vec::new(),
             ticks,
             outgoing,

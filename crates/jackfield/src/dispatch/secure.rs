@@ -51,8 +51,20 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A thread has found the host, or none. The peer may be gone by now.
-    pub(super) fn host_found(&mut self, wires: &mut Wires, id: ConnectionId, found: HostAnswer) {
+    /// Goes on with as many handshakes whose host was looked for as one turn may. Each connection has one at most.
+    pub(super) fn go_on_with_found_hosts(&mut self, wires: &mut Wires) {
+        while !self.found_hosts.is_empty() {
+            if !wires.may_shake_hands() {
+                return wires.go_on_next_turn();
+            }
+            if let Some((id, found)) = self.found_hosts.pop_front() {
+                self.host_found(wires, id, found);
+            }
+        }
+    }
+
+    /// The host is known, or there is none. The peer may be gone by now.
+    fn host_found(&mut self, wires: &mut Wires, id: ConnectionId, found: HostAnswer) {
         match found {
             HostAnswer::Host(host) => self.answer_hello(wires, id, &host),
             HostAnswer::Perhaps | HostAnswer::Nothing => {
