@@ -93,14 +93,14 @@ impl Server {
             listeners,
             Box::new(settings.observer.clone()),
             broker,
-            Pool::new(settings.offload_threads),
+            Pool::new("offload", settings.offload_threads),
         );
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);
         #[cfg(feature = "tls")]
         if settings.handshake_threads > 0 {
             // Set once, because a server is bound once.
-            let _ = handle.shared().handshakes.set(Pool::new(settings.handshake_threads));
+            let _ = handle.shared().handshakes.set(Pool::new("handshake", settings.handshake_threads));
         }
         handle.count_dropped_lines(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);

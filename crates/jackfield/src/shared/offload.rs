@@ -59,6 +59,8 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 pub(crate) struct Queue {
     inside: Mutex<Inside>,
     has_work: Condvar,
+    /// The name of its threads, for the tools of the system.
+    name: &'static str,
     threads_max: usize,
 }
 
@@ -71,9 +73,9 @@ struct Inside {
 }
 
 impl Pool {
-    pub(crate) fn new(threads_max: usize) -> Self {
+    pub(crate) fn new(name: &'static str, threads_max: usize) -> Self {
         let (inside, has_work) = (Mutex::default(), Condvar::new());
-        Self::Threads(Arc::new(Queue { inside, has_work, threads_max }))
+        Self::Threads(Arc::new(Queue { inside, has_work, name, threads_max }))
     }
 
     /// Adds a job. False, and the job is not made, if [`JOBS_MAX`] jobs wait already, no thread can be started, or the
@@ -151,7 +153,7 @@ impl Queue {
 
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
         let queue = self.clone();
-        thread::Builder::new().name("offload".into()).spawn(move || queue.run()).map(drop)
+        thread::Builder::new().name(self.name.into()).spawn(move || queue.run()).map(drop)
     }
 
     fn run(&self) {
@@ -200,7 +202,7 @@ mod tests {
     /// With all threads busy and the queue full, the next job is refused.
     #[test]
     fn x8_a_full_pool_is_reported() {
-        let pool = Pool::new(2);
+        let pool = Pool::new("test", 2);
         let (started, starts) = mpsc::channel();
         let (release, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn x8_a_panic_is_reported_and_costs_no_thread() {
-        let pool = Pool::new(1);
+        let pool = Pool::new("test", 1);
         let (sender, results) = mpsc::channel();
         for number in 0..3 {
             let sender = sender.clone();
