@@ -5,7 +5,7 @@
 //! on x86-64 has vectors of 16 bytes: three instructions for each, 3,072 for 16 KiB. Processors since 2013 have vectors
 //! of 32 bytes, and only at run time it is known whether this one has. Rust calls a function that is compiled for more
 //! than the baseline `unsafe` to call, whatever is in it. It is a second compilation of its safe twin in [`portable`];
-//! the tests and a fuzz target hold the two against each other.
+//! the tests compare the two, with random bytes too.
 //!
 //! Paths, field names and most messages are a few bytes of ASCII. The standard library looks at these one by one before
 //! it calls them text, ten instructions for each; eight at a time it is three for each word, and what is left to do then

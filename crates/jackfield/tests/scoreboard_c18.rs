@@ -5,7 +5,7 @@ mod support;
 mod tls;
 
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{Bandwidth, BodyPlan, ConnectionId, Drain, Limits, ReadPause, WireStats};
+use jackfield::{Bandwidth, BodyPlan, ConnectionId, Drain, Limits, Listener, ReadPause, WireStats};
 use std::time::Duration;
 use support::probe::Probe;
 use support::{Lab, get, socket, statuses, text};
@@ -353,4 +353,24 @@ fn c18_a_peer_that_ends_while_it_is_not_read_is_read_to_its_end() {
     lab.advance(SECOND * 2);
     assert_eq!(text(&far.take()), "x".repeat(250));
     assert!(lab.log.has("disconnect Peer") && far.is_finished(), "{:?}", lab.log.events());
+}
+
+/// A listener has its own, and the others have that of the server.
+#[test]
+fn c18_a_listener_has_its_own_bandwidth() {
+    let limits = limited(0, 500);
+    let listeners = vec![
+        Listener::tcp("in memory").raw(),
+        Listener::tcp("in memory").raw().limits(|limits| limits.bandwidth = Bandwidth::new(0, 2000)),
+        Listener::tcp("in memory").raw().limits(|limits| limits.bandwidth = Bandwidth::default()),
+    ];
+    let mut lab = Lab::with_options(TestOptions { limits, listeners, ..TestOptions::default() }, probe);
+    for (at, expected) in [500, 2000, LONG].into_iter().enumerate() {
+        let far = lab.connect_to(at);
+        let id = lab.server.wires().ids().last().expect("it is there");
+        post(&mut lab, id);
+        assert_eq!(far.received(), expected, "at listener {at}");
+        lab.advance(SECOND);
+        assert_eq!(far.received(), (expected * 2).min(LONG), "at listener {at}, after a second");
+    }
 }

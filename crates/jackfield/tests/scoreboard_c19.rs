@@ -6,11 +6,15 @@ use jackfield::test::TestServer;
 use jackfield::{
     Client, ConnectError, Connection, Disconnect, KeepAlive, Listener, Outgoing, Reason, Server,
 };
+#[cfg(target_os = "linux")]
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use socket2::SockRef;
-use std::net::{TcpListener, TcpStream};
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use support::probe::Log;
-use support::real::connect;
+use support::real::{Live, connect, wait_until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -109,4 +113,58 @@ fn c19_an_outgoing_connection_has_options_too() {
     server.handle().connect(bad).unwrap();
     server.run();
     assert_eq!(log.take(), [Reason::Connect(ConnectError::Invalid).to_string()]);
+}
+
+/// The socket of this process that is connected to this address, as a descriptor of its own. `None`: the system does not
+/// let a process look at its own descriptors.
+#[cfg(target_os = "linux")]
+fn socket_to(addr: SocketAddr) -> Option<OwnedFd> {
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = descriptors.filter_map(|found| found.ok()?.file_name().to_str()?.parse().ok());
+    let mut copies = numbers.filter_map(|number| pidfd_getfd(&own, number, PidfdGetfdFlags::empty()).ok());
+    let is_it =
+        |copy: &OwnedFd| SockRef::from(copy).peer_addr().is_ok_and(|peer| peer.as_socket() == Some(addr));
+    copies.find(is_it)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c19_the_options_of_an_outgoing_connection_reach_the_system() {
+    let keep_alive = KeepAlive::after(MINUTE).interval(Duration::from_secs(10)).probes(3);
+    let client = Log::default();
+    let live =
+        Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), move |_peer| Dialer(client.clone()));
+    for (is_set, nodelay, keeps_alive, sizes) in
+        [(false, true, false, None), (true, false, true, Some((40_000, 60_000)))]
+    {
+        let target = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = target.local_addr().unwrap();
+        let outgoing = Outgoing::tcp(addr);
+        let outgoing = if is_set {
+            outgoing.nodelay(false).keep_alive(keep_alive).send_buffer(20_000).receive_buffer(30_000)
+        } else {
+            outgoing
+        };
+        live.handle.connect(outgoing).unwrap();
+        let _accepted = target.accept().unwrap();
+        let Some(socket) = socket_to(addr) else {
+            println!("skipped: this process may not look at its own descriptors");
+            return;
+        };
+        let socket = SockRef::from(&socket);
+        // They are set on the reactor's thread, just after the call that connects.
+        wait_until(|| {
+            socket.tcp_nodelay().unwrap() == nodelay
+                && socket.keepalive().unwrap() == keeps_alive
+                && sizes.is_none_or(|sizes| {
+                    // Linux doubles the size that is set.
+                    (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()) == sizes
+                })
+        });
+        if is_set {
+            let times = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+            assert_eq!(times, (MINUTE, Duration::from_secs(10)));
+        }
+    }
 }

@@ -5,7 +5,8 @@ mod support;
 mod tls;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
-use jackfield::{Connection, Drain, Limits, Listener, Raw, Sent, Server, TimerId};
+use jackfield::{Connection, Drain, Limits, Listener, Rate, Raw, ReadPause, Reply, Sent, Server, TimerId};
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 use support::probe::{Log, Probe};
@@ -552,4 +553,82 @@ fn c24_whether_and_why_a_connection_is_not_read_can_be_asked() {
     let events = lab.log.take();
     assert_eq!(events[..4], ["post", "is Some(Congested)", "and None", "then Some(Congested)"]);
     assert_eq!(events[4..], ["line pause", "is Some(User) true"], "what was unread is read");
+}
+
+thread_local! {
+    static OWED: RefCell<Vec<Reply>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Limits, a listener, what its peers send, the reason that all of them meet, and what ends it.
+type Paused = (fn(&mut Limits), usize, Vec<u8>, ReadPause, fn(&mut Lab, &[FarEnd]));
+
+/// Four connections; each that is not read says why, and when it is over none says anything.
+#[track_caller]
+fn check_pause((change, at, bytes, expected, end): Paused) {
+    let mut lab = Lab::with_limits(Limits::default().with(change), || Probe {
+        on_request: |_, exchange, _| OWED.with_borrow_mut(|owed| owed.push(exchange.defer())),
+        on_post: |probe, connection, _| {
+            probe.log.note(format!("is {:?} {}", connection.read_pause(), connection.is_read_paused()));
+        },
+        ..Probe::default()
+    });
+    let ends = [(); 4].map(|()| lab.connect_to(at));
+    for piece in bytes.chunks(10_000) {
+        ends.iter().for_each(|far| far.send(piece));
+        lab.run();
+    }
+    let asked = |lab: &mut Lab| {
+        lab.log.take();
+        let all: Vec<_> = lab.server.wires().ids().collect();
+        all.into_iter().for_each(|id| lab.server.handle().post(id, ()).unwrap());
+        lab.run();
+        let mut told = lab.log.take();
+        told.retain(|event| event.starts_with("is "));
+        told
+    };
+    let told = asked(&mut lab);
+    assert!(told.contains(&format!("is {:?} true", Some(expected))), "{expected:?}: {told:?}");
+    end(&mut lab, &ends);
+    let told = asked(&mut lab);
+    assert!(!told.is_empty() && told.iter().all(|told| told == "is None false"), "{expected:?}: {told:?}");
+}
+
+#[test]
+fn c24_an_answer_a_rate_and_memory_are_reasons_too() {
+    // A part of it.
+    let post =
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\n".to_owned() + &"x".repeat(300_000);
+    let rows: [Paused; 3] = [
+        (
+            |_| {},
+            listener::HTTP,
+            get("/").into(),
+            ReadPause::Answer,
+            |lab, _| {
+                for reply in OWED.take() {
+                    reply.ok("text/plain", "late");
+                }
+                lab.run();
+            },
+        ),
+        (
+            |limits| limits.rate = Rate::new(2, 0),
+            listener::LINES,
+            b"x\n".repeat(3),
+            ReadPause::Rate,
+            |lab, _| lab.advance(SECOND),
+        ),
+        // What all of them hold is nearly all that there is.
+        (
+            |limits| limits.memory_bytes_max = 1 << 20,
+            listener::HTTP,
+            post.into(),
+            ReadPause::Memory,
+            |lab, ends| {
+                ends[1..].iter().for_each(FarEnd::reset);
+                lab.run();
+            },
+        ),
+    ];
+    rows.into_iter().for_each(check_pause);
 }

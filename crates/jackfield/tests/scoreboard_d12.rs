@@ -4,6 +4,7 @@ mod support;
 #[path = "support/tls.rs"]
 mod tls;
 
+use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
     Client, Connection, Exchange, Listener, Observer, Peer, Raw, Reason, RefuseReason, Request, Server,
@@ -31,6 +32,10 @@ impl Client for Mirror {
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         raw.send(&*data);
         data.len()
+    }
+
+    fn on_line(&mut self, _raw: &mut Raw<'_>, line: &[u8]) {
+        self.0.note(format!("line {}", line.escape_ascii()));
     }
 }
 
@@ -202,6 +207,78 @@ fn d12_without_the_option_a_header_is_an_invalid_request() {
         lab.send(&far, &[header, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"].concat(), 1000);
         assert_eq!(support::statuses(&far.take()), [400]);
         assert!(far.is_finished());
+    }
+}
+
+/// There any bytes are data, and the peer's address is that of the connection.
+#[test]
+fn d12_without_the_option_a_header_is_data_for_a_raw_or_line_listener() {
+    let mut lab = Lab::new(|listener| listener.trusted_proxies(["10.0.0.0/8"]));
+    for (header, lines) in [
+        (
+            b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n".to_vec(),
+            vec!["PROXY TCP4 203.0.113.7 198.51.100.1 1234 443"],
+        ),
+        (
+            [&v2(0x11, &[0; 12])[..], b"\n"].concat(),
+            vec![
+                "",
+                "",
+                r"\x00",
+                "QUIT",
+                r"!\x11\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x02\x01\x02",
+            ],
+        ),
+    ] {
+        let connect = "connect 10.0.0.9:700 by way of None".to_owned();
+        let far = lab.connect(PROXY, listener::RAW);
+        lab.send(&far, &header, 7);
+        assert_eq!(far.take(), header);
+        assert_eq!(lab.log.take(), std::slice::from_ref(&connect));
+        let far = lab.connect(PROXY, listener::LINES);
+        lab.send(&far, &header, 7);
+        let lines = lines.into_iter().map(|line| format!("line {line}"));
+        assert_eq!(lab.log.take(), [connect].into_iter().chain(lines).collect::<Vec<_>>());
+        assert!(!far.is_finished());
+    }
+}
+
+#[test]
+fn d12_without_the_option_a_header_ends_a_tls_connection_immediately() {
+    let config = tls::Identity::new().server_config();
+    let mut lab = Lab::new(move |listener| listener.tls_config(config.clone()));
+    for header in [&b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"[..], &v2(0x11, &[0; 12])] {
+        for at in [listener::HTTP, listener::RAW, listener::LINES] {
+            let far = lab.connect(PROXY, at);
+            lab.send(&far, header, 1000);
+            let answer = far.take();
+            // Only HTTP has an answer in plain text; otherwise it is an alert.
+            match at {
+                listener::HTTP => assert_eq!(support::statuses(&answer), [400]),
+                _ => assert_eq!((answer.len(), answer[0]), (7, 21)),
+            }
+            assert!(far.is_finished());
+        }
+    }
+    assert_eq!(lab.log.take(), [""; 0], "there is no client");
+}
+
+/// The longest that a header can announce, and one that may be as long as that.
+#[test]
+fn d12_nothing_is_allocated_for_what_a_header_announces() {
+    for (announced, is_refused) in [([0xff, 0xff], true), ([1, 0], false)] {
+        let mut lab = Lab::required();
+        // What is allocated once is not counted.
+        let first = lab.connect(PROXY, listener::HTTP);
+        lab.send(&first, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", 1000);
+        let far = lab.connect(PROXY, listener::HTTP);
+        let header = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11"[..], &announced].concat();
+        let before = lab.server.wires().memory_bytes();
+        let counted = measure(|| lab.send(&far, &header, 1000));
+        println!("{announced:?}: {counted:?}");
+        assert_eq!(far.is_reset(), is_refused);
+        assert!(counted.bytes_max < 2000, "{announced:?}: {counted:?}");
+        assert_eq!(lab.server.wires().memory_bytes(), before, "nothing is charged");
     }
 }
 

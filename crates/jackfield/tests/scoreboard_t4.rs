@@ -164,6 +164,35 @@ fn t4_clients_are_asked_for_certificates_by_listener_and_by_host() {
     assert_eq!(told.take(), ["tls error Tls"; 6]);
 }
 
+/// The factory gets the certificate that the client has shown, and not another one, also when the session is resumed.
+#[test]
+fn t4_the_factory_sees_the_certificate_itself() {
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let roots = clients.file("t4-itself-roots");
+    let listeners =
+        vec![listener().client_auth(ClientAuth::required(&roots)).host(servers.host("a.example"))];
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let shown = seen.clone();
+    let options = TestOptions { listeners, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, move |peer: &Peer| {
+        let facts = peer.tls().expect("its handshake is over");
+        shown.lock().unwrap().push((facts.certificates().to_vec(), facts.is_resumed()));
+        Probe::default()
+    });
+    for version in VERSIONS {
+        for own in [clients.issue("first"), clients.issue("second")] {
+            let config = servers.client(Some(&own), &[version]);
+            for is_resumed in [false, true] {
+                let mut peer = Secured::to("a.example", server.connect_to(0), config.clone());
+                peer.shake_hands(&mut server).unwrap();
+                peer.finish(&mut server);
+                let seen = std::mem::take(&mut *seen.lock().unwrap());
+                assert!(seen == [(own.chain.clone(), is_resumed)], "{version:?} {is_resumed}");
+            }
+        }
+    }
+}
+
 /// The same name at two listeners with different rules: a session of one is no way into the other.
 #[test]
 fn t4_no_session_is_resumed_where_other_rules_hold() {

@@ -26,12 +26,13 @@ fn t5_the_factory_sees_the_result_of_the_handshake() {
     let (identity, authority) = (Identity::new(), Authority::new("clients"));
     let mut config = identity.server_config_with_clients(&authority);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let seen = Log::default();
-    let log = seen.clone();
+    let (seen, client) = (Log::default(), authority.issue("client.example"));
+    let (log, chain) = (seen.clone(), client.chain.clone());
     let mut server = TestServer::with_options(options(config), move |peer: &Peer| {
         let facts = peer.tls().expect("its handshake is over");
         let (name, alpn) = (facts.server_name().unwrap_or("none"), facts.alpn().unwrap_or(b"none"));
         let (version, count) = (facts.version(), facts.certificates().len());
+        assert!(count == 0 || facts.certificates() == chain, "another certificate");
         let suite = facts.cipher_suite();
         let is_tls13 = suite == CipherSuite::TLS13_AES_256_GCM_SHA384;
         assert!(peer.is_tls() && (version == ProtocolVersion::TLSv1_3) == is_tls13, "{version:?} {suite:?}");
@@ -39,7 +40,6 @@ fn t5_the_factory_sees_the_result_of_the_handshake() {
         log.note(format!("{version:?} {name} {alpn} resumed {} certificates {count}", facts.is_resumed()));
         Probe::default()
     });
-    let client = authority.issue("client.example");
     for (version, name) in [(TLS12, "TLSv1_2"), (TLS13, "TLSv1_3")] {
         let mut with_alpn = identity.client_config(&[version]);
         with_alpn.alpn_protocols = vec![b"http/1.1".to_vec()];

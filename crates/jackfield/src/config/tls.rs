@@ -338,3 +338,30 @@ pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
     #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
     None
 }
+
+#[cfg(all(test, any(feature = "tls-ring", feature = "tls-aws-lc")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_hosts_that_were_found_the_newest_1024_are_kept() {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let pair = (made.cert.pem().into_bytes(), made.signing_key.serialize_pem().into_bytes());
+        let host = move |name: &str| {
+            let pair = pair.clone();
+            Host::new(name).certificate_from(move || Ok(pair.clone()))
+        };
+        let usual = host("usual.example");
+        let find = FindHost(Arc::new(move |missing: &MissingHost| Some(host(missing.name()))));
+        let options = TlsOptions { hosts: vec![usual], find: Some(find), ..TlsOptions::default() };
+        let hosts = TlsHosts::load(&options, Speaks::Raw).unwrap();
+        let name = |number: usize| format!("late{number}.example");
+        for number in 0..1025 {
+            let missing = MissingHost { name: name(number), alpn: Vec::new() };
+            assert!(matches!(hosts.find_missing(&missing), HostAnswer::Host(_)));
+        }
+        let is_kept = |number| matches!(hosts.find(Some(&name(number))), HostAnswer::Host(_));
+        assert_eq!(hosts.found.read().unwrap().len(), 1024);
+        assert_eq!([0, 1, 1024].map(is_kept), [false, true, true]);
+    }
+}
