@@ -18,17 +18,9 @@ impl Client for Echo {
     }
 }
 
-/// What opens a WebSocket in the console of a browser, and says something.
-fn script(addr: std::net::SocketAddr) -> String {
-    format!(
-        "s = new WebSocket('ws://{addr}'); s.onmessage = e => console.log(e.data); s.onopen = () => s.send('hello')"
-    )
-}
-
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("echo [--listen ADDR]", "127.0.0.1:9001");
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
-    let addr = server.local_addr();
-    println!("listening on {addr}\ntry: http://{addr}/ in a browser, and in its console: {}", script(addr));
+    println!("{}s.onopen = () => s.send('hello')", options::in_the_console(server.local_addr()));
     server.serve(|_peer| Echo)
 }

@@ -64,7 +64,6 @@ fn main() -> jackfield::Result<()> {
     let within = options.seconds("--within").unwrap_or(Duration::from_secs(5));
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     let addr = server.local_addr();
-    let script = format!("s = new WebSocket('ws://{addr}'); s.onmessage = e => console.log(e.data)");
-    println!("listening on {addr}\ntry: http://{addr}/ in a browser, and in its console: {script}");
+    println!("{}", options::in_the_console(addr));
     server.serve(move |_peer| Candidate(Asking::new(within)))
 }

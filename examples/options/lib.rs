@@ -5,6 +5,7 @@
 mod own_redis;
 
 pub use own_redis::{OwnRedis, redis};
+use std::fmt::Display;
 use std::process::exit;
 use std::time::Duration;
 
@@ -14,6 +15,14 @@ pub struct Options(Vec<(String, String)>);
 /// The address to listen at, for examples that have no other option.
 pub fn addr(usage: &str, default: &str) -> String {
     Options::read(usage).value("--listen").unwrap_or(default).to_owned()
+}
+
+/// The address, and how to open a WebSocket in the console of a browser and log what comes.
+pub fn in_the_console(addr: impl Display) -> String {
+    format!(
+        "listening on {addr}\ntry: http://{addr}/ in a browser, and in its console: s = new WebSocket('ws://{addr}'); \
+         s.onmessage = e => console.log(e.data); "
+    )
 }
 
 impl Options {

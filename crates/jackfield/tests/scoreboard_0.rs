@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::listener;
-use jackfield::{Limits, Refuse, Sent};
+use jackfield::{Busy, Limits, Refuse, Sent};
 use std::time::Duration;
 use support::probe::{Probe, observed};
 use support::socket::{self, BINARY, FIN, Frame, PING, PONG};
@@ -135,7 +135,7 @@ fn t0_10_an_old_id_is_never_a_new_connection() {
     far.reset();
     lab.run();
     let stranger = lab.websocket();
-    lab.server.handle().abort(old).unwrap();
+    assert_eq!(lab.server.handle().abort(old), Err(Busy::Gone));
     lab.run();
     assert!(!stranger.is_reset());
 }
