@@ -5,7 +5,7 @@ use jackfield_proto::websocket::{self, Accepted, EncodeError, Offer, ResponseErr
 
 /// Nothing is offered.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Offering;
+pub(crate) struct Offering(());
 
 /// No agreement.
 #[derive(Clone, Copy, Debug)]

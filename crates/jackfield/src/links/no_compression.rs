@@ -35,7 +35,7 @@ impl Compressors {
     pub(crate) fn agree(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket, _fields: &mut Fields) {}
 
     pub(crate) fn offer(&self, _limits: &Limits) -> Offering {
-        Offering
+        Offering::default()
     }
 
     pub(crate) fn promise(&mut self, _agreed: Option<Agreed>, _place: &mut Option<Agreed>) {}
