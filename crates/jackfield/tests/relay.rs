@@ -32,7 +32,7 @@ impl Client for Front {
 /// What a response becomes: its status, and the end of what the peer gets. `None`: the answer is broken off.
 struct Row(&'static str, bool, u16, Option<&'static str>);
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     Row(
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\n\r\nhello",
         false,
@@ -53,6 +53,7 @@ const ROWS: [Row; 12] = [
     Row("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", true, 200, None),
     Row("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno", false, 200, None),
     Row("HTTP/1.1 200", true, 502, Some("Bad Gateway")),
+    Row("HTTP/1.1 200 OK\r\nAge: 1\r\nAge: 2\r\nContent-Length: 0\r\n\r\n", false, 502, Some("Bad Gateway")),
     Row("what?\r\n\r\n", false, 502, Some("Bad Gateway")),
     Row("", true, 502, Some("Bad Gateway")),
 ];

@@ -513,3 +513,28 @@ fn h15_an_authenticator_gets_the_address_that_a_trusted_proxy_names() {
         assert_eq!(statuses(answer.as_bytes()), [status], "{trusted} {line}");
     }
 }
+
+/// Lets preflight requests pass, and nothing else.
+struct OnlyPreflights;
+
+impl Authenticator for OnlyPreflights {
+    fn check(&self, request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        if Cors::is_preflight(request) { Access::Allow } else { Access::Deny }
+    }
+}
+
+#[test]
+fn h24_an_authenticator_can_let_preflight_requests_pass() {
+    let page = |exchange: Exchange<'_>, request: &Request<'_>| shared(&Cors::any_origin(), exchange, request);
+    let (origin, asks) = ("Origin: https://a.example\r\n", "Access-Control-Request-Method: GET\r\n");
+    for (method, lines, status) in [
+        ("OPTIONS", format!("{origin}{asks}"), 204),
+        ("OPTIONS", origin.into(), 403),
+        ("OPTIONS", asks.into(), 403),
+        ("GET", format!("{origin}{asks}"), 403),
+    ] {
+        let options = TestOptions { authenticator: Some(Arc::new(OnlyPreflights)), ..TestOptions::default() };
+        let answer = answer_with(options, page, &ask(method, "/", &lines));
+        assert_eq!(statuses(answer.as_bytes()), [status], "{method} {lines}");
+    }
+}

@@ -53,6 +53,10 @@ pub(crate) mod sealed {
 impl<T: ResponseTarget> ResponseBuilder<T> {
     pub(crate) fn new(to: T, status: u16, mut fields: Fields) -> Self {
         fields.clear();
+        Self::with_fields(to, status, fields)
+    }
+
+    pub(crate) fn with_fields(to: T, status: u16, fields: Fields) -> Self {
         Self {
             to,
             status,

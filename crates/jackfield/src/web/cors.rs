@@ -28,6 +28,23 @@ use std::time::Duration;
 ///
 /// let cors = Cors::origins(["https://a.example"]).methods(["GET", "PUT"]).headers(["X-Token"]);
 /// ```
+///
+/// An [`Authenticator`](crate::Authenticator) decides before the client sees a request, and a browser sends no credentials
+/// with a preflight request. So an authenticator has to let these pass:
+///
+/// ```
+/// use jackfield::{Access, Authenticator, Cors, Request, bearer, is_same_secret};
+/// use std::net::SocketAddr;
+///
+/// struct Token(String);
+///
+/// impl Authenticator for Token {
+///     fn check(&self, request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+///         let is_known = bearer(request).is_some_and(|token| is_same_secret(token, &self.0));
+///         if is_known || Cors::is_preflight(request) { Access::Allow } else { Access::Challenge("Bearer".into()) }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cors {
     /// `None`: any origin.
@@ -95,13 +112,18 @@ impl Cors {
         self
     }
 
+    /// Whether this is a browser's preflight request: `OPTIONS` with an origin and the method that is to come.
+    #[must_use]
+    pub fn is_preflight(request: &Request<'_>) -> bool {
+        let has = |name| request.header(name).is_some();
+        request.method() == "OPTIONS" && has("origin") && has("access-control-request-method")
+    }
+
     /// Answers a browser's preflight request with 204, or with 403 if the page is not allowed, and returns `None`. Any
     /// other request is given back.
     pub fn preflight<'a>(&self, exchange: Exchange<'a>, request: &Request<'_>) -> Option<Exchange<'a>> {
-        let is_question = request.method() == "OPTIONS" && request.header("origin").is_some();
-        let Some(method) = request.header("access-control-request-method").filter(|_| is_question) else {
-            return Some(exchange);
-        };
+        let method = request.header("access-control-request-method");
+        let Some(method) = method.filter(|_| Self::is_preflight(request)) else { return Some(exchange) };
         let fields = request.header_all("access-control-request-headers");
         let mut fields = fields.flat_map(|field| field.split(|byte| *byte == b','));
         let is_allowed = self.allowed(request).is_some()

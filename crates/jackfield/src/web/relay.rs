@@ -1,8 +1,8 @@
 //! The response of another server, passed on to the peer that waits for it.
 
-use crate::client::{Reply, ReplyStream};
+use crate::client::{Reply, ReplyStream, ResponseBuilder};
 use jackfield_proto::Step;
-use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits, Response};
+use jackfield_proto::http1::{ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, Response};
 
 /// Passes the response of another server on to the peer that waits for a [`Reply`], as a proxy does: status, fields
 /// without those of one hop, and the body in parts as they come. The example `proxy` shows it with both connections.
@@ -98,9 +98,13 @@ impl Relay {
     }
 
     fn begin(&mut self, response: &Response<'_>) -> Option<()> {
-        let answer = self.reply.take()?.response(response.status());
-        let fields = response.headers().end_to_end();
-        let answer = fields.fold(answer, |answer, (name, value)| answer.header(name, value));
+        let mut fields = Fields::new();
+        // Some may be there only once, and the other server may have sent them twice.
+        if response.headers().end_to_end().any(|(name, value)| fields.push(name, value).is_err()) {
+            self.give_up();
+            return None;
+        }
+        let answer = ResponseBuilder::with_fields(self.reply.take()?, response.status(), fields);
         let length = response.header_str("content-length").and_then(|length| length.parse().ok());
         self.answer = answer.stream("", length).ok();
         self.answer.is_some().then_some(())
