@@ -1,5 +1,5 @@
-//! What a small request over TLS costs beside a bare loop on rustls with the same provider, which looks for the end of the head
-//! and writes a ready answer of the same length: processor time of each.
+//! What a small request and one of 16 KiB cost over TLS beside a bare loop on rustls with the same provider, which waits for as many
+//! bytes as the request has, and writes a ready answer of the same length: processor time of each.
 //!
 //! ```sh
 //! cargo run --profile fast -p jackfield-benches --features tls --bin bench-tls
@@ -25,17 +25,55 @@ use std::sync::Arc;
 const CONNECTIONS: usize = 32;
 /// Requests on each of them in a round.
 const REQUESTS: usize = 600;
+/// The body of a large request, and of its answer.
+const LARGE: usize = 16 << 10;
 
-const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n\
-    Content-Length: 13\r\n\r\nHello, World!";
+/// What is asked, and the length of the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Small,
+    Large,
+}
+
+impl Size {
+    fn request(self) -> Vec<u8> {
+        match self {
+            Self::Small => SMALL_REQUEST.to_vec(),
+            Self::Large => {
+                let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LARGE}\r\n\r\n");
+                [head.as_bytes(), &[b'x'; LARGE]].concat()
+            }
+        }
+    }
+
+    fn body(self) -> Vec<u8> {
+        match self {
+            Self::Small => b"Hello, World!".to_vec(),
+            Self::Large => vec![b'x'; LARGE],
+        }
+    }
+
+    fn answer(self) -> Vec<u8> {
+        let body = self.body();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), &body].concat()
+    }
+}
 
 fn main() {
     match beside::role() {
         None => measure(),
         Some((name, arguments)) => {
             let [certificate, key] = [0, 1].map(|at| Path::new(&arguments[at]));
-            if name == "bare" { serve_bare(certificate, key) } else { serve_ours(certificate, key) }
+            let size = if arguments[2] == "large" { Size::Large } else { Size::Small };
+            if name == "bare" {
+                serve_bare(certificate, key, size);
+            } else {
+                serve_ours(certificate, key, size);
+            }
         }
     }
 }
@@ -50,13 +88,21 @@ fn measure() {
     let mut roots = RootCertStore::empty();
     roots.add(identity.cert.der().clone()).expect("a certificate");
     let config = Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
-    let paths = [&certificate, &key].map(|path| path.to_str().expect("a path that is text"));
-    let servers = ["bare", "ours"].map(|name| beside::Server::start(name, &paths));
-    let [mut bare, mut ours] = servers.each_ref().map(|server| connect(server.addr, &config));
-    let bare_addr = servers[0].addr;
-    compare("a small request over TLS", servers.each_ref(), |addr| {
-        ask(if addr == bare_addr { &mut bare } else { &mut ours })
-    });
+    let [certificate_path, key_path] =
+        [&certificate, &key].map(|path| path.to_str().expect("a path that is text"));
+    for (size, word, what) in [
+        (Size::Small, "small", "a small request over TLS"),
+        (Size::Large, "large", "a request of 16 KiB over TLS, with an answer of 16 KiB"),
+    ] {
+        let arguments = [certificate_path, key_path, word];
+        let servers = ["bare", "ours"].map(|name| beside::Server::start(name, &arguments));
+        let [mut bare, mut ours] = servers.each_ref().map(|server| connect(server.addr, &config));
+        let bare_addr = servers[0].addr;
+        let (request, answer) = (size.request(), size.answer().len());
+        compare(what, servers.each_ref(), |addr| {
+            ask(if addr == bare_addr { &mut bare } else { &mut ours }, &request, answer)
+        });
+    }
     // The key in it is no secret: only this benchmark trusts it.
     let _ = fs::remove_dir_all(&folder);
 }
@@ -75,15 +121,15 @@ fn connect(addr: SocketAddr, config: &Arc<ClientConfig>) -> Vec<Peer> {
 }
 
 /// All ask, and then all read; how many requests that were.
-fn ask(peers: &mut [Peer]) -> u64 {
-    let mut answer = [0; ANSWER.len()];
+fn ask(peers: &mut [Peer], request: &[u8], answer: usize) -> u64 {
+    let mut answer = vec![0; answer];
     for _ in 0..REQUESTS {
         for peer in &mut *peers {
-            peer.write_all(SMALL_REQUEST).expect("it goes on");
+            peer.write_all(request).expect("it goes on");
         }
         for peer in &mut *peers {
             peer.read_exact(&mut answer).expect("an answer");
-            assert!(answer.ends_with(b"Hello, World!"));
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
         }
     }
     (peers.len() * REQUESTS) as u64
@@ -93,12 +139,12 @@ fn ask(peers: &mut [Peer]) -> u64 {
 struct Bare {
     socket: Socket,
     session: ServerConnection,
-    head: Vec<u8>,
+    request: Vec<u8>,
 }
 
 impl Bare {
     /// Reads until nothing is left, answers, and writes. `Ok(false)`: the peer has gone.
-    fn go_on(&mut self, plain: &mut [u8]) -> io::Result<bool> {
+    fn go_on(&mut self, plain: &mut [u8], request_bytes: usize, answer: &[u8]) -> io::Result<bool> {
         loop {
             match self.session.read_tls(&mut self.socket) {
                 Ok(0) => return Ok(false),
@@ -108,11 +154,11 @@ impl Bare {
             }
             self.session.process_new_packets().map_err(io::Error::other)?;
             while let Ok(count @ 1..) = self.session.reader().read(plain) {
-                self.head.extend_from_slice(&plain[..count]);
+                self.request.extend_from_slice(&plain[..count]);
             }
-            if self.head.ends_with(b"\r\n\r\n") {
-                self.head.clear();
-                self.session.writer().write_all(ANSWER)?;
+            if self.request.len() >= request_bytes {
+                self.request.clear();
+                self.session.writer().write_all(answer)?;
             }
         }
         while self.session.wants_write() {
@@ -122,7 +168,8 @@ impl Bare {
     }
 }
 
-fn serve_bare(certificate: &Path, key: &Path) {
+fn serve_bare(certificate: &Path, key: &Path, size: Size) {
+    let (request_bytes, answer) = (size.request().len(), size.answer());
     let chain = vec![CertificateDer::from_pem_file(certificate).expect("a certificate")];
     let key = PrivateKeyDer::from_pem_file(key).expect("a key");
     let config =
@@ -144,10 +191,10 @@ fn serve_bare(certificate: &Path, key: &Path) {
                     let both = Interest::READABLE | Interest::WRITABLE;
                     poll.registry().register(&mut socket, token, both).expect("there is room");
                     let session = ServerConnection::new(config.clone()).expect("a configuration");
-                    all.push(Some(Bare { socket, session, head: Vec::new() }));
+                    all.push(Some(Bare { socket, session, request: Vec::new() }));
                 }
             } else if let Some(bare) = &mut all[event.token().0] {
-                if !bare.go_on(&mut plain).unwrap_or(false) {
+                if !bare.go_on(&mut plain, request_bytes, &answer).unwrap_or(false) {
                     all[event.token().0] = None;
                 }
             }
@@ -155,17 +202,19 @@ fn serve_bare(certificate: &Path, key: &Path) {
     }
 }
 
-struct Hello;
+/// Answers with this body.
+struct Ready(Arc<[u8]>);
 
-impl Client for Hello {
+impl Client for Ready {
     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
-        exchange.ok("text/plain", "Hello, World!");
+        exchange.ok("text/plain", self.0.clone());
     }
 }
 
-fn serve_ours(certificate: &Path, key: &Path) {
+fn serve_ours(certificate: &Path, key: &Path, size: Size) {
+    let body: Arc<[u8]> = size.body().into();
     let listener = Listener::tcp("127.0.0.1:0").tls(certificate, key);
     let server = Server::builder().listen(listener).bind().expect("it can listen");
     println!("listening on {}", server.local_addr());
-    server.serve(|_peer| Hello).expect("it ends in good order");
+    server.serve(move |_peer| Ready(body.clone())).expect("it ends in good order");
 }
