@@ -398,6 +398,28 @@ fn h22_late_parts_in_the_mailbox_are_bounded() {
     }
 }
 
+/// A full mailbox takes no part, although there would be room in the outbox; the thread tries again.
+#[test]
+fn h22_a_late_part_for_a_full_mailbox_is_not_taken() {
+    let options = low_marks_and(|limits| limits.mailbox_max = 2);
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(get("/").as_bytes());
+    lab.run();
+    let mut body = REPLIES.with_borrow_mut(Vec::pop).expect("it is there").stream(200, "text/plain");
+    assert_eq!(["1", "2", "3"].map(|part| body.write(part)), [Sent::Queued, Sent::Queued, Sent::Full]);
+    assert!(body.wait_for_room(Duration::from_secs(3600)), "it does not wait that long");
+    lab.run();
+    assert_eq!(body.write("4"), Sent::Queued);
+    body.finish();
+    lab.run();
+    let got = text(&far.take());
+    assert!(got.ends_with("\r\n\r\n1\r\n1\r\n1\r\n2\r\n1\r\n4\r\n0\r\n\r\n"), "{got}");
+}
+
 /// Writes more than the system's buffers and its own hold, from a thread.
 struct Patient;
 

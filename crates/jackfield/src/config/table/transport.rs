@@ -48,7 +48,7 @@ impl Limits {
                 "reactor.outbox_bytes_max",
                 "bytes",
                 reactor.outbox_bytes_max as u64,
-                "the overflow policy of the connection applies",
+                "the overflow policy of the connection applies; a part of a body from another thread is not accepted",
             ),
             row(
                 "reactor.wire_memory_bytes_max",
