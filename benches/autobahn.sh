@@ -47,6 +47,8 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT
 
 start_testbed() {
     cargo build --quiet --release -p jackfield-examples --example testbed
+    # The shell in the background may open it later.
+    : >"$home/listening"
     "$target/release/examples/testbed" --listen 127.0.0.1:0 >"$home/listening" &
     server=$!
     for _ in $(seq 200); do

@@ -15,6 +15,8 @@ target=${CARGO_TARGET_DIR:-target}/fast
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+# The shell in the background may open it later.
+: >"$work/out"
 taskset -c 1 "$target/examples/testbed" --listen 127.0.0.1:0 --reactors 1 >"$work/out" &
 server=$!
 for _ in $(seq 100); do

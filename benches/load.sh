@@ -16,6 +16,8 @@ trap 'stop; rm -rf "$work"' EXIT
 
 # Starts the testbed, under the given command if there is one, and sets $addr and $server.
 start() {
+    # The shell in the background may open it later.
+    : >"$work/out"
     "$@" "$target/examples/testbed" --listen 127.0.0.1:0 --reactors 1 >"$work/out" &
     server=$!
     for _ in $(seq 100); do

@@ -16,6 +16,8 @@ trap 'stop; rm -rf "$work"' EXIT
 
 # Starts a command that tells its address, and sets $server and $addr. Fails with the status of one that ends instead.
 start() {
+    # The shell in the background may open it later.
+    : >"$work/out"
     "$@" >"$work/out" 2>"$work/err" &
     server=$!
     for _ in $(seq 100); do
