@@ -79,6 +79,8 @@ impl Handle {
             logs,
             cluster,
             pool,
+            #[cfg(feature = "sim")]
+            simulated_epochs: Default::default(),
             #[cfg(feature = "tls")]
             handshakes: OnceLock::new(),
             connections,
@@ -260,9 +262,18 @@ impl Handle {
     pub fn declare_topic(&self, topic: &str, history: History) -> bool {
         let order = match &self.0.cluster {
             Some(cluster) => Order::Broker(cluster.node),
-            None => Order::Own(new_epoch()),
+            None => Order::Own(self.new_epoch()),
         };
         self.subscribers(topic) == 0 && self.0.logs.declare(topic, order, history, self.reactors())
+    }
+
+    /// A simulation has the same epochs each time, and no earlier processes.
+    fn new_epoch(&self) -> u64 {
+        #[cfg(feature = "sim")]
+        if matches!(self.0.pool, Pool::Held(_)) {
+            return self.0.simulated_epochs.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        new_epoch()
     }
 
     /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until

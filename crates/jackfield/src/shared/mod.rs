@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Option<Cluster>,
     /// Threads for blocking work.
     pub(crate) pool: Pool,
+    #[cfg(feature = "sim")]
+    simulated_epochs: AtomicU64,
     /// Threads for TLS handshakes.
     #[cfg(feature = "tls")]
     pub(crate) handshakes: OnceLock<Pool>,
