@@ -334,7 +334,7 @@ fn k2_a_wrong_password_is_reported_and_tried_again() {
         ["{\"missed\":null}", "together"].iter().all(|data| support::reader::data(&seen).contains(data))
     });
     assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(site.told.count("Down"), 1, "the same reason is told once: {:?}", site.told.all());
+    assert_eq!(site.told.count("Down"), 1, "the same reason is reported once: {:?}", site.told.all());
     assert_eq!(site.handle().metrics().broker_down, 0);
     assert!(!format!("{:?}", site.told.all()).contains("wrong@"), "passwords are not told");
 }
@@ -463,7 +463,7 @@ fn k2_a_redis_that_became_a_replica_counts_as_away() {
         let told = site.told.all();
         assert_eq!(site.told.count("Up"), ups, "{told:?}");
         // What is read is refused in another way than what is written.
-        assert!(site.told.count("Down") <= downs + 2, "the same reason is told once: {told:?}");
+        assert!(site.told.count("Down") <= downs + 2, "the same reason is reported once: {told:?}");
         redis.ask(&["REPLICAOF", "NO", "ONE"]);
         wait(|| site.told.count("Up") > ups);
         site.publish("back");

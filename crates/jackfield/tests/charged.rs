@@ -177,7 +177,7 @@ fn n5_timers_are_charged() {
 fn n5_extra_state_is_charged() {
     let options = TestOptions::default;
     let upgrade = socket::UPGRADE.as_bytes();
-    check("a bandwidth of one's own", 100, &[], options(), |_, it| {
+    check("its own bandwidth", 100, &[], options(), |_, it| {
         it.set_bandwidth(Bandwidth::new(1000, 1000));
     });
     check("a rate of one's own", 150, &[], options(), |_, it| it.set_rate(Rate::new(100, 1000)));

@@ -333,7 +333,7 @@ fn a_reader_away_longer_than_the_history_gets_one_resync() {
     assert_eq!(data(&seen[1..]), (40..50).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
-/// What comes from the broker was as old as the last look of a reactor at the history, whoever had published it.
+/// What comes from the broker was as old as the last look of a reactor at the history, whichever thread had published it.
 #[test]
 fn the_age_of_a_message_from_the_broker_begins_when_it_comes() {
     let (_hub, mut sites) = two(History::new(100).max_age(Duration::from_secs(60)));

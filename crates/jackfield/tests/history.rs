@@ -580,7 +580,7 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
     assert!(offsets.eq(1..=BURSTS * EACH), "one is left out, or comes twice");
 }
 
-/// A topic that was not declared keeps nothing: a client that comes back is told that it may have missed something.
+/// A topic that was not declared keeps nothing: a client that comes back gets a `resync`, because it may have missed something.
 #[test]
 fn a_topic_without_history_says_so() {
     let mut server = server(History::new(5));

@@ -4,8 +4,8 @@ mod support;
 
 use jackfield::test::FarEnd;
 use jackfield::{
-    Client, Drain, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Server,
-    Upgrade,
+    Client, Drain, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Limits, Reply, ReplyStream,
+    Request, Sent, Server, Upgrade,
 };
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -377,18 +377,23 @@ fn h22_a_late_part_without_room_is_not_taken() {
     assert!(got.ends_with("1\r\ny\r\n0\r\n\r\n"), "{got}");
 }
 
-/// Parts that still wait in the mailbox count as well, so that no thread fills it while the reactor is busy.
-#[test]
-fn h22_late_parts_in_the_mailbox_are_bounded() {
-    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 4000);
-    let mut lab = Lab::with_options(options, || Probe {
+/// A deferred answer whose body begins.
+fn late_body(change: impl Fn(&mut Limits)) -> (Lab, FarEnd, ReplyStream) {
+    let mut lab = Lab::with_options(low_marks_and(change), || Probe {
         on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
         ..Probe::default()
     });
     let far = lab.connect();
     far.send(get("/").as_bytes());
     lab.run();
-    let mut body = REPLIES.with_borrow_mut(Vec::pop).expect("it is there").stream(200, "text/plain");
+    let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
+    (lab, far, reply.stream(200, "text/plain"))
+}
+
+/// Parts that still wait in the mailbox count as well, so that no thread fills it while the reactor is busy.
+#[test]
+fn h22_late_parts_in_the_mailbox_are_bounded() {
+    let (mut lab, far, mut body) = late_body(|limits| limits.reactor.outbox_bytes_max = 4000);
     for _ in 0..3 {
         let sent: Vec<Sent> = (0..20).map(|_| body.write(vec![b'z'; 500])).collect();
         let accepted = sent.iter().filter(|sent| sent.is_accepted()).count();
@@ -401,15 +406,7 @@ fn h22_late_parts_in_the_mailbox_are_bounded() {
 /// A full mailbox takes no part, although there would be room in the outbox; the thread tries again.
 #[test]
 fn h22_a_late_part_for_a_full_mailbox_is_not_taken() {
-    let options = low_marks_and(|limits| limits.mailbox_max = 2);
-    let mut lab = Lab::with_options(options, || Probe {
-        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
-        ..Probe::default()
-    });
-    let far = lab.connect();
-    far.send(get("/").as_bytes());
-    lab.run();
-    let mut body = REPLIES.with_borrow_mut(Vec::pop).expect("it is there").stream(200, "text/plain");
+    let (mut lab, far, mut body) = late_body(|limits| limits.mailbox_max = 2);
     assert_eq!(["1", "2", "3"].map(|part| body.write(part)), [Sent::Queued, Sent::Queued, Sent::Full]);
     assert!(body.wait_for_room(Duration::from_secs(3600)), "it does not wait that long");
     lab.run();

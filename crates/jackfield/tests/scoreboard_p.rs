@@ -245,7 +245,7 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
     }
 }
 
-/// A member says on which reactor it is, and then what its client was posted. It leaves when it is told to.
+/// A member says on which reactor it is, and then what its client was posted. It leaves at a message that says so.
 struct Visitor;
 
 impl Client for Visitor {

@@ -33,7 +33,7 @@ fn testbeds_with_one_broker_feed_what_the_other_publishes() {
             }
         });
         let news = format!("data: {}", "x".repeat(56));
-        // A feed that began before its server had reached the Redis is told that it may have missed something.
+        // A feed that began before its server had reached the Redis gets a `resync`, because it may have missed something.
         while feed.line() != news {}
         let id = feed.line();
         has_come.store(true, Ordering::Relaxed);
