@@ -5,8 +5,12 @@ mod support;
 mod tls;
 
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{Client, Drain, Exchange, Limits, Listener, Outgoing, Raw, Request, Server};
+use jackfield::{
+    BrokerEvent, Client, Drain, Exchange, Limits, Listener, LogCrate, Observer, Outgoing, Raw, Request,
+    Server,
+};
 use std::cell::RefCell;
+use std::io::Write;
 use std::time::Duration;
 use support::get;
 
@@ -126,7 +130,16 @@ fn o1_each_area_has_its_target_and_its_key_values() {
     let begin = "DEBUG jackfield::server the server was ";
     assert!(ended.len() == 2 && ended.iter().all(|line| line.starts_with(begin)), "{ended:?}");
     assert!(ended[1].ends_with(" Draining and is Stopped"), "{ended:?}");
+    let reached = line(|| Silent.on_broker(BrokerEvent::Up));
+    assert_eq!(reached, "INFO jackfield::broker the broker can be reached");
+    let served = line(|| LogCrate.write_all(b"a line of the access log\n").unwrap());
+    assert_eq!(served, "INFO jackfield::access a line of the access log");
 }
+
+/// An observer that observes nothing: what happens is logged.
+struct Silent;
+
+impl Observer for Silent {}
 
 #[test]
 fn l5_a_backlog_that_the_system_does_not_allow_is_logged() {
