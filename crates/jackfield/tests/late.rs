@@ -2,10 +2,10 @@
 
 mod support;
 
-use jackfield::test::FarEnd;
+use jackfield::test::{FarEnd, TestOptions};
 use jackfield::{
-    Client, Drain, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Limits, Reply, ReplyStream,
-    Request, Sent, Server, Upgrade,
+    Client, Drain, Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Server,
+    Upgrade,
 };
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -239,10 +239,9 @@ fn a_late_upgrade_has_the_verbs_of_an_upgrade() {
     );
 }
 
-/// A body that is never finished must not look like a whole one, and must not delay anything.
-#[test]
-fn a_late_body_that_is_dropped_is_broken_off() {
-    let mut lab = Lab::new(|| Probe {
+/// A request whose answer is deferred.
+fn deferred(options: TestOptions) -> (Lab, FarEnd, Reply) {
+    let mut lab = Lab::with_options(options, || Probe {
         on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
         ..Probe::default()
     });
@@ -250,6 +249,13 @@ fn a_late_body_that_is_dropped_is_broken_off() {
     far.send(get("/").as_bytes());
     lab.run();
     let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
+    (lab, far, reply)
+}
+
+/// A body that is never finished must not look like a whole one, and must not delay anything.
+#[test]
+fn a_late_body_that_is_dropped_is_broken_off() {
+    let (mut lab, far, reply) = deferred(TestOptions::default());
     let mut body = reply.stream(200, "text/plain");
     body.write("a part");
     lab.run();
@@ -263,14 +269,7 @@ fn a_late_body_that_is_dropped_is_broken_off() {
 /// Parts for an exchange that is over are dropped.
 #[test]
 fn a_late_part_does_not_reach_a_later_exchange() {
-    let mut lab = Lab::new(|| Probe {
-        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
-        ..Probe::default()
-    });
-    let far = lab.connect();
-    far.send(get("/1").as_bytes());
-    lab.run();
-    let first = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
+    let (mut lab, far, first) = deferred(TestOptions::default());
     // Longer than it was to be: the answer is broken off.
     let mut body = first.response(200).stream("text/plain", Some(1)).expect("it is valid");
     body.write("ab");
@@ -377,23 +376,12 @@ fn h22_a_late_part_without_room_is_not_taken() {
     assert!(got.ends_with("1\r\ny\r\n0\r\n\r\n"), "{got}");
 }
 
-/// A deferred answer whose body begins.
-fn late_body(change: impl Fn(&mut Limits)) -> (Lab, FarEnd, ReplyStream) {
-    let mut lab = Lab::with_options(low_marks_and(change), || Probe {
-        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
-        ..Probe::default()
-    });
-    let far = lab.connect();
-    far.send(get("/").as_bytes());
-    lab.run();
-    let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
-    (lab, far, reply.stream(200, "text/plain"))
-}
-
 /// Parts that still wait in the mailbox count as well, so that no thread fills it while the reactor is busy.
 #[test]
 fn h22_late_parts_in_the_mailbox_are_bounded() {
-    let (mut lab, far, mut body) = late_body(|limits| limits.reactor.outbox_bytes_max = 4000);
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 4000);
+    let (mut lab, far, reply) = deferred(options);
+    let mut body = reply.stream(200, "text/plain");
     for _ in 0..3 {
         let sent: Vec<Sent> = (0..20).map(|_| body.write(vec![b'z'; 500])).collect();
         let accepted = sent.iter().filter(|sent| sent.is_accepted()).count();
@@ -406,7 +394,9 @@ fn h22_late_parts_in_the_mailbox_are_bounded() {
 /// A full mailbox takes no part, although there would be room in the outbox; the thread tries again.
 #[test]
 fn h22_a_late_part_for_a_full_mailbox_is_not_taken() {
-    let (mut lab, far, mut body) = late_body(|limits| limits.mailbox_max = 2);
+    let options = low_marks_and(|limits| limits.mailbox_max = 2);
+    let (mut lab, far, reply) = deferred(options);
+    let mut body = reply.stream(200, "text/plain");
     assert_eq!(["1", "2", "3"].map(|part| body.write(part)), [Sent::Queued, Sent::Queued, Sent::Full]);
     assert!(body.wait_for_room(Duration::from_secs(3600)), "it does not wait that long");
     lab.run();

@@ -6,8 +6,8 @@ mod tls;
 
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{
-    BrokerEvent, Client, Drain, Exchange, Limits, Listener, LogCrate, Observer, Outgoing, Raw, Request,
-    Server,
+    BrokerEvent, Client, Drain, Exchange, Files, Limits, Listener, LogCrate, Observer, Outgoing, Raw,
+    Request, Server,
 };
 use std::cell::RefCell;
 use std::io::Write;
@@ -134,6 +134,34 @@ fn o1_each_area_has_its_target_and_its_key_values() {
     assert_eq!(reached, "INFO jackfield::broker the broker can be reached");
     let served = line(|| LogCrate.write_all(b"a line of the access log\n").unwrap());
     assert_eq!(served, "INFO jackfield::access a line of the access log");
+}
+
+struct Folder(Files);
+
+impl Client for Folder {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.0.answer(exchange, request);
+    }
+}
+
+#[test]
+fn o1_a_file_that_can_not_be_read_on_is_logged() {
+    let path = std::env::temp_dir().join(format!("jackfield-log-{}", std::process::id()));
+    std::fs::write(&path, vec![7; 3 << 20]).unwrap();
+    let files = Files::file(&path).unwrap();
+    let mut server = TestServer::new(move |_peer| Folder(files.clone()));
+    let far = server.connect();
+    far.set_room(Some(100_000));
+    far.send(get("/").as_bytes());
+    server.run();
+    std::fs::write(&path, "short").unwrap();
+    let broken = line(|| {
+        far.set_room(None);
+        server.run();
+    });
+    std::fs::remove_file(&path).unwrap();
+    let begin = "DEBUG jackfield::offload connection=r0-0.0 r0-0.0: the rest of a body can't be read: ";
+    assert!(broken.starts_with(begin), "{broken}");
 }
 
 /// An observer that observes nothing: what happens is logged.
