@@ -101,6 +101,7 @@ impl Client for Addresses {
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         self.note("on_data", raw);
         if data == START_TLS {
+            raw.send(GO_AHEAD);
             raw.start_tls(self.1.clone()).unwrap();
             return data.len();
         }
@@ -134,6 +135,8 @@ impl Client for Addresses {
 }
 
 const START_TLS: &[u8] = b"STARTTLS";
+/// The answer to it. A client that did not wait for it could be read together with its greeting of TLS.
+const GO_AHEAD: &str = "go ahead";
 /// Far more than the buffers of the system hold, and less than the cap of a connection's queue.
 const MUCH: usize = 12 << 20;
 
@@ -202,6 +205,7 @@ fn c9_both_addresses_are_known_in_every_callback() {
     check(2, &|stream| say(stream, &[b"a line\n", &[b'x'; 200][..]].concat()), &["on_line", "on_line_limit"]);
     let secure = |stream: &mut TcpStream| {
         say(stream, START_TLS);
+        assert_eq!(real::read_exactly(stream, GO_AHEAD.len()), GO_AHEAD.as_bytes());
         let config = Arc::new(identity.client_config(rustls::DEFAULT_VERSIONS));
         let name = ServerName::try_from("localhost").unwrap();
         ClientConnection::new(config, name).unwrap().complete_io(stream).unwrap();
