@@ -45,6 +45,9 @@ pub struct Serve {
     /// Longest time for a request's head [default: that of the library]
     #[arg(long, value_parser = crate::base::units::parse_duration)]
     pub head_timeout: Option<Duration>,
+    /// Longest time for a TLS handshake [default: that of the library]
+    #[arg(long, value_parser = crate::base::units::parse_duration)]
+    pub handshake_timeout: Option<Duration>,
 }
 
 /// One for each connection.
@@ -146,9 +149,10 @@ pub fn serve(args: &Serve) -> jackfield::Result<()> {
     if args.tied {
         tie();
     }
-    let head_timeout = args.head_timeout;
+    let (head_timeout, handshake_timeout) = (args.head_timeout, args.handshake_timeout);
     let limits = move |limits: &mut Limits| {
         limits.head_timeout = head_timeout.unwrap_or(limits.head_timeout);
+        limits.reactor.handshake = handshake_timeout.unwrap_or(limits.reactor.handshake);
         limits.websocket.message_bytes_max = MESSAGE_BYTES_MAX;
         limits.reactor.wire_memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
         limits.memory_bytes_max = 2 * MESSAGE_BYTES_MAX;

@@ -5,12 +5,15 @@
 
 use crate::base::papers::Section;
 use crate::compare::ground::root_above;
+use crate::compare::identity::Identity;
 use clap::Args;
 use jackfield_cli::attack;
 use jackfield_cli::attack::args::{Attack, What};
 use jackfield_cli::attack::goal::{Bound, Row};
 use jackfield_cli::attack::table;
 use jackfield_cli::base::error::Error;
+use jackfield_cli::bench::plan::Play;
+use jackfield_cli::bench::server::Server;
 use std::path::PathBuf;
 
 /// An attack, and where its table goes.
@@ -24,9 +27,10 @@ pub(crate) struct ToGoals {
 }
 
 /// Upper bounds of figures: the attack, the beginning of its row, and the bound in the row's unit.
-const GOALS: [(&str, &str, f64); 9] = [
+const GOALS: [(&str, &str, f64); 10] = [
     ("slow-heads", "memory for each", 1600.0),
     ("slow-heads", "the normal client's p99 against before", 2.0),
+    ("silent-handshakes", "the normal client's p99 against before", 2.0),
     // Of live bytes, which `cargo test -p jackfield --test memory` counts; pages are what can be seen from outside.
     ("idle", "memory for", 256.0),
     ("descriptors", "processor time", 1.0),
@@ -46,7 +50,11 @@ const SECTION: Section = Section("attack");
 /// The command line makes no sense, the server does not answer as it should from the start, or a file can't be
 /// written.
 pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
-    let mut rows = attack::rows(&args.attack)?;
+    let mut rows = match (&args.attack.target, args.attack.what) {
+        (None, What::SilentHandshakes) => silent_handshakes(&args.attack)?,
+        (None, What::All) => [attack::rows(&args.attack)?, silent_handshakes(&args.attack)?].concat(),
+        _ => attack::rows(&args.attack)?,
+    };
     rows.iter_mut().for_each(set_goal);
     let holds = attack::show(&args.attack, &rows)?;
     let here = || root_above(&std::env::current_dir().ok()?);
@@ -55,6 +63,24 @@ pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
         SECTION.write(Some(&numbers), &table::markdown(&rows))?;
     }
     Ok(holds)
+}
+
+/// The attack that needs TLS, which the built-in server speaks only with a certificate.
+fn silent_handshakes(args: &Attack) -> Result<Vec<Row>, Error> {
+    let identity = Identity::new()?;
+    let timeout = format!("--handshake-timeout={}ms", args.head_timeout.as_millis());
+    let server = Server::start(false, &[&identity.args()[..], &[timeout]].concat())?;
+    let url = format!("https://{}{}", server.addr, Play::Http.built_in_path());
+    let rows = attack::rows(&Attack {
+        what: What::SilentHandshakes,
+        target: Some(url.parse().map_err(Error::Usage)?),
+        server_pid: server.pid,
+        insecure: true,
+        json: None,
+        ..args.clone()
+    });
+    identity.remove();
+    rows
 }
 
 /// Gives a row this project's goal, if the tool has none for it.

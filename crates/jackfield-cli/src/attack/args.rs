@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// An attack, and what it is measured with.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Attack {
     /// Which attack to make
     #[arg(value_enum, default_value_t = What::All)]
@@ -27,8 +27,8 @@ pub struct Attack {
     /// The seed of all random choices. The same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// How many connections to open; `mutants` ignores it [default: `slow-heads` 5000, `idle` 15000, `descriptors` 600, `slow-readers`
-    /// 3000]
+    /// How many connections to open; `mutants` ignores it [default: `slow-heads` 5000, `silent-handshakes` 1000, `idle` 15000,
+    /// `descriptors` 600, `slow-readers` 3000]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub connections: Option<u32>,
     /// How many requests `mutants` sends. It opens a tenth as many WebSockets
@@ -39,7 +39,7 @@ pub struct Attack {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=100_000))]
     pub descriptors: u64,
     /// How long the server waits for the head of a request, such as `10s` or `500ms`. The built-in server is started with it; set it to
-    /// the timeout of your own server
+    /// the timeout of your own server. For `silent-handshakes` it is the time for a handshake
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "10s")]
     pub head_timeout: Duration,
     /// Write the figures to this file as JSON. An earlier file is overwritten [default: write no file]
@@ -52,7 +52,9 @@ pub struct Attack {
 pub enum What {
     /// Send the heads of requests slowly, a byte at a time
     SlowHeads,
-    /// Open connections that do nothing
+    /// Open connections to a server that speaks TLS, and send no more than the first bytes of a handshake
+    SilentHandshakes,
+    /// Open connections that do nothing after a request
     Idle,
     /// Open more connections than the server has file descriptors
     Descriptors,
@@ -64,10 +66,16 @@ pub enum What {
     All,
 }
 
-impl What {
-    /// True if this attack is part of it.
-    pub fn includes(self, attack: Self) -> bool {
-        self == Self::All || self == attack
+impl Attack {
+    /// True if this attack is to be made. All attacks are those that the target can have.
+    pub fn includes(&self, attack: What) -> bool {
+        let is_possible = attack != What::SilentHandshakes || self.is_tls();
+        self.what == attack || self.what == What::All && is_possible
+    }
+
+    /// True if the target speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.is_tls)
     }
 }
 

@@ -1,21 +1,21 @@
 //! `attack`: does to one server what attackers do on the internet, and checks its goals.
 //!
-//! Each attack is a file: [`slow_heads`], [`idle`], [`descriptors`], [`mutants`], [`slow_readers`]. Its connections are a
-//! [`crowd`] with a role. A [`normal`] client runs beside them. The effect on the [`victim`] is measured from outside.
-//! The result is rows with a [`goal`] each, which [`table`] shows.
+//! Each attack is a file: [`unfinished`] (for two of them), [`idle`], [`descriptors`], [`mutants`], [`slow_readers`]. Its
+//! connections are a [`crowd`] with a role. A [`normal`] client runs beside them. The [`effect`] on it, and on the [`victim`], is
+//! measured from outside. The result is rows with a [`goal`] each, which [`table`] shows.
 
 pub mod args;
 mod breed;
 mod crowd;
 mod descriptors;
+mod effect;
 pub mod goal;
 mod idle;
 mod mutants;
-
 mod normal;
-mod slow_heads;
 mod slow_readers;
 pub mod table;
+mod unfinished;
 mod victim;
 
 use crate::base::error::Error;
@@ -26,6 +26,7 @@ use args::{Attack, What};
 use goal::{Row, Sheet, Verdict};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use unfinished::Manner;
 
 /// Does one attack.
 type Run = fn(&Attack, &Progress) -> Result<Sheet, Error>;
@@ -45,14 +46,17 @@ pub fn attack(args: &Attack) -> Result<bool, Error> {
 pub fn rows(args: &Attack) -> Result<Vec<Row>, Error> {
     args.json.as_deref().map(check_writable).transpose()?;
     proc::raise_descriptor_limit();
-    let attacks: [(What, &'static str, Run); 5] = [
-        (What::SlowHeads, "slow-heads", slow_heads::run),
+    let attacks: [(What, &'static str, Run); 6] = [
+        (What::SlowHeads, "slow-heads", |args, progress| unfinished::run(args, progress, Manner::Slow)),
+        (What::SilentHandshakes, "silent-handshakes", |args, progress| {
+            unfinished::run(args, progress, Manner::Silent)
+        }),
         (What::Idle, "idle", |args, _| idle::run(args)),
         (What::Descriptors, "descriptors", descriptors::run),
         (What::Mutants, "mutants", mutants::run),
         (What::SlowReaders, "slow-readers", slow_readers::run),
     ];
-    let wanted = attacks.into_iter().filter(|(what, ..)| args.what.includes(*what));
+    let wanted = attacks.into_iter().filter(|(what, ..)| args.includes(*what));
     all(wanted.map(|(_, name, run)| (name, move || run(args, &Progress::new()))))
 }
 

@@ -135,10 +135,16 @@ fn a_target_may_speak_tls() {
     let unknown = ["memory", "descriptors"];
     check(&["slow-heads", "-c", "20", "--head-timeout", "2s", &hasty, "--ca-file", &cert], &unknown, 7);
     check(&["mutants", "--count", "100", &plain, "--insecure"], &unknown, 8);
+    let brief = Builtin::start_with(&["--cert", &cert, "--key", &key, "--handshake-timeout", "2s"]);
+    let brief = format!("https://{}/plaintext", brief.addr);
+    let silent = ["silent-handshakes", "-c", "20", "--head-timeout", "2s", "--ca-file", &cert];
+    check(&[&silent[..], &[&brief]].concat(), &unknown, 7);
     check(&["slow-readers", "-c", "10", &large, "--ca-file", &cert], &unknown, 5);
     check(&["idle", "-c", "10", &plain, "--ca-file", &cert], &unknown, 2);
     let (code, _, stderr) = run(&["attack", "mutants", &plain]);
     assert!(code == 2 && stderr.contains("certificate"), "{stderr}");
+    let (code, _, stderr) = run(&["attack", "silent-handshakes"]);
+    assert!(code == 2 && stderr.contains("https://"), "{stderr}");
     let (code, _, stderr) = run(&["attack", "mutants", &server.addr, "--insecure"]);
     assert!(code == 2 && stderr.contains("https://"), "{stderr}");
 }

@@ -1,19 +1,47 @@
-//! `slow-heads`: connections that slowly send a request's head byte by byte, as long as the server allows.
+//! `slow-heads` and `silent-handshakes`: connections that never ask for anything. They send a request's head byte by byte, as
+//! long as the server allows; or no more of a TLS handshake than its first bytes.
 
 use super::args::Attack;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
+use super::effect::{Others, judge_normal};
 use super::goal::{Figure, Sheet, Unit, growth};
-use super::normal::{Lap, Normal};
-use super::victim::Victim;
+use super::normal::Normal;
+use super::victim::{Place, Victim};
 use crate::base::error::Error;
 use crate::base::progress::Progress;
-use crate::base::units;
 use jackfield::sim::Random;
 use std::time::{Duration, Instant};
 
-/// Connections with heads that never end. Every second one continues after the server has ended its side.
+/// What the connections do instead of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// They send the head of a request slowly. Every second one continues after the server has ended its side.
+    Slow,
+    /// They send nothing of a TLS handshake, or every second one its first bytes.
+    Silent,
+}
+
+impl Manner {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Slow => "slow-heads",
+            Self::Silent => "silent-handshakes",
+        }
+    }
+
+    /// How many connections there are if no number is asked for.
+    fn connections(self) -> usize {
+        match self {
+            Self::Slow => 5000,
+            Self::Silent => 1000,
+        }
+    }
+}
+
+/// The role of all of them.
 #[derive(Debug)]
-struct SlowHeads {
+struct Unfinished {
+    manner: Manner,
     random: Random,
     opened: usize,
     /// The number of connections that have ended.
@@ -33,6 +61,8 @@ struct Dribbler {
 
 /// The bytes that are sent one by one; the last one is repeated.
 const HEAD: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a.example\r\nUser-Agent: x";
+/// The begin of a ClientHello that announces 508 bytes (RFC 8446 sections 4 and 5.1).
+const GREETING: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
 /// The shortest pause between two bytes.
 const PAUSE_MS_MIN: usize = 500;
 const PAUSE_MS_MAX: usize = 1500;
@@ -44,11 +74,13 @@ const SLACK: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the normal client runs before the attack: as long as during it, but at most this.
 const BEFORE_MAX: Duration = Duration::from_secs(10);
-/// If other processes use more of a core than this, a 99th percentile shows their effect.
-const OTHERS_MAX: f64 = 0.2;
 
-pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
-    let wanted = args.connections.map_or(5000, |count| count as usize);
+pub(crate) fn run(args: &Attack, progress: &Progress, manner: Manner) -> Result<Sheet, Error> {
+    let name = manner.name();
+    if manner == Manner::Silent && !args.is_tls() {
+        return Err(Error::Usage(format!("{name}: needs the URL of a server that speaks TLS, https://...")));
+    }
+    let wanted = args.connections.map_or(manner.connections(), |count| count as usize);
     let victim = Victim::new(args, &[format!("--head-timeout={}ms", args.head_timeout.as_millis())])?;
     let normal = Normal::start(&victim, true)?;
     let others = Others::new(&victim);
@@ -56,39 +88,32 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let before = normal.lap();
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
 
-    let role = SlowHeads {
+    let place = victim.place();
+    let role = Unfinished {
+        manner,
         random: Random::new(args.seed),
         opened: 0,
         ended: 0,
         answered: 0,
         longest: Duration::ZERO,
     };
-    let mut crowd = Crowd::new(role, victim.place())?;
-    let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, "slow-heads", open, wanted))?;
+    let tls = place.tls.filter(|_| manner == Manner::Slow);
+    let mut crowd = Crowd::new(role, Place { tls, ..place })?;
+    let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, name, open, wanted))?;
     let opened_at = Instant::now();
     // All connections are open until the first one's timeout. Reading the server's memory takes milliseconds, which
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + args.head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
     let deadline = opened_at + args.head_timeout + LINGER_MAX + SLACK;
-    wait_until_gone(&mut crowd, deadline, &victim, &descriptors, (opened, progress))?;
-    let rid = opened_at.elapsed();
+    wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
+        progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
+    })?;
+    let rid = descriptors.map(|_| opened_at.elapsed().as_secs_f64());
 
-    let mut sheet = Sheet::new("slow-heads");
-    let role = crowd.role();
+    let mut sheet = Sheet::new(name);
     sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
-    sheet
-        .at_most("not ended by the server", 0.0, Unit::Count, Ok((opened - role.ended) as f64))
-        .note(format!("{} got 408", role.answered));
-    let life_max = args.head_timeout + SLACK;
-    sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, Ok(role.longest.as_secs_f64()));
-    let what = "time until the last one is closed, though every second one ignores the server's end";
-    sheet.at_most(
-        what,
-        (life_max + LINGER_MAX).as_secs_f64(),
-        Unit::Seconds,
-        descriptors.map(|_| rid.as_secs_f64()),
-    );
+    crowd.role().judge_ends(args.head_timeout + SLACK, rid, &mut sheet);
     let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
     judge_normal(&before, &normal.lap(), &others.share(&victim), &mut sheet);
@@ -97,12 +122,13 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
 
 /// Waits until the server has none of them any more.
 fn wait_until_gone(
-    crowd: &mut Crowd<SlowHeads>,
+    crowd: &mut Crowd<Unfinished>,
     deadline: Instant,
     victim: &Victim,
     start: &Figure,
-    (opened, progress): (usize, &Progress),
+    meanwhile: impl Fn(usize),
 ) -> Result<(), Error> {
+    let opened = crowd.role().opened;
     let mut next = Instant::now();
     crowd.play_until(deadline, |crowd| {
         if Instant::now() < next {
@@ -110,7 +136,7 @@ fn wait_until_gone(
         }
         next = Instant::now() + LOOK;
         let ended = crowd.role().ended;
-        progress.counted("slow-heads", ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
+        meanwhile(ended);
         // A connection that ignores the end notices only at its next byte that it is gone.
         ended >= opened
             && match (victim.descriptors(), start) {
@@ -121,57 +147,48 @@ fn wait_until_gone(
     Ok(())
 }
 
-/// The effect on the normal client.
-fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &mut Sheet) {
-    let ratio = during.p99() / before.p99().max(1e-9);
-    let [then, now] = [before, during].map(|lap| units::time(lap.p99() * 1e9));
-    let figure = match others {
-        Ok(share) if *share > OTHERS_MAX => Err(format!(
-            "other processes used {:.0} % of a core, so {then} before and {now} during it say nothing",
-            share * 100.0
-        )),
-        _ => Ok(ratio),
-    };
-    sheet
-        .figure("the normal client's p99 against before", Unit::Times, figure)
-        .note(format!("{then} and {now}"));
-    sheet
-        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(during.failures as f64))
-        .note(during.describe());
-}
-
-/// The processor time of other processes, since the beginning.
-struct Others {
-    begin: Instant,
-    used: Figure,
-}
-
-impl Others {
-    fn new(victim: &Victim) -> Self {
-        Self { begin: Instant::now(), used: victim.cpu_of_others() }
+impl Unfinished {
+    /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
+    fn judge_ends(&self, life_max: Duration, rid: Figure, sheet: &mut Sheet) {
+        let lasting = (self.opened - self.ended) as f64;
+        let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting));
+        if self.manner == Manner::Slow {
+            ended.note(format!("{} got 408", self.answered));
+        }
+        let longest = self.longest.as_secs_f64();
+        sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, Ok(longest));
+        let what = match self.manner {
+            Manner::Slow => {
+                "time until the last one is closed, though every second one ignores the server's end"
+            }
+            Manner::Silent => "time until the last one is closed",
+        };
+        sheet.at_most(what, (life_max + LINGER_MAX).as_secs_f64(), Unit::Seconds, rid);
     }
 
-    /// The share of a core.
-    fn share(&self, victim: &Victim) -> Figure {
-        let used = growth(&self.used, &victim.cpu_of_others());
-        used.map(|seconds| seconds / self.begin.elapsed().as_secs_f64())
-    }
-}
-
-impl SlowHeads {
-    fn next(&mut self) -> Option<Duration> {
+    /// The pause before the next byte, if one is to come.
+    fn pause(&mut self) -> Option<Duration> {
+        if self.manner == Manner::Silent {
+            return None;
+        }
         Some(Duration::from_millis(self.random.between(PAUSE_MS_MIN, PAUSE_MS_MAX) as u64))
     }
 }
 
-impl Role for SlowHeads {
+impl Role for Unfinished {
     type State = Dribbler;
 
     fn open(&mut self, turn: &mut Turn<'_>) -> Dribbler {
         self.opened += 1;
-        turn.out.push(HEAD[0]);
-        turn.alarm = self.next();
-        Dribbler { since: turn.now, sent: 1, is_stubborn: self.opened % 2 == 0, is_ended: false }
+        let is_second = self.opened % 2 == 0;
+        match self.manner {
+            Manner::Slow => turn.out.push(HEAD[0]),
+            Manner::Silent if is_second => turn.out.extend_from_slice(GREETING),
+            Manner::Silent => {}
+        }
+        turn.alarm = self.pause();
+        let is_stubborn = is_second && self.manner == Manner::Slow;
+        Dribbler { since: turn.now, sent: 1, is_stubborn, is_ended: false }
     }
 
     fn hear(&mut self, _dribbler: &mut Dribbler, rx: &[u8], _turn: &mut Turn<'_>) -> usize {
@@ -182,7 +199,7 @@ impl Role for SlowHeads {
     fn tick(&mut self, dribbler: &mut Dribbler, turn: &mut Turn<'_>) {
         turn.out.push(HEAD[dribbler.sent.min(HEAD.len() - 1)]);
         dribbler.sent += 1;
-        turn.alarm = self.next();
+        turn.alarm = self.pause();
     }
 
     fn end(&mut self, dribbler: &mut Dribbler, turn: &mut Turn<'_>) {
@@ -197,7 +214,7 @@ impl Role for SlowHeads {
     }
 }
 
-impl SlowHeads {
+impl Unfinished {
     fn note_end(&mut self, dribbler: &mut Dribbler, now: Instant) {
         if !dribbler.is_ended {
             dribbler.is_ended = true;

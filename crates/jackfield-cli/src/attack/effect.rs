@@ -1,0 +1,48 @@
+//! The effect of an attack on the normal client, and on its latency that of other processes.
+
+use super::goal::{Figure, Sheet, Unit, growth};
+use super::normal::Lap;
+use super::victim::Victim;
+use crate::base::units;
+use std::time::Instant;
+
+/// If other processes use more of a core than this, a 99th percentile shows their effect.
+const OTHERS_MAX: f64 = 0.2;
+
+/// The effect on the normal client.
+pub(crate) fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &mut Sheet) {
+    let ratio = during.p99() / before.p99().max(1e-9);
+    let [then, now] = [before, during].map(|lap| units::time(lap.p99() * 1e9));
+    let figure = match others {
+        Ok(share) if *share > OTHERS_MAX => Err(format!(
+            "other processes used {:.0} % of a core, so {then} before and {now} during it say nothing",
+            share * 100.0
+        )),
+        _ => Ok(ratio),
+    };
+    sheet
+        .figure("the normal client's p99 against before", Unit::Times, figure)
+        .note(format!("{then} and {now}"));
+    sheet
+        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(during.failures as f64))
+        .note(during.describe());
+}
+
+/// The processor time of other processes, since the beginning.
+#[derive(Debug)]
+pub(crate) struct Others {
+    begin: Instant,
+    used: Figure,
+}
+
+impl Others {
+    pub(crate) fn new(victim: &Victim) -> Self {
+        Self { begin: Instant::now(), used: victim.cpu_of_others() }
+    }
+
+    /// The share of a core.
+    pub(crate) fn share(&self, victim: &Victim) -> Figure {
+        let used = growth(&self.used, &victim.cpu_of_others());
+        used.map(|seconds| seconds / self.begin.elapsed().as_secs_f64())
+    }
+}
