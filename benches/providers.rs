@@ -3,8 +3,9 @@
 //! `cargo run --profile fast -p jackfield-benches --features providers --bin bench-providers`
 //!
 //! Only the server's steps are timed, with rustls and no socket. The providers take turns, so a busy machine slows both. TLS 1.3,
-//! X25519, a certificate with ECDSA on P-256 and AES-256-GCM: both providers choose these by themselves.
+//! X25519 and AES-256-GCM, which both providers choose by themselves; a certificate with ECDSA on P-256, and one with RSA.
 
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -38,29 +39,27 @@ const RECORDS: u32 = 2000;
 const LONG: usize = 16 << 10;
 const SHORT: usize = 128;
 
+const NAME: &str = "localhost";
+
 fn main() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it can be signed");
-    let providers = [
-        Provider::new("ring", &made, ring::default_provider(), ring::Ticketer::new().expect("it has keys")),
-        Provider::new(
-            "aws-lc-rs",
-            &made,
-            aws_lc_rs::default_provider(),
-            aws_lc_rs::Ticketer::new().expect("it has keys"),
-        ),
-    ];
-    let [ring, aws] = providers.each_ref().map(|provider| provider.name);
+    let ecdsa = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("it can be signed");
+    let (ecdsa, rsa) = (providers(&ecdsa), providers(&rsa_2048()));
+    let [ring, aws] = ecdsa.each_ref().map(|provider| provider.name);
     println!("| the server's time for | {ring} | {aws} | {aws} / {ring} |\n| --- | ---: | ---: | ---: |");
-    type Row = (&'static str, fn(&Provider) -> Duration);
-    let rows: [Row; 6] = [
-        ("a full handshake", |provider| provider.handshakes(&provider.full, HandshakeKind::Full)),
-        ("a resumed handshake", |provider| provider.handshakes(&provider.resuming, HandshakeKind::Resumed)),
-        ("encrypting 16 KiB", |provider| provider.encrypt(LONG)),
-        ("decrypting 16 KiB", |provider| provider.decrypt(LONG)),
-        ("encrypting 128 B", |provider| provider.encrypt(SHORT)),
-        ("decrypting 128 B", |provider| provider.decrypt(SHORT)),
+    type Row<'a> = (&'static str, &'a [Provider; 2], fn(&Provider) -> Duration);
+    let full: fn(&Provider) -> Duration = |provider| provider.handshakes(&provider.full, HandshakeKind::Full);
+    let rows: [Row<'_>; 7] = [
+        ("a full handshake", &ecdsa, full),
+        ("a full handshake, RSA with 2048 bits", &rsa, full),
+        ("a resumed handshake", &ecdsa, |provider| {
+            provider.handshakes(&provider.resuming, HandshakeKind::Resumed)
+        }),
+        ("encrypting 16 KiB", &ecdsa, |provider| provider.encrypt(LONG)),
+        ("decrypting 16 KiB", &ecdsa, |provider| provider.decrypt(LONG)),
+        ("encrypting 128 B", &ecdsa, |provider| provider.encrypt(SHORT)),
+        ("decrypting 128 B", &ecdsa, |provider| provider.decrypt(SHORT)),
     ];
-    for (title, measure) in rows {
+    for (title, providers, measure) in rows {
         let mut rounds: Vec<[f64; 3]> = (0..ROUNDS)
             .map(|_| {
                 let [ring, aws] = [0, 1].map(|number| measure(&providers[number]).as_secs_f64() * 1e6);
@@ -85,10 +84,28 @@ fn main() {
     println!("\nMedians of {ROUNDS} rounds, with the second least and the second most in parentheses.");
 }
 
+/// A certificate with a key of RSA.
+fn rsa_2048() -> CertifiedKey<KeyPair> {
+    let signing_key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("it can be made");
+    let params = CertificateParams::new([NAME.to_owned()]).expect("it is a name");
+    let cert = params.self_signed(&signing_key).expect("it can be signed");
+    CertifiedKey { cert, signing_key }
+}
+
+/// Both, with this certificate.
+fn providers(made: &CertifiedKey<KeyPair>) -> [Provider; 2] {
+    let ticketers = [ring::Ticketer::new(), aws_lc_rs::Ticketer::new()];
+    let [ring_tickets, aws_tickets] = ticketers.map(|ticketer| ticketer.expect("it has keys"));
+    [
+        Provider::new("ring", made, ring::default_provider(), ring_tickets),
+        Provider::new("aws-lc-rs", made, aws_lc_rs::default_provider(), aws_tickets),
+    ]
+}
+
 impl Provider {
     fn new(
         name: &'static str,
-        made: &rcgen::CertifiedKey<rcgen::KeyPair>,
+        made: &CertifiedKey<KeyPair>,
         provider: CryptoProvider,
         ticketer: Arc<dyn ProducesTickets>,
     ) -> Self {
@@ -165,7 +182,7 @@ impl Provider {
 impl Pair {
     /// A handshake from its beginning to its end, tickets included.
     fn new(provider: &Provider, client: &Arc<ClientConfig>) -> Self {
-        let name = ServerName::try_from("localhost").expect("it is a name");
+        let name = ServerName::try_from(NAME).expect("it is a name");
         let mut client = ClientConnection::new(client.clone(), name).expect("it can be used");
         let mut cost = Duration::ZERO;
         let begin = Instant::now();

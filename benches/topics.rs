@@ -5,6 +5,9 @@ use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use jackfield::test::{FarEnd, TestServer};
 use jackfield::{Client, Exchange, History, Overflow, Publication, Request, WebSocket, last_event_id};
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -90,6 +93,8 @@ fn publish_beside(bencher: Bencher<'_, '_>, stuck: usize, burst: usize) {
     bencher.counter(items).with_inputs(drained).bench_local_values(|()| publish());
 }
 
+const EVENT: &str = "a publication of thirty-two bytes";
+
 fn with_history() -> TestServer {
     let server = TestServer::new(|_peer| Member);
     server.handle().declare_topic("log", History::new(EVENTS));
@@ -102,10 +107,35 @@ fn append_10_000_to_a_history(bencher: Bencher<'_, '_>) {
     let handle = with_history().handle();
     let append = || {
         (0..EVENTS).for_each(|_| {
-            handle.publish("log", "a publication of thirty-two bytes");
+            handle.publish("log", EVENT);
         });
     };
     append();
+    bencher.counter(ItemsCount::new(EVENTS)).bench_local(append);
+}
+
+type Ring = VecDeque<(u64, Arc<[u8]>)>;
+
+fn append_to(ring: &Mutex<Ring>, offset: u64) {
+    let event = Arc::from(EVENT.as_bytes());
+    let mut ring = ring.lock().expect("no thread has panicked");
+    if ring.len() == EVENTS {
+        ring.pop_front();
+    }
+    ring.push_back((offset, event));
+}
+
+fn bare_ring() -> Mutex<Ring> {
+    let ring = Mutex::new(Ring::with_capacity(EVENTS));
+    (0..EVENTS as u64).for_each(|offset| append_to(&ring, offset));
+    ring
+}
+
+/// The least that a history does: a ring behind a lock.
+#[divan::bench(sample_count = 50, sample_size = 1)]
+fn append_10_000_to_a_bare_ring(bencher: Bencher<'_, '_>) {
+    let ring = bare_ring();
+    let append = || (0..EVENTS as u64).for_each(|offset| append_to(&ring, EVENTS as u64 + offset));
     bencher.counter(ItemsCount::new(EVENTS)).bench_local(append);
 }
 
@@ -122,7 +152,7 @@ fn replay_10_000_of_a_history(bencher: Bencher<'_, '_>) {
     let id = seen.lines().find_map(|line| line.strip_prefix("id: ")).expect("it has an id").to_owned();
     first.reset();
     (1..EVENTS).for_each(|_| {
-        server.handle().publish("log", "a publication of thirty-two bytes");
+        server.handle().publish("log", EVENT);
     });
     server.run();
     let server = RefCell::new(server);
@@ -137,5 +167,21 @@ fn replay_10_000_of_a_history(bencher: Bencher<'_, '_>) {
         }
         far.reset();
         server.run();
+    });
+}
+
+/// The least that a replay does: it writes events with their ids.
+#[divan::bench(sample_count = 50, sample_size = 1)]
+fn replay_10_000_of_a_bare_ring(bencher: Bencher<'_, '_>) {
+    let ring = bare_ring();
+    bencher.counter(ItemsCount::new(EVENTS)).bench_local(|| {
+        let ring = ring.lock().expect("no thread has panicked");
+        let mut out = Vec::new();
+        for (offset, event) in &*ring {
+            write!(out, "id: 0123456789abcdef.{offset}\ndata: ").expect("a vector takes all");
+            out.extend_from_slice(event);
+            out.extend_from_slice(b"\n\n");
+        }
+        out
     });
 }
