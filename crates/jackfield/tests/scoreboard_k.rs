@@ -38,22 +38,30 @@ fn a_deferred_connection_is_accepted_when_bytes_have_come() {
     let rows =
         [(false, ["connect", "connect", "request GET / "]), (true, ["connect", "request GET / ", "connect"])];
     for (deferred, order) in rows {
-        let seen = Log::default();
-        let log = seen.clone();
-        let listener = Listener::tcp("127.0.0.1:0").defer_accept(deferred);
-        let live = Live::serve(Server::builder().listen(listener).reactors(1), move |_peer| {
-            Probe::default().noted_in(&log)
-        });
-        let mut silent = live.connect();
-        let mut heard = live.connect();
-        assert!(real::ask(&mut heard, get("/")).ends_with("GET / "));
-        assert!(real::ask(&mut silent, get("/")).ends_with("GET / "));
-        assert_eq!(seen.events()[..3], order, "deferred: {deferred}");
-        // They are there like any others from now on.
-        for stream in [&mut heard, &mut silent] {
-            assert!(real::ask(stream, get("/again")).ends_with("GET /again "));
-        }
-        drop(heard);
-        real::wait_until(|| live.handle.count() == 1);
+        // The system holds back for about a second only, and a busy machine may need longer for the rest.
+        real::wait_until(|| order_of_two(deferred)[..3] == order);
     }
+}
+
+/// What comes of a silent connection, and of one that is opened after it and asks at once.
+#[cfg(target_os = "linux")]
+fn order_of_two(deferred: bool) -> Vec<String> {
+    let seen = Log::default();
+    let log = seen.clone();
+    let listener = Listener::tcp("127.0.0.1:0").defer_accept(deferred);
+    let live = Live::serve(Server::builder().listen(listener).reactors(1), move |_peer| {
+        Probe::default().noted_in(&log)
+    });
+    let mut silent = live.connect();
+    let mut heard = live.connect();
+    assert!(real::ask(&mut heard, get("/")).ends_with("GET / "));
+    assert!(real::ask(&mut silent, get("/")).ends_with("GET / "));
+    let order = seen.events();
+    // They are there like any others from now on.
+    for stream in [&mut heard, &mut silent] {
+        assert!(real::ask(stream, get("/again")).ends_with("GET /again "));
+    }
+    drop(heard);
+    real::wait_until(|| live.handle.count() == 1);
+    order
 }

@@ -74,8 +74,11 @@ fn l5_a_listener_keeps_1024_connections_waiting() {
     assert_eq!(jackfield::reactor::BACKLOG, 1024);
     let clamp = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let clamp = clamp.ok().and_then(|clamp| clamp.trim().parse().ok()).unwrap_or(128);
-    let server = Server::bind("127.0.0.1:0").unwrap();
-    let newcomers = 600.min(clamp);
+    // A slow build that accepts so many in a turn is no overload here.
+    let builder = Server::builder().listen("127.0.0.1:0").limits(|limits| limits.lag_target = Duration::ZERO);
+    let server = builder.bind().unwrap();
+    // Fewer than half of the descriptors that a process usually may open: both ends are in this one.
+    let newcomers = 400.min(clamp);
     // Nobody accepts. One that did not fit would not be connected.
     let streams: Vec<_> = (0..newcomers).map(|_| real::connect(server.local_addr())).collect();
     let mut live = Live::run(server, |server| server.serve(|_peer| Which));
@@ -90,7 +93,7 @@ fn l5_a_listener_keeps_1024_connections_waiting() {
 fn l6_each_listener_that_fails_is_listed_and_none_listens() {
     let taken = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
     let taken: Vec<SocketAddr> = taken.iter().map(|socket| socket.local_addr().unwrap()).collect();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind(real::own_addr(1)).unwrap().local_addr().unwrap();
     let keepers: Vec<_> = taken.iter().map(TcpListener::bind).collect();
     let builder = Server::builder().listen(taken[0]).listen(free).listen(taken[1]);
     let Err(Error::Bind(failed)) = builder.bind() else { panic!("it must not bind") };
@@ -132,10 +135,11 @@ fn l8_all_clients_are_told_before_the_server_has_stopped() {
     }
     let log = Log::default();
     let clients = log.clone();
-    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).observer(Seen(log.clone()));
+    let builder = Server::builder().listen(real::own_addr(2)).reactors(2).observer(Seen(log.clone()));
     let mut live = Live::serve(builder, move |_peer| Told(clients.clone()));
     let mut streams: Vec<_> = (0..10).map(|_| live.connect()).collect();
-    real::wait_until(|| live.handle.count() == 10);
+    // Each is with its reactor, and not on the way to it.
+    real::wait_until(|| live.handle.ids().len() == 10);
     live.handle.shutdown(Drain::now());
     live.join().unwrap();
     let events = log.events();
@@ -237,6 +241,8 @@ fn l9_no_request_from_before_the_drain_is_lost() {
         newcomer.write_all(get("/").repeat(2).as_bytes()).unwrap();
     }
     real::wait_until(|| live.handle.count() == 22);
+    // The first reactor accepts, and has handed over all of them when it answers.
+    real::ask(&mut first[0], get("/"));
     live.handle.shutdown(Drain::default());
     go_on.send(()).unwrap();
     for newcomer in &mut newcomers {
@@ -428,13 +434,10 @@ fn l19_an_ipv6_listener_takes_ipv4_if_it_is_asked_to() {
                 Which
             });
         let v4 = TcpStream::connect(("127.0.0.1", live.addr().port()));
-        assert_eq!(v4.is_ok(), dual_stack);
-        assert!(
-            real::ask(
-                &mut real::connect(("::1".parse::<IpAddr>().unwrap(), live.addr().port()).into()),
-                get("/")
-            )
-            .ends_with("listener 0")
-        );
+        assert!(v4.is_ok() || !dual_stack);
+        let mut v6 = real::connect(("::1".parse::<IpAddr>().unwrap(), live.addr().port()).into());
+        assert!(real::ask(&mut v6, get("/")).ends_with("listener 0"));
+        // Over IPv4 another program may have the same port.
+        real::wait_until(|| live.handle.count() == 1 + usize::from(dual_stack));
     }
 }

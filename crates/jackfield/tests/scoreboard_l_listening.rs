@@ -61,7 +61,7 @@ impl Observer for Notes {
 /// One public listener and one for administrators, and one connection to the latter.
 fn two_listeners(notes: &Notes) -> (Live, TcpStream) {
     let admin = Listener::tcp("127.0.0.1:0").name("admin");
-    let public = Listener::tcp("127.0.0.1:0").name("public");
+    let public = Listener::tcp(real::own_addr(1)).name("public");
     let builder = Server::builder().listen(public).listen(admin).reactors(1).observer(notes.clone());
     let live = Live::serve(builder, Named::at);
     let mut admin = real::connect(live.addrs[1]);

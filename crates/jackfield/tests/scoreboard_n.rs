@@ -54,7 +54,11 @@ const PLAIN: &str = "0.0.0.0:PORT: tls: the data can be read and changed on its 
 #[test]
 fn n15_the_audit_lists_disabled_limits_on_reachable_listeners() {
     let everywhere = || Server::builder().listen("0.0.0.0:0");
-    assert_eq!(audited(Server::builder().listen("127.0.0.1:0").listen("[::1]:0").any_origin()), [""; 0]);
+    let mut here = Server::builder().listen("127.0.0.1:0").any_origin();
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        here = here.listen("[::1]:0");
+    }
+    assert_eq!(audited(here), [""; 0]);
     let by_default = [
         "0.0.0.0:PORT: connections_per_address_max is off; turn it on with `.limits(|limits| limits.connections_per_address_max = 1000)`",
         "0.0.0.0:PORT: accepts_per_address_max is off; turn it on with `.limits(|limits| limits.accepts_per_address_max = 200)`",

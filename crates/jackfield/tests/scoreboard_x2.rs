@@ -20,7 +20,7 @@ impl Client for Where {
 
 fn live() -> Live {
     let shared = Listener::tcp("127.0.0.1:0").name("shared");
-    let own = Listener::tcp("127.0.0.1:0").name("own").each_reactor(true);
+    let own = Listener::tcp(real::own_addr(1)).name("own").each_reactor(true);
     let builder = Server::builder().listen(shared).listen(own).reactors(2);
     // On a busy machine a reactor may seem to be held up, and would be passed over.
     Live::serve(builder.limits(|limits| limits.callback_slow = Duration::ZERO), |_peer| Where)

@@ -233,7 +233,7 @@ impl Reactor {
                 let begin = carry.map_or(begin, |mut carry| {
                     let front = begin - carry.len();
                     rx[front..begin].copy_from_slice(carry.unused());
-                    wires.give_back_carry(carry);
+                    wires.carry_to_pool(carry);
                     front
                 });
                 let used = hand_over(wires, id, &mut rx[begin..end], service);
@@ -348,7 +348,7 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
         wires.look_again(id);
     }
     if !rest.is_empty() {
-        let mut carry = wires.take_carry();
+        let mut carry = wires.carry_from_pool();
         carry.append(rest);
         carry.append(if planted(26) { rest } else { &[] });
         put_back(wires, id, carry, 0);
@@ -360,11 +360,11 @@ fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::car
     if let Some(wire) = wires.get(id).filter(|wire| wire.phase == Phase::Handshake) {
         // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());
-        return wires.give_back_carry(carry);
+        return wires.carry_to_pool(carry);
     }
     let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
     if carry.is_empty() || !goes_on || planted(27) {
-        return wires.give_back_carry(carry);
+        return wires.carry_to_pool(carry);
     }
     if let Some(wire) = wires.get(id) {
         wire.carry = Some(carry);

@@ -110,7 +110,7 @@ impl Wires {
         self.lingering_count += 1;
         self.lingering.push_back(id);
         if let Some(carry) = carry {
-            self.give_back_carry(carry);
+            self.carry_to_pool(carry);
         }
         let end = if planted(19) { NEVER } else { now.after(linger) };
         self.arm_noted(id, timer_key::LINGER, end.0, now.0 as u32);
@@ -165,7 +165,7 @@ impl Wires {
             self.recycle(outbox);
         }
         if let Some(carry) = carry {
-            self.give_back_carry(carry);
+            self.carry_to_pool(carry);
         }
         self.uncharge_wire(id);
         self.forget_peer(id);

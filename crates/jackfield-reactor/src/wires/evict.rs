@@ -42,7 +42,7 @@ impl Wires {
     /// The service has sent its last message to an evicted connection, or has none: frees the rest of its memory.
     pub(crate) fn evict(&mut self, id: ConnectionId) {
         if let Some(carry) = self.get(id).and_then(|wire| wire.carry.take()) {
-            self.give_back_carry(carry);
+            self.carry_to_pool(carry);
         }
         self.flush(id);
         let Some(wire) = self.peek(id) else { return };

@@ -24,7 +24,7 @@ impl Wires {
         self.charged(ConnectionId::IDLE, false);
     }
 
-    pub(crate) fn take_carry(&mut self) -> Box<Carry> {
+    pub(crate) fn carry_from_pool(&mut self) -> Box<Carry> {
         match self.carries.pop() {
             Some(carry) => {
                 self.account.unpool(carry.heap_bytes());
@@ -42,7 +42,7 @@ impl Wires {
         Some(carry)
     }
 
-    pub(crate) fn give_back_carry(&mut self, mut carry: Box<Carry>) {
+    pub(crate) fn carry_to_pool(&mut self, mut carry: Box<Carry>) {
         self.account.charge(&mut carry.charged, 0);
         let most = self.slab.len().min(CARRIES_KEPT_MAX);
         if carry.reset() && self.carries.len() < most && self.account.pool(carry.heap_bytes()) {
@@ -59,7 +59,7 @@ impl Wires {
             drop(self.take_outbox());
         }
         while self.carries.len() > most {
-            drop(self.take_carry());
+            drop(self.carry_from_pool());
         }
         if self.is_empty() {
             self.memory_work.memory_paused.clear();
@@ -73,7 +73,7 @@ impl Wires {
             drop(self.take_outbox());
         }
         while !self.carries.is_empty() {
-            drop(self.take_carry());
+            drop(self.carry_from_pool());
         }
         self.tell_memory();
     }

@@ -67,7 +67,7 @@ impl Wires {
     pub fn take_unread(&mut self, id: ConnectionId) -> Vec<u8> {
         let Some(mut carry) = self.lift_carry(id) else { return Vec::new() };
         let unread = carry.unused().to_vec();
-        self.give_back_carry(carry);
+        self.carry_to_pool(carry);
         unread
     }
 

@@ -56,7 +56,7 @@ impl Wires {
         tls.say_before(&queued);
         if let Some(mut carry) = self.lift_carry(id) {
             tls.feed(carry.unused());
-            self.give_back_carry(carry);
+            self.carry_to_pool(carry);
         }
         let Some(wire) = self.get(id) else { return Ok(()) };
         wire.session = tls.into();

@@ -1,6 +1,6 @@
 //! Client certificates.
 
-use crate::config::pair::certificates;
+use crate::config::certificate::certificates;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;

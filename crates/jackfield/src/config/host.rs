@@ -1,8 +1,8 @@
 //! A host: its names, its certificates, and the rules for its peers.
 
 use crate::config::alpn::fault_of_alpn;
+use crate::config::certificate::CertificateAndKey;
 use crate::config::client_auth::ClientAuth;
-use crate::config::pair::Pair;
 use std::io;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 pub struct Host {
     /// Empty: it is the fallback for peers that name no known host.
     pub(crate) names: Vec<String>,
-    pub(crate) pairs: Vec<Pair>,
+    pub(crate) certificates: Vec<CertificateAndKey>,
     /// `None`: the listener's.
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
     pub(crate) client_auth: Option<ClientAuth>,
@@ -44,7 +44,7 @@ impl Host {
     }
 
     fn of_names(names: Vec<String>) -> Self {
-        Self { names, pairs: Vec::new(), alpn: None, client_auth: None, tag: None }
+        Self { names, certificates: Vec::new(), alpn: None, client_auth: None, tag: None }
     }
 
     /// Adds a name.
@@ -58,7 +58,7 @@ impl Host {
     /// supports.
     #[must_use]
     pub fn certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.pairs.push(Pair::files(chain.into(), key.into()));
+        self.certificates.push(CertificateAndKey::files(chain.into(), key.into()));
         self
     }
 
@@ -81,7 +81,7 @@ impl Host {
         mut self,
         make: impl Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync + 'static,
     ) -> Self {
-        self.pairs.push(Pair::made(make));
+        self.certificates.push(CertificateAndKey::made(make));
         self
     }
 
@@ -91,8 +91,8 @@ impl Host {
     #[doc(alias = "OCSP stapling")]
     #[must_use]
     pub fn ocsp(mut self, path: impl Into<PathBuf>) -> Self {
-        if let Some(pair) = self.pairs.last_mut() {
-            pair.set_ocsp(path.into());
+        if let Some(certificate) = self.certificates.last_mut() {
+            certificate.set_ocsp(path.into());
         }
         self
     }
@@ -146,7 +146,7 @@ impl Host {
         let mut faults: Vec<String> = wrong
             .map(|name| format!("`{name}` is not a host such as `a.example` or `*.a.example`"))
             .collect();
-        if self.pairs.is_empty() {
+        if self.certificates.is_empty() {
             faults.push(format!("the host `{}` has no certificate", self.names.join("`, `")));
         }
         faults.extend(self.alpn.iter().flatten().filter_map(|name| fault_of_alpn(name)));

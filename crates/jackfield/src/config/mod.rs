@@ -9,6 +9,8 @@ mod address_rules;
 mod agreement;
 #[cfg(feature = "tls")]
 mod alpn;
+#[cfg(feature = "tls")]
+mod certificate;
 mod changes;
 mod check;
 #[cfg(feature = "tls")]
@@ -29,8 +31,6 @@ mod listener;
 mod missing_host;
 mod network;
 mod outgoing;
-#[cfg(feature = "tls")]
-mod pair;
 mod place;
 mod presets;
 mod rate;

@@ -1,12 +1,12 @@
 //! Makes and reloads the TLS configurations of a listener's hosts.
 
 use crate::config::alpn::{ACME, HTTP, fault_of_alpn};
+use crate::config::certificate::of_acme_challenge;
 use crate::config::client_auth::ClientAuth;
 #[cfg(feature = "expiry")]
 use crate::config::expiry::last_second;
 use crate::config::host::Host;
 use crate::config::missing_host::{FindHost, MissingHost};
-use crate::config::pair::of_challenge;
 use crate::config::speaks::Speaks;
 use crate::config::tickets::Tickets;
 use rustls::ServerConfig;
@@ -244,8 +244,8 @@ impl TlsHosts {
     fn configure(&self, host: &Host, before: Option<&HostConfig>) -> Result<HostConfig, Vec<String>> {
         let Self { options, provider, .. } = self;
         let (mut keys, mut faults) = (Vec::new(), Vec::new());
-        for pair in &host.pairs {
-            match pair.load(provider) {
+        for certificate in &host.certificates {
+            match certificate.load(provider) {
                 Ok(key) => keys.push(Arc::new(key)),
                 Err(wrong) => faults.extend(wrong),
             }
@@ -300,7 +300,7 @@ fn server_config(
 /// All errors in these options.
 pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
     let provider = provider().ok_or_else(|| vec![without_provider()])?;
-    let pair = of_challenge(chain, key, &provider)?;
+    let pair = of_acme_challenge(chain, key, &provider)?;
     let mut config = server_config(&provider, None, vec![Arc::new(pair)])
         .map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
     config.alpn_protocols = vec![ACME.to_vec()];

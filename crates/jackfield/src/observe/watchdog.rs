@@ -177,12 +177,13 @@ impl Watch {
             return if was_reported { Verdict::Over } else { Verdict::Nothing };
         }
         let running = now - self.since;
-        if running >= limits.callback_stall && self.reported < Reported::Stalled {
-            self.reported = Reported::Stalled;
-            Verdict::Stalled(running)
-        } else if running >= limits.callback_slow && self.reported < Reported::Slow {
+        // Each that stalls is reported as slow before, even if this thread was kept from looking meanwhile.
+        if running >= limits.callback_slow && self.reported < Reported::Slow {
             self.reported = Reported::Slow;
             Verdict::Slow(running)
+        } else if running >= limits.callback_stall && self.reported < Reported::Stalled {
+            self.reported = Reported::Stalled;
+            Verdict::Stalled(running)
         } else {
             Verdict::Nothing
         }
@@ -249,6 +250,15 @@ mod tests {
             panic!("{found:?}")
         };
         assert!((1100..1110).contains(&reported) && (3100..3106).contains(&over), "{found:?}");
+    }
+
+    /// The watchdog had no processor while the callback became slow and then stalled.
+    #[test]
+    fn n11_a_stall_that_is_seen_late_is_reported_as_slow_too() {
+        let (limits, mut watch) = (Limits::default(), Watch::default());
+        let mut look = |seconds: u64| watch.look(Duration::from_secs(seconds), message(2, 1), &limits);
+        assert_eq!([look(1), look(10)], [Verdict::Nothing, Verdict::Slow(Duration::from_secs(9))]);
+        assert_eq!([look(11), look(12)], [Verdict::Stalled(Duration::from_secs(10)), Verdict::Nothing]);
     }
 
     #[test]

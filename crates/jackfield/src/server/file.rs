@@ -155,12 +155,12 @@ fn if_so(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::options_of;
+    use crate::config::file::method_names;
 
     #[test]
     fn every_option_of_a_server_has_its_name_in_files() {
         let in_code_only = ["authenticator", "observer", "access_log", "broker", "acme"];
-        let mut options = options_of(include_str!("builder/mod.rs"), "impl ServerBuilder {");
+        let mut options = method_names(include_str!("builder/mod.rs"), "impl ServerBuilder {");
         options.retain(|name| !in_code_only.contains(name));
         let mut known = KNOWN.to_vec();
         options.sort_unstable();

@@ -10,13 +10,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Parts of the table of counts: while one part grows, few other connections wait for it, and not for long.
-const PARTS: usize = 64;
+/// Shards of the table of counts: while one grows, few other connections wait for it, and not for long.
+const SHARDS: usize = 64;
 
-/// The table of rates has this many rows of `PLACES` places. In a full row a new address takes the place of the one
+/// The table of rates has this many rows of `RATE_PLACES` places. In a full row a new address takes the place of the one
 /// that has connected least lately; that one starts again.
-const ROWS: usize = 4096;
-const PLACES: usize = 4;
+const RATE_ROWS: usize = 4096;
+const RATE_PLACES: usize = 4;
 
 /// Makes different keys of the same address for different rates, in rows that are as good as random.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -30,7 +30,7 @@ pub(crate) struct Addresses {
     /// Random, or from a seed, so that no peer can choose addresses that share a row.
     keyed: OnceLock<DefaultHasher>,
     counts: OnceLock<Box<[Part]>>,
-    rates: OnceLock<Mutex<Box<[[Rated; PLACES]]>>>,
+    rates: OnceLock<Mutex<Box<[[Rated; RATE_PLACES]]>>>,
 }
 
 /// The number of connections of some addresses, by key.
@@ -92,19 +92,20 @@ impl Addresses {
     }
 
     fn part(&self, key: u64) -> MutexGuard<'_, HashMap<u64, usize>> {
-        let parts = self.counts.get_or_init(|| (0..PARTS).map(|_| Mutex::default()).collect());
-        lock(&parts[key as usize % PARTS])
+        let parts = self.counts.get_or_init(|| (0..SHARDS).map(|_| Mutex::default()).collect());
+        lock(&parts[key as usize % SHARDS])
     }
 
     /// Whether an address may connect now. A new address may use the connections of one second at once. Each rate has its own
     /// count, because a connection at a low rate stands for many at a high one.
     pub(crate) fn take(&self, key: u64, now: Time, a_second: u32) -> bool {
         let key = key.wrapping_add(u64::from(a_second).wrapping_mul(ODD));
-        let rates = self.rates.get_or_init(|| Mutex::new(vec![[Rated::default(); PLACES]; ROWS].into()));
+        let rates =
+            self.rates.get_or_init(|| Mutex::new(vec![[Rated::default(); RATE_PLACES]; RATE_ROWS].into()));
         let mut rates = lock(rates);
-        let row = &mut rates[key as usize / PARTS % ROWS];
+        let row = &mut rates[key as usize / SHARDS % RATE_ROWS];
         let known = row.iter().position(|rated| rated.due > 0 && rated.key == key);
-        let least = || (0..PLACES).min_by_key(|place| row[*place].due).unwrap_or_default();
+        let least = || (0..RATE_PLACES).min_by_key(|place| row[*place].due).unwrap_or_default();
         let place = known.unwrap_or_else(least);
         let now = now.0 * 1000;
         let due = known.map_or(now, |place| row[place].due.max(now)) + SECOND_MICROS / u64::from(a_second);
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn the_table_of_rates_does_not_grow() {
         let addresses = Addresses::default();
-        let row = |number: u64| number * (ROWS * PARTS) as u64;
+        let row = |number: u64| number * (RATE_ROWS * SHARDS) as u64;
         (0..4).for_each(|_| assert!(addresses.take(row(1), Time(0), 4)));
         for number in 2..1000 {
             assert!(addresses.take(row(number), Time(0), 4), "{number}");

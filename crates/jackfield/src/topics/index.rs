@@ -17,14 +17,14 @@ pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
     presence: Presence,
-    topics: Mutex<Table>,
+    topics: Mutex<TopicTable>,
     reactors: usize,
     /// The table is charged to this budget; its topics are charged to connections.
     budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct TopicTable {
     topics: HashMap<Arc<str>, Arc<Counts>>,
     /// The last generation that was used.
     generation: Generation,
@@ -124,14 +124,14 @@ impl TopicIndex {
     }
 
     /// Changes the table, and charges its new size.
-    fn change(&self, table: &mut Table, change: impl FnOnce(&mut HashMap<Arc<str>, Arc<Counts>>)) {
+    fn change(&self, table: &mut TopicTable, change: impl FnOnce(&mut HashMap<Arc<str>, Arc<Counts>>)) {
         let before = table_bytes(&table.topics);
         change(&mut table.topics);
         self.budget.charge(table_bytes(&table.topics));
         self.budget.give_back(before);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, TopicTable> {
         lock(&self.topics)
     }
 }

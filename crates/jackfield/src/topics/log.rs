@@ -1,9 +1,9 @@
 //! The publications that a topic keeps, independent of its subscribers.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::topics::brokered::{Brokered, Outcome, Way};
 use crate::topics::overflow::{Overflow, Policy};
 use crate::topics::position::{Origin, Place, Position};
-use crate::topics::remote::{Outcome, Remote, Way};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Time};
 use std::collections::{HashMap, VecDeque};
@@ -160,7 +160,7 @@ struct Kept<T> {
     /// The latest time that a reactor gave, because other threads have no clock.
     now: Time,
     /// The state of a topic that goes through a broker.
-    remote: Option<Remote<T>>,
+    brokered: Option<Brokered<T>>,
 }
 
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl<T: Clone> Log<T> {
         but: ConnectionId,
         send: impl FnOnce(Origin) -> bool,
     ) -> Option<Way> {
-        Some(self.lock(None).remote.as_mut()?.send_out(item, bytes, but, send))
+        Some(self.lock(None).brokered.as_mut()?.send_out(item, bytes, but, send))
     }
 
     /// Takes a message from the broker. An offset of zero only begins a new epoch. False: it is not new.
@@ -259,8 +259,8 @@ impl<T: Clone> Log<T> {
             // The messages in the gap are missing, so earlier messages are dropped.
             kept.begin_at(before);
         }
-        let Some(remote) = kept.remote.as_mut().filter(|_| position.offset > 0) else { return true };
-        let (item, bytes, but) = match remote.take_in(origin) {
+        let Some(brokered) = kept.brokered.as_mut().filter(|_| position.offset > 0) else { return true };
+        let (item, bytes, but) = match brokered.take_in(origin) {
             Outcome::Own(own) => (Some(own.item), own.bytes, own.but),
             Outcome::New => match read() {
                 Some((item, bytes)) => (Some(item), bytes, ConnectionId::NONE),
@@ -281,37 +281,37 @@ impl<T: Clone> Log<T> {
             kept.begin_at(head);
         }
         let offset = kept.head.offset;
-        if let Some(remote) = &mut kept.remote {
-            remote.set_live(offset);
+        if let Some(brokered) = &mut kept.brokered {
+            brokered.set_live(offset);
         }
     }
 
     /// The broker can't be reached. False: that was known.
     pub(crate) fn set_down(&self) -> bool {
-        self.lock(None).remote.as_mut().is_some_and(Remote::set_down)
+        self.lock(None).brokered.as_mut().is_some_and(Brokered::set_down)
     }
 
     /// One more follower. The first one starts reading, at `from`, the position that was reached before.
     pub(crate) fn follow(&self, read: impl FnOnce(Option<Position>) -> bool) {
         let mut kept = self.lock(None);
         let head = kept.head;
-        if let Some(remote) = &mut kept.remote {
-            remote.follow(|| read(Some(head).filter(|head| head.epoch > 0)));
+        if let Some(brokered) = &mut kept.brokered {
+            brokered.follow(|| read(Some(head).filter(|head| head.epoch > 0)));
         }
     }
 
     /// One follower less. After the last one reading stops.
     pub(crate) fn unfollow(&self, stop: impl FnOnce()) {
-        if let Some(remote) = &mut self.lock(None).remote {
-            remote.unfollow(stop);
+        if let Some(brokered) = &mut self.lock(None).brokered {
+            brokered.unfollow(stop);
         }
     }
 
     /// The position of a client that gets only new messages. `None`: not known before the broker has reported it.
     pub(crate) fn present(&self) -> Option<Place> {
         let kept = self.lock(None);
-        match &kept.remote {
-            Some(remote) => remote.present().map(|ahead| Place { position: kept.head, ahead }),
+        match &kept.brokered {
+            Some(brokered) => brokered.present().map(|ahead| Place { position: kept.head, ahead }),
             None => Some(Place { position: kept.head, ahead: Origin::default() }),
         }
     }
@@ -319,15 +319,15 @@ impl<T: Clone> Log<T> {
     /// How many publications a client at this position got before they had a position.
     pub(crate) fn ahead_at(&self, place: &Place) -> u64 {
         let kept = self.lock(None);
-        let ahead = |remote: &Remote<T>| remote.ahead_of(Origin::default(), Some(place.ahead)).count();
-        kept.remote.as_ref().map_or(0, |remote| ahead(remote) as u64)
+        let ahead = |brokered: &Brokered<T>| brokered.ahead_of(Origin::default(), Some(place.ahead)).count();
+        kept.brokered.as_ref().map_or(0, |brokered| ahead(brokered) as u64)
     }
 
     /// The position of clients that came before it was known: the newest position at that time.
     pub(crate) fn beginning(&self) -> Option<Place> {
         let kept = self.lock(None);
-        let (offset, node) = match &kept.remote {
-            Some(remote) => (remote.beginning()?, remote.node),
+        let (offset, node) = match &kept.brokered {
+            Some(brokered) => (brokered.beginning()?, brokered.node),
             None => (0, 0),
         };
         let position = Position { offset, ..kept.head };
@@ -336,7 +336,7 @@ impl<T: Clone> Log<T> {
 
     /// Whether the position is expected from the broker.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.lock(None).remote.as_ref().is_some_and(Remote::is_awaited)
+        self.lock(None).brokered.as_ref().is_some_and(Brokered::is_awaited)
     }
 
     /// The position that this id names. `None`: it is not an id of this history, or it is in the future.
@@ -346,8 +346,8 @@ impl<T: Clone> Log<T> {
         if place.position.epoch != kept.head.epoch || place.position > kept.head {
             return None;
         }
-        match &kept.remote {
-            Some(remote) => Some(Place { ahead: remote.locate(place.ahead)?, ..place }),
+        match &kept.brokered {
+            Some(brokered) => Some(Place { ahead: brokered.locate(place.ahead)?, ..place }),
             None => Some(place).filter(|place| place.ahead.sequence == 0),
         }
     }
@@ -358,11 +358,11 @@ impl<T: Clone> Log<T> {
         let Ok(place) = id.parse::<Place>() else { return false };
         let mut kept = self.lock(None);
         let head = kept.head;
-        let Some(remote) = kept.remote.as_mut().filter(|_| place.position.epoch == head.epoch) else {
+        let Some(brokered) = kept.brokered.as_mut().filter(|_| place.position.epoch == head.epoch) else {
             return false;
         };
-        let is_own = place.ahead.node == remote.node && place.ahead.sequence > 0;
-        !is_own && remote.ask(|| read(head))
+        let is_own = place.ahead.node == brokered.node && place.ahead.sequence > 0;
+        !is_own && brokered.ask(|| read(head))
     }
 
     /// The publications after a place, up to another place, at most `most` of them.
@@ -412,13 +412,13 @@ impl<T: Clone> Kept<T> {
         let (mut from, mut lost, first) = (*after, None, self.first());
         if from.position.epoch != self.head.epoch {
             lost = Some(Lost::Unknown);
-            let known = self.remote.as_ref().and_then(Remote::beginning).unwrap_or(0);
+            let known = self.brokered.as_ref().and_then(Brokered::beginning).unwrap_or(0);
             from.position = Position { offset: known.max(first - 1), ..self.head };
         } else if from.position.offset + 1 < first {
             lost = Some(Lost::Count(first - 1 - from.position.offset));
             from.position.offset = first - 1;
         }
-        if let Some(ahead) = self.remote.as_ref().and_then(|remote| remote.in_doubt(from.ahead)) {
+        if let Some(ahead) = self.brokered.as_ref().and_then(|brokered| brokered.in_doubt(from.ahead)) {
             (lost, from.ahead) = (Some(Lost::Unknown), ahead);
         }
         let last = up_to.map_or(self.head, |place| place.position.min(self.head)).offset;
@@ -437,14 +437,14 @@ impl<T: Clone> Kept<T> {
                 items.push(Logged { place: to, item: item.clone(), but: entry.but, is_ahead });
             }
         }
-        if let Some(remote) = self.remote.as_ref().filter(|_| to.position == self.head) {
-            to.ahead = remote.still_ahead(to.ahead);
-            for own in remote.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
+        if let Some(brokered) = self.brokered.as_ref().filter(|_| to.position == self.head) {
+            to.ahead = brokered.still_ahead(to.ahead);
+            for own in brokered.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
                 if visits == most {
                     break;
                 }
                 visits += 1;
-                to.ahead = Origin { node: remote.node, sequence: own.sequence };
+                to.ahead = Origin { node: brokered.node, sequence: own.sequence };
                 items.push(Logged { place: to, item: own.item.clone(), but: own.but, is_ahead: true });
             }
         }
@@ -453,9 +453,9 @@ impl<T: Clone> Kept<T> {
 }
 
 impl<T: Clone> Kept<T> {
-    fn new(epoch: u64, remote: Option<Remote<T>>) -> Self {
+    fn new(epoch: u64, brokered: Option<Brokered<T>>) -> Self {
         let head = Position { epoch, offset: 0 };
-        Self { entries: VecDeque::new(), bytes: 0, head, now: Time(0), remote }
+        Self { entries: VecDeque::new(), bytes: 0, head, now: Time(0), brokered }
     }
 
     /// The offset of the oldest publication that is kept, or of the next one if none is.
@@ -468,12 +468,12 @@ impl<T: Clone> Kept<T> {
         self.entries.clear();
         self.bytes = 0;
         let is_new = head.epoch != self.head.epoch;
-        if let Some(remote) = &mut self.remote {
+        if let Some(brokered) = &mut self.brokered {
             if is_new {
-                remote.begin_epoch();
+                brokered.begin_epoch();
             }
             if head.offset > if is_new { 0 } else { self.head.offset } {
-                remote.skip();
+                brokered.skip();
             }
         }
         self.head = head;
@@ -551,7 +551,7 @@ impl<T: Clone> Logs<T> {
         }
         let kept = match order {
             Order::Own(epoch) => Kept::new(epoch, None),
-            Order::Broker(node) => Kept::new(0, Some(Remote::new(node))),
+            Order::Broker(node) => Kept::new(0, Some(Brokered::new(node))),
         };
         logs.insert(name.clone(), Arc::new(Log::new(name, kept, history, reactors)));
         self.is_any.store(true, Ordering::Release);
@@ -650,7 +650,7 @@ mod tests {
     fn own_messages_that_may_lie_in_a_gap_are_reported_and_not_sent_again() {
         model(|| {
             const NODE: u64 = 7;
-            let kept = Kept::new(0, Some(Remote::new(NODE)));
+            let kept = Kept::new(0, Some(Brokered::new(NODE)));
             let log = Log::new("t".into(), kept, History::new(10), 1);
             let publish = |text: &'static str| {
                 log.send_out(&text, 1, ConnectionId::NONE, |_| true);

@@ -2,6 +2,7 @@
 //!
 //! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
 
+mod brokered;
 mod elsewhere;
 mod index;
 mod log;
@@ -9,8 +10,8 @@ mod members;
 mod overflow;
 mod position;
 mod presence;
-mod remote;
 
+pub(crate) use brokered::Way;
 pub(crate) use elsewhere::{Elsewhere, tell};
 pub(crate) use index::{ARC_BYTES, Counts, Generation, TopicIndex};
 pub use log::History;
@@ -20,4 +21,3 @@ pub(crate) use members::{Left, Subscription, Topics};
 pub use overflow::Overflow;
 pub use position::Position;
 pub(crate) use position::{Origin, Place};
-pub(crate) use remote::Way;

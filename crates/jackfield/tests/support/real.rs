@@ -57,6 +57,12 @@ impl Drop for Live {
     }
 }
 
+/// An address of this machine and any port, which is not given to the other tests of the program once it is free again.
+/// Only Linux has more than one such address.
+pub fn own_addr(number: u8) -> SocketAddr {
+    if cfg!(target_os = "linux") { ([127, 77, 0, number], 0).into() } else { ([127, 0, 0, 1], 0).into() }
+}
+
 /// Takes so much of the processor, whatever that is worth and however long it takes to get it.
 #[cfg(target_os = "linux")]
 pub fn work(span: Duration) {

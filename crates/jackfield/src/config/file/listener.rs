@@ -278,7 +278,7 @@ fn client_auth(reader: &mut Reader, path: &str, value: &Value) -> Option<ClientA
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::options_of;
+    use crate::config::file::method_names;
 
     #[test]
     fn every_option_of_a_listener_has_its_name_in_files() {
@@ -292,7 +292,7 @@ mod tests {
             include_str!("../listener/socket.rs"),
             include_str!("../listener/tls.rs"),
         ];
-        let mut options = sources.map(|source| options_of(source, "impl Listener {")).concat();
+        let mut options = sources.map(|source| method_names(source, "impl Listener {")).concat();
         options.retain(|name| !in_code_only.contains(name));
         let mut known = KNOWN.to_vec();
         options.sort_unstable();
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn every_option_of_a_host_has_its_name_in_files() {
         let in_code_only = ["new", "fallback", "certificate_from"];
-        let mut options = options_of(include_str!("../host.rs"), "impl Host {");
+        let mut options = method_names(include_str!("../host.rs"), "impl Host {");
         options.retain(|name| !in_code_only.contains(name));
         let mut known = KNOWN_OF_HOST.to_vec();
         options.sort_unstable();

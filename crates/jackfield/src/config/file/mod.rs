@@ -13,7 +13,7 @@ pub(crate) use value::Value;
 
 /// The public methods of a block of code, by their names.
 #[cfg(test)]
-pub(crate) fn options_of<'s>(source: &'s str, block: &str) -> Vec<&'s str> {
+pub(crate) fn method_names<'s>(source: &'s str, block: &str) -> Vec<&'s str> {
     let code = source.split(block).nth(1).and_then(|code| code.split("\n}\n").next()).unwrap_or_default();
     let methods = code.lines().filter_map(|line| line.strip_prefix("    pub fn "));
     methods.filter_map(|method| method.split(['(', '<']).next()).collect()

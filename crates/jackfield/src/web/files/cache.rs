@@ -88,7 +88,7 @@ impl Cache {
     }
 
     /// Gives the room back, because the file could not be read.
-    pub(super) fn give_back(&self, length: u64) {
+    pub(super) fn cancel_room(&self, length: u64) {
         self.lock().bytes -= length as usize + FILE_BYTES;
     }
 
@@ -172,6 +172,6 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(cache.find(&path).is_none(), "it is gone");
         assert!(cache.make_room(&path, 7));
-        cache.give_back(7);
+        cache.cancel_room(7);
     }
 }

@@ -425,7 +425,7 @@ fn send_and_cache(
             answered
         }
         read => {
-            cache.give_back(length);
+            cache.cancel_room(length);
             match read {
                 Ok(bytes) => answer.body(&cached.content_type, bytes),
                 Err(_) => answer.fail(),

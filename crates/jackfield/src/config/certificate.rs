@@ -11,7 +11,7 @@ use std::{fs, io};
 
 /// A certificate chain, its key, and an OCSP response.
 #[derive(Clone, Debug)]
-pub(crate) struct Pair {
+pub(crate) struct CertificateAndKey {
     source: PairSource,
     /// A file with an OCSP response, in DER.
     ocsp: Option<PathBuf>,
@@ -26,7 +26,7 @@ enum PairSource {
 /// Returns a chain and its key, both as PEM.
 type MakePair = dyn Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync;
 
-impl Pair {
+impl CertificateAndKey {
     pub(crate) fn files(chain: PathBuf, key: PathBuf) -> Self {
         Self { source: PairSource::Files(chain, key), ocsp: None }
     }
@@ -85,7 +85,7 @@ fn certified(
 ///
 /// # Errors
 /// All mistakes in them.
-pub(super) fn of_challenge(
+pub(super) fn of_acme_challenge(
     chain: Vec<u8>,
     key: Vec<u8>,
     provider: &CryptoProvider,

@@ -16,7 +16,7 @@ const OUT_MAX: usize = 1 << 14;
 const NODES_MAX: usize = 256;
 
 #[derive(Debug)]
-pub(crate) struct Remote<T> {
+pub(crate) struct Brokered<T> {
     pub(crate) node: u64,
     /// The number of the last publication of this node.
     sequence: u64,
@@ -67,7 +67,7 @@ pub(crate) enum Outcome<T> {
     Twice,
 }
 
-impl<T: Clone> Remote<T> {
+impl<T: Clone> Brokered<T> {
     pub(crate) fn new(node: u64) -> Self {
         Self {
             node,
