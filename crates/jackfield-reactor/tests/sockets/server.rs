@@ -26,7 +26,15 @@ impl Default for Plan {
     /// Echoes, and closes when the peer has finished.
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
+            // What is not about time does not hurry.
+            limits: Limits {
+                linger: LONG,
+                linger_max: LONG,
+                handshake: LONG,
+                write_stall: LONG,
+                flush_interval: LONG,
+                ..Limits::default()
+            },
             session: Box::new(Session::Plain),
             open: |_, _| {},
             bytes: echo,

@@ -10,7 +10,10 @@ use std::path::PathBuf;
 
 /// A path of which no other test knows.
 fn path(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("jackfield-{name}-{}", std::process::id()))
+    let path = std::env::temp_dir().join(format!("jackfield-{name}-{}", std::process::id()));
+    // An earlier process of the same number may have left it.
+    let _ = std::fs::remove_file(&path);
+    path
 }
 
 fn bind(path: &PathBuf) -> std::io::Result<Listener> {
