@@ -180,20 +180,28 @@ fn load(stage: &mut Stage) -> Outcome<()> {
     // What one visitor chooses shows for the other.
     browser.evaluate(anna, &format!("{}.click()", level(0)))?;
     browser.wait(ben, &format!("{}.checked", level(0)))?;
-    browser.wait(ben, "samples.at(-1).messages < 1000")?;
+    browser.wait(ben, "samples.at(-1).messages < 100")?;
     browser.evaluate(anna, &format!("{}.click()", level(4000)))?;
-    browser.wait(ben, &format!("{}.checked && samples.at(-1).messages > 1000", level(4000)))
+    // How many of them a busy machine manages does not matter here.
+    browser.wait(ben, &format!("{}.checked && samples.at(-1).messages > 100", level(4000)))
 }
 
 fn late_answer(stage: &mut Stage) -> Outcome<()> {
     let Stage { browser, anna, .. } = stage;
+    browser.note_states(anna, "#answer")?;
     browser.enter(anna, "#text", "stressed")?;
-    browser.wait(anna, "document.querySelector('#answer').dataset.state === 'waiting'")?;
+    browser.wait(anna, "statesSeen.includes('waiting')")?;
     browser.wait(
         anna,
         "document.querySelector('#answer').textContent.endsWith('8 characters; backwards: desserts')",
     )
 }
+
+/// A page that has lost its connection shows as ever when it will try again, and then does not: so the test has all the time
+/// that it needs until it lets the page come back.
+const STAY_AWAY: &str = "window.later = reconnectLater;
+    reconnectLater = () => { later(); clearTimeout(retry); }; 0";
+const COME_BACK: &str = "reconnectLater = later; connect(); 0";
 
 fn drop_and_recover(stage: &mut Stage) -> Outcome<()> {
     let Stage { browser, anna, ben, .. } = stage;
@@ -203,10 +211,15 @@ fn drop_and_recover(stage: &mut Stage) -> Outcome<()> {
         "window.seen = []; new MutationObserver(() => seen.push(document.querySelector('#status').textContent))
             .observe(document.querySelector('#status'), { subtree: true, childList: true, attributes: true }); 0",
     )?;
+    browser.evaluate(anna, STAY_AWAY)?;
     browser.click(anna, "#drop")?;
     browser.wait(anna, "seen.some(text => /^Reconnecting in \\d\\.\\d s$/.test(text))")?;
     browser.wait(anna, "document.querySelector('#charts').dataset.stale === 'true'")?;
+    let last = browser.evaluate(anna, "samples.at(-1).at")?;
     browser.enter(ben, "#line", "Are you still there?")?;
+    browser.wait(ben, &has_line(".mine", "YouAre you still there?"))?;
+    browser.wait(ben, &format!("samples.at(-1).at > {last}"))?;
+    browser.evaluate(anna, COME_BACK)?;
     browser.wait(anna, CONNECTED)?;
     browser.wait(anna, &has_line(".said.missed", "BenmissedAre you still there?"))?;
     browser.wait(anna, "document.querySelector('#charts').dataset.stale === 'false'")?;

@@ -80,18 +80,31 @@ impl Browser {
         }
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true. While a page gives way to the next one, it can't be asked: that is no failure yet.
     pub(crate) fn wait(&mut self, tab: &Tab, expression: &str) -> Outcome<()> {
         let deadline = Instant::now() + ANSWER_MAX;
         loop {
-            if self.evaluate(tab, expression)? == Value::Bool(true) {
+            let value = self.evaluate(tab, expression);
+            if value == Ok(Value::Bool(true)) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!("{}: `{expression}` did not come true within {ANSWER_MAX:?}", tab.name));
+                let name = tab.name;
+                return Err(format!("{name}: `{expression}` is not true within {ANSWER_MAX:?}: {value:?}"));
             }
             thread::sleep(POLL_AFTER);
         }
+    }
+
+    /// Lets a page note the states of an element from now on, in `statesSeen`: it may have one for a short time only.
+    pub(crate) fn note_states(&mut self, tab: &Tab, selector: &str) -> Outcome<()> {
+        let note = format!(
+            "(() => {{ const element = document.querySelector({selector:?});
+                window.statesSeen = [];
+                new MutationObserver(() => statesSeen.push(element.dataset.state)).observe(element, {{ attributes: true }});
+            }})()"
+        );
+        self.evaluate(tab, &note).map(drop)
     }
 
     /// Clicks into the middle of an element, where a user's mouse would.

@@ -3,8 +3,14 @@
 use super::devtools::{Browser, Outcome};
 use super::look::{expect, look};
 use super::process::{Chromium, Reaped, Served};
-use std::net::TcpListener;
+use super::{COME_BACK, STAY_AWAY};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+/// How often something is tried that may have to wait for another process, and the pause in between.
+const TRIES_MAX: u32 = 1000;
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[test]
 fn the_ticker_shows_what_waits_for_slow_clients() {
@@ -34,9 +40,9 @@ fn the_scripts_that_examples_print_open_a_websocket() {
             browser.evaluate(&tab, &format!("{script}; {listen}"))?;
             browser.wait(&tab, &format!("window.heard === '{said}'"))?;
             expect(browser.console.iter().any(|entry| entry.contains(said)), || "not on the console".into())?;
+            browser.close(&tab)?;
             // There is no page, and the script logs what comes.
             browser.console.clear();
-            browser.close(&tab)?;
         }
         Ok(())
     });
@@ -49,8 +55,9 @@ fn the_dashboard_resumes_and_shows_a_gap_after_a_restart() {
         let tab = browser.open("dashboard", &dashboard.url)?;
         let bands = |class: &str| format!("document.querySelectorAll('path.{class}[d^=M]').length === 3");
         browser.wait(&tab, &format!("samples.length > 4 && {}", bands("line")))?;
+        browser.note_states(&tab, "#state")?;
         browser.click(&tab, "#lose")?;
-        browser.wait(&tab, "document.querySelector('#state').dataset.state === 'offline'")?;
+        browser.wait(&tab, "statesSeen.includes('offline')")?;
         browser.wait(&tab, "document.querySelector('#state').dataset.state === 'connected'")?;
         browser.wait(&tab, &bands("missed"))?;
         let whole = "samples.every((sample, n) => n === 0 || !sample.isGap)";
@@ -59,7 +66,12 @@ fn the_dashboard_resumes_and_shows_a_gap_after_a_restart() {
         let sent = Command::new("kill").args(["-TERM", &id]).status().map_err(|error| error.to_string())?;
         expect(sent.success() && dashboard.process.ends()?.success(), || "it did not end".into())?;
         browser.wait(&tab, "document.querySelector('#state').dataset.state === 'offline'")?;
-        let _dashboard = Served::start_at("dashboard", &addr, &[]);
+        // Its port may be taken by somebody else for a while.
+        let again = |_| {
+            thread::sleep(PAUSE);
+            Served::try_start_at("dashboard", &addr, &[])
+        };
+        let _dashboard = (0..TRIES_MAX).find_map(again).ok_or("its port does not become free")?;
         browser.wait(&tab, &bands("gap"))?;
         browser.wait(
             &tab,
@@ -123,12 +135,13 @@ fn two_showcases_share_the_chat_by_a_redis() {
         return;
     }
     check(|browser| {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = port.map_err(|error| error.to_string())?.port();
+        // At a socket of its own: there is no port that another could take.
+        let socket = env::temp_dir().join(format!("jackfield-browser-redis-{}", process::id()));
+        let _ = fs::remove_file(&socket);
         let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"]).stdout(Stdio::null());
-        let _redis = Reaped::start("redis-server", &mut command);
-        let url = format!("redis://127.0.0.1:{port}");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
+        let _redis = Reaped::start("redis-server", command.stdout(Stdio::null()));
+        let url = format!("redis+unix://{}", socket.display());
         let servers = [(); 2].map(|()| Served::start("showcase", &["--broker", &url]));
         let tabs =
             [browser.open("Anna's tab", &servers[0].url)?, browser.open("Ben's tab", &servers[1].url)?];
@@ -149,17 +162,23 @@ fn two_showcases_share_the_chat_by_a_redis() {
             browser.enter(&tabs[1], "#line", &format!("Hello {tries}"))?;
             browser.wait(&tabs[1], &shows(".mine", &format!("YouHello {tries}")))?;
             let seen = browser.evaluate(&tabs[0], "document.querySelectorAll('#log .said').length")?;
-            if seen.as_u64() > Some(0) || tries == 100 {
+            if seen.as_u64() > Some(0) || tries == TRIES_MAX {
                 break seen.as_u64() > Some(0);
             }
+            thread::sleep(PAUSE);
         };
         expect(is_there, || "no line came from the other server".into())?;
+        let witness = browser.open("a witness", &servers[0].url)?;
+        browser.evaluate(&tabs[0], STAY_AWAY)?;
         browser.click(&tabs[0], "#drop")?;
         browser.wait(&tabs[0], "document.querySelector('#status').dataset.state !== 'connected'")?;
         browser.enter(&tabs[1], "#line", "While you were away")?;
+        browser.wait(&witness, &shows(".said", "BenWhile you were away"))?;
+        browser.evaluate(&tabs[0], COME_BACK)?;
         browser.wait(&tabs[0], &shows(".said.missed", "BenmissedWhile you were away"))?;
         browser.enter(&tabs[0], "#line", "Back again")?;
         browser.wait(&tabs[1], &shows(".said", "AnnaBack again"))?;
+        let _ = fs::remove_file(&socket);
         // Each shows its own figures.
         let own = "samples.every(sample => sample.node === node)";
         for tab in &tabs {

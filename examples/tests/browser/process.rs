@@ -64,16 +64,18 @@ pub(crate) struct Served {
 impl Served {
     /// On a port of the system's choice.
     pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
-        Self::start_at(name, "127.0.0.1:0", options)
+        let served = Self::try_start_at(name, "127.0.0.1:0", options);
+        served.unwrap_or_else(|| panic!("{name} names no address"))
     }
 
-    pub(crate) fn start_at(name: &'static str, addr: &str, options: &[&str]) -> Self {
+    /// None if it can't listen there.
+    pub(crate) fn try_start_at(name: &'static str, addr: &str, options: &[&str]) -> Option<Self> {
         let mut command = Command::new(example(name));
         command.args(["--listen", addr]).args(options).stdout(Stdio::piped());
         let mut process = Reaped::start(name, &mut command);
         let lines = lines(process.child.stdout.take());
-        let addr = find(&lines, "listening on ").unwrap_or_else(|| panic!("{name} names no address"));
-        Self { process, url: format!("http://{addr}/"), addr, lines }
+        let addr = find(&lines, "listening on ")?;
+        Some(Self { process, url: format!("http://{addr}/"), addr, lines })
     }
 
     /// What follows `prefix` on a later line that begins with it.
@@ -106,6 +108,8 @@ impl Chromium {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = env::temp_dir().join(format!("jackfield-browser-{}-{number}", std::process::id()));
+        // An earlier process of the same number may have left it.
+        let _ = fs::remove_dir_all(&profile);
         let mut command = Command::new(program);
         command.args([
             "--headless=new",

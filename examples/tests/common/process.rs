@@ -94,6 +94,8 @@ impl Drop for Example {
 impl TempDir {
     pub(crate) fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("jackfield-{}-{name}", std::process::id()));
+        // An earlier process of the same number may have left it.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

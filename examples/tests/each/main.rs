@@ -17,6 +17,7 @@ mod addresses;
 mod conversations;
 mod every;
 mod first;
+mod nobody;
 mod protocols;
 mod proxy;
 mod proxy_ends;

@@ -2,6 +2,7 @@
 
 use crate::common::connect;
 use crate::http::Http;
+use crate::nobody::Nobody;
 use crate::process::{Example, binary, run};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -56,7 +57,8 @@ fn bridge_passes_both_ways() {
     let mut back = Vec::new();
     near.read_to_end(&mut back).unwrap();
     assert_eq!(back, b"and back");
-    drop(server);
+    let nobody = Nobody::new();
+    let (_example, addr) = Example::start("bridge", &["--to", &nobody.addr()]);
     assert_eq!(connect(addr).read(&mut [0; 9]).unwrap_or(0), 0, "nobody is there");
 }
 

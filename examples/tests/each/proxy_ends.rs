@@ -2,6 +2,8 @@
 
 use crate::common::connect;
 use crate::http::Http;
+use crate::nobody::Nobody;
+use crate::process::Example;
 use crate::proxy::{bytes, read_request, start, start_to};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -167,7 +169,7 @@ fn proxy_loses_no_part_of_an_answer() {
     }
 }
 
-/// What the upstream sends before its end, and how it ends; none: its port is closed.
+/// What the upstream sends before its end, and how it ends; and an upstream that is not there.
 #[test]
 fn proxy_answers_502_for_an_upstream_that_does_not() {
     let (_example, addr, upstream) = start();
@@ -189,7 +191,8 @@ fn proxy_answers_502_for_an_upstream_that_does_not() {
         drop(upstream.accept().unwrap());
         assert_eq!(client.answer(true).status, 502);
     }
-    drop(upstream);
+    let nobody = Nobody::new();
+    let (_example, addr) = Example::start("proxy", &["--to", &nobody.addr()]);
     let mut client = Http::connect(addr);
     assert_eq!(client.get("/").status, 502);
     assert_eq!(client.ask("POST", "/", "", "a body").status, 502, "and the connection is still good");
