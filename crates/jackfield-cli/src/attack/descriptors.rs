@@ -39,8 +39,10 @@ enum Welcome {
     Ignored,
 }
 
-/// The time that the server has to answer or refuse all connections.
-const OPENING: Duration = Duration::from_secs(1);
+/// The time that the server has to answer or refuse all connections. Any machine has enough of it.
+const OPENING: Duration = Duration::from_secs(10);
+/// The time after that until the processor time is measured.
+const CALMING: Duration = Duration::from_secs(1);
 /// For how long the processor time is measured.
 const WATCH: Duration = Duration::from_secs(3);
 /// A new connection that has waited this long counts as ignored.
@@ -66,11 +68,13 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let opened = crowd.open(wanted, f64::INFINITY, |open| {
         describe_crowd(progress, "descriptors", open, wanted);
     })?;
-    crowd.play_until(Instant::now() + OPENING, |_| false)?;
-    let (served, refused, closed) = (crowd.role().served, crowd.role().refused, crowd.role().closed);
-    sheet.at_most("left waiting", 0.0, Unit::Count, Ok((opened - served - refused - closed) as f64)).note(
-        format!("of {opened} connections {served} served, {refused} answered otherwise, {closed} closed"),
-    );
+    crowd.play_until(Instant::now() + OPENING, |crowd| crowd.role().treated() >= opened)?;
+    crowd.play_until(Instant::now() + CALMING, |_| false)?;
+    let Askers { served, refused, closed, .. } = *crowd.role();
+    let waiting = opened - crowd.role().treated();
+    sheet.at_most("left waiting", 0.0, Unit::Count, Ok(waiting as f64)).note(format!(
+        "of {opened} connections {served} served, {refused} answered otherwise, {closed} closed"
+    ));
 
     // The cost of the normal client must not be included.
     normal.set_resting(true);
@@ -143,6 +147,13 @@ fn ask(addr: SocketAddr, request: &[u8]) -> io::Result<Welcome> {
 
 /// The beginning of a successful answer.
 const OK: [u8; 12] = *b"HTTP/1.1 200";
+
+impl Askers {
+    /// Connections that wait for nothing any more.
+    fn treated(&self) -> usize {
+        self.served + self.refused + self.closed
+    }
+}
 
 impl Role for Askers {
     type State = Asker;

@@ -45,6 +45,8 @@ struct Mutants {
     sent: u64,
     answers: u64,
     writes: u64,
+    /// How often it was waited for longer, because nothing had come.
+    silences: u32,
     /// The server has sent bytes on this connection.
     is_heard: bool,
     is_ended: bool,
@@ -69,8 +71,11 @@ const ANSWER: &[u8] = b"HTTP/1.1 ";
 const BUSY: &[u8] = b"HTTP/1.1 503";
 /// How long the server may take to close everything.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The least rate, which any machine must reach.
+/// How long sending may take: a base, which is for machines that are busy elsewhere, and a second for so many mutants.
+const SENDING: Duration = Duration::from_secs(60);
 const PER_SECOND_MIN: u64 = 1000;
+/// How often a busy server is given time to answer a session.
+const SILENCES_MAX: u32 = 50;
 /// There are ten requests for each session.
 const REQUESTS_PER_SESSION: u64 = 10;
 /// Mutants before memory is first read, so that memory that is needed only once does not count.
@@ -148,7 +153,7 @@ fn attack<R: Scored>(
 
 /// Keeps a pool of connections until `count` mutants have reached the server, or it takes too long.
 fn send<R: Scored>(crowd: &mut Crowd<R>, count: u64, mut meanwhile: impl FnMut(Score)) -> Result<(), Error> {
-    let deadline = Instant::now() + PATIENCE + Duration::from_secs(count / PER_SECOND_MIN);
+    let deadline = Instant::now() + SENDING + Duration::from_secs(count / PER_SECOND_MIN);
     let done = |crowd: &mut Crowd<R>| crowd.role().score().reached >= count;
     crowd.play_until(deadline, |crowd| {
         let missing = POOL.saturating_sub(crowd.len());
@@ -237,6 +242,13 @@ impl Role for Requests {
     }
 }
 
+impl Sessions {
+    /// Most sessions end before the server has come to them, as on a machine that is busy elsewhere.
+    fn is_server_behind(&self) -> bool {
+        self.score.connections > POOL as u64 + 2 * self.score.reached
+    }
+}
+
 impl Role for Sessions {
     type State = Mutants;
 
@@ -264,8 +276,13 @@ impl Role for Sessions {
         rx.len()
     }
 
-    fn tick(&mut self, _mutants: &mut Mutants, turn: &mut Turn<'_>) {
-        turn.leave = some_way(&mut self.breeder);
+    fn tick(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        if !mutants.is_heard && mutants.silences < SILENCES_MAX && self.is_server_behind() {
+            mutants.silences += 1;
+            turn.alarm = Some(QUIET);
+        } else {
+            turn.leave = some_way(&mut self.breeder);
+        }
     }
 
     fn end(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
@@ -293,5 +310,19 @@ impl Scored for Requests {
 impl Scored for Sessions {
     fn score(&self) -> Score {
         self.score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_behind_if_most_sessions_end_unheard() {
+        let is_behind = |(connections, reached)| {
+            let score = Score { connections, reached, ..Score::default() };
+            Sessions { breeder: Breeder::new(1), score }.is_server_behind()
+        };
+        assert_eq!([(64, 0), (65, 0), (1000, 900), (1000, 10)].map(is_behind), [false, true, false, true]);
     }
 }
