@@ -20,6 +20,7 @@ mod plan;
 mod process;
 mod tool;
 mod tree;
+mod verdict;
 mod windows;
 
 use process::{Directory, run};
@@ -27,7 +28,9 @@ use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tool::{Builtin, Run, bench, bench_until, certificate, complains, failed, refused, run_until};
+use tool::{
+    Builtin, Run, bench, bench_answered, bench_until, certificate, complains, failed, refused, run_until,
+};
 
 /// The program under test.
 const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");
@@ -59,7 +62,8 @@ fn check(args: &[&str]) -> Value {
 
 /// Operations that were due and had no answer in time, which a machine that is busy elsewhere may bring about.
 fn unanswered(result: &Value) -> u64 {
-    result["errors"]["by_kind"]["unanswered at the end"].as_u64().unwrap_or(0)
+    let kinds = ["no answer in time", "due, but no connection was free to send it"];
+    kinds.iter().filter_map(|kind| result["errors"]["by_kind"][kind].as_u64()).sum()
 }
 
 /// The same for modes that count operations.
@@ -144,21 +148,25 @@ fn idle() {
 
 #[test]
 fn at_a_fixed_rate_everything_that_is_due_is_counted() {
-    // The last one is due before the end, or at it. Where the machine lets the load begin late, less is due: not each time.
-    let is_whole = || {
-        let (count, due) = at_500_in_a_second(&[]);
-        assert!(count <= due + 1.0, "{count} for {due}");
-        count >= due - 1.0
+    // The last one is due before the end, or at it. Where the machine lets the load begin later than the warm-up ends, less is
+    // due: not each time.
+    let is_whole = |duration| {
+        let (answers, unanswered, due) = at_500_in_a_second(duration, &[]);
+        assert!(answers <= due + 1.0, "{answers} for {due}");
+        answers + unanswered >= due - 1.0
     };
-    assert!((0..5).any(|_| is_whole()), "something is not counted");
+    assert!(["200ms", "2s", "2s", "5s", "5s"].into_iter().any(is_whole), "something is not counted");
 }
 
-/// How many operations were answered, or not in time, and how many were planned. Each is one of them, however slow the
-/// machine is and however long its threads take in the end.
-fn at_500_in_a_second(more: &[&str]) -> (f64, f64) {
-    let result = check_operations(&[&["http", "--rate", "500"], more].concat());
-    let count = result["latency_ns"]["count"].as_u64().expect("a number") + unanswered(&result);
-    (count as f64, result["plan"]["seconds"].as_f64().expect("a number") * 500.0)
+/// How many operations were answered, how many were not in time, and how many were planned. Each is one of them, however slow
+/// the machine is and however long its threads take in the end.
+fn at_500_in_a_second(duration: &str, more: &[&str]) -> (f64, f64, f64) {
+    let run = bench(&[&["http", "--rate", "500", "-c", "4", "-d", duration], more].concat());
+    let result = run.result();
+    assert_eq!(result["errors"]["total"], unanswered(&result), "{}", result["errors"]);
+    let answers = result["latency_ns"]["count"].as_u64().unwrap_or(0);
+    let due = result["plan"]["seconds"].as_f64().expect("a number") * 500.0;
+    (answers as f64, unanswered(&result) as f64, due)
 }
 
 #[test]
@@ -166,7 +174,7 @@ fn a_server_that_runs_already_is_measured_from_outside() {
     let server = Builtin::start();
     let url = format!("http://{}/plaintext", server.addr);
     let pid = server.pid().to_string();
-    let run = bench(&[&["http", &url, "--server-pid", &pid], &SHORT[..]].concat());
+    let run = bench_answered(&["http", &url, "--server-pid", &pid, "-c", "4"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let result = run.result();
     assert_eq!(result["plan"]["path"], "/plaintext", "the path of a URL counts");
@@ -191,7 +199,7 @@ fn the_users_server_gets_requests_for_its_own_paths() {
     ] {
         for mode in ["http", "connect", "idle"] {
             let args: Vec<&str> = [mode].into_iter().chain(args.iter().map(String::as_str)).collect();
-            let run = bench(&[&args[..], &SHORT[..]].concat());
+            let run = bench_answered(&[&args[..], &["-c", "4"]].concat());
             assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
             let result = run.result();
             assert_eq!(
@@ -206,18 +214,18 @@ fn the_users_server_gets_requests_for_its_own_paths() {
 
 #[test]
 fn runs_are_compared_and_judged() {
-    let first = bench(&[&["http"], &SHORT[..]].concat());
+    let first = bench_answered(&["http", "-c", "4"]);
     let old = first.directory.path("result.json");
     let old = old.to_str().expect("the path is UTF-8");
     let more = ["--compare", old, "--fail-if", "errors>0", "--fail-if", "p99>60s"];
-    let run = bench(&[&["http", "-p", "2"], &SHORT[..], &more].concat());
+    let run = bench_answered(&[&["http", "-p", "2", "-c", "4"], &more[..]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.contains("compared with ") && run.stdout.contains("plan.pipeline: 1 then, 2 now"));
     let page = run.page();
     tree::check(&page);
     assert!(page.contains(">before</th>") && page.contains("<li>plan.pipeline: 1 then, 2 now</li>"));
 
-    let run = bench(&[&["http"], &SHORT[..], &["--fail-if", "rate>1", "--fail-if", "errors>0"]].concat());
+    let run = bench_answered(&["http", "-c", "4", "--fail-if", "rate>1", "--fail-if", "errors>0"]);
     assert_eq!(run.code, 1);
     assert!(
         run.stderr.contains("failed: rate>1/s: rate is ") && !run.stderr.contains("errors"),
@@ -234,10 +242,10 @@ fn runs_are_compared_and_judged() {
 
 #[test]
 fn errors_are_counted_by_kind() {
-    let run = bench(&[&["http", "--path", "/nowhere"], &SHORT[..]].concat());
+    let wrong = |run: &Run| run.result()["errors"]["by_kind"]["status 404"].as_u64();
+    let run = bench_until(&["http", "--path", "/nowhere", "-c", "4"], |run| wrong(run) > Some(0));
     assert_eq!(run.code, 1, "no operation succeeded");
-    let result = run.result();
-    assert!(result["errors"]["by_kind"]["status 404"].as_u64() > Some(0), "{}", result["errors"]);
+    assert!(wrong(&run) > Some(0), "{}", run.result()["errors"]);
     assert!(run.stdout.contains("status 404") && run.stdout.contains("not one operation succeeded"));
     tree::check(&run.page());
 }
@@ -262,9 +270,10 @@ fn a_redirect_is_not_followed_and_counts_as_an_error() {
 #[test]
 fn answers_that_do_not_come_in_time_are_errors() {
     let addr = odd::listen(odd::keep_silent);
-    // A timeout within the run, and one behind its end: both times nothing is left out.
-    for (timeout, args) in [("50ms", &["http"][..]), ("300ms", &["http"]), ("300ms", &["raw"])] {
-        let args = [args, &[&addr, "--timeout", timeout, "--fail-if", "errors>0"], &SHORT[..]].concat();
+    // A timeout within the run, and one behind its end: both times nothing is left out. It is far behind the end of the warm-up,
+    // in which errors are counted apart.
+    for (mode, duration) in [("http", "4s"), ("http", "200ms"), ("raw", "200ms")] {
+        let args = [mode, &addr, "--timeout", "3s", "--fail-if", "errors>0", "-c", "4", "-d", duration];
         let run = bench(&args);
         assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
         assert!(run.stderr.contains("failed: errors>0"), "{}", run.stderr);
@@ -285,8 +294,7 @@ fn one_connection_of_several_that_is_never_answered_is_an_error() {
                 if number == 0 { odd::answer(stream, "/") } else { odd::keep_silent(stream) }
             },
         );
-    let run =
-        bench(&["http", &addr, "-c", "3", "-d", "200ms", "--timeout", "100ms", "--fail-if", "errors>0"]);
+    let run = bench(&["http", &addr, "-c", "3", "-d", "2s", "--timeout", "1s", "--fail-if", "errors>0"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let result = run.result();
     assert!(result["throughput"]["operations"].as_u64() > Some(0), "{}", result["throughput"]);
@@ -345,21 +353,26 @@ fn a_run_that_never_began_has_no_figures() {
 #[test]
 fn at_a_fixed_rate_what_is_never_sent_is_an_error() {
     let addr = odd::listen(odd::answer_once);
-    let run = bench(&[&["http", &addr, "--rate", "100", "--timeout", "300ms"], &SHORT[..]].concat());
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let result = run.result();
-    let errors = &result["errors"]["by_kind"];
-    assert!(errors["no answer in time"].as_u64() >= Some(4), "{errors}");
-    assert!(errors["due, but no connection was free to send it"].as_u64() > Some(0), "{errors}");
-    // What was due while it measured has a latency or is an error; what was under way when it began or ended may be either.
-    let all = errors_and_answers(&result);
-    let due = result["plan"]["seconds"].as_f64().map(|seconds| seconds * 100.0).unwrap();
-    assert!((all - due).abs() <= 6.0, "{all} for {due}: {result}");
+    // Where the machine lets the load begin late, less is due: not each time.
+    let is_whole = |_| {
+        let run = bench(&[&["http", &addr, "--rate", "100", "--timeout", "300ms"], &SHORT[..]].concat());
+        let result = run.result();
+        let errors = &result["errors"]["by_kind"];
+        // What was due while it measured has a latency or is an error; what was under way when it began or ended may be either.
+        let all = errors_and_answers(&result);
+        let due = result["plan"]["seconds"].as_f64().map(|seconds| seconds * 100.0).unwrap();
+        assert!(all <= due + 6.0, "{all} for {due}: {result}");
+        run.code == 0
+            && all >= due - 6.0
+            && errors["no answer in time"].as_u64() >= Some(4)
+            && errors["due, but no connection was free to send it"].as_u64() > Some(0)
+    };
+    assert!((0..10).any(is_whole), "something is not counted");
 }
 
 fn errors_and_answers(result: &Value) -> f64 {
     let (errors, answers) = (&result["errors"]["total"], &result["latency_ns"]["count"]);
-    errors.as_f64().unwrap() + answers.as_f64().unwrap()
+    errors.as_f64().unwrap() + answers.as_f64().unwrap_or(0.0)
 }
 
 #[test]
@@ -477,7 +490,7 @@ fn targets_may_speak_tls() {
         (&["idle", &https], &["--ca-file", cert]),
         (&["ws", &wss, "--size", "100KiB"], &["--ca-file", cert]),
     ] {
-        let run = bench(&[args, trust, &SHORT].concat());
+        let run = bench_answered(&[args, trust, &["-c", "4"]].concat());
         let result = run.result();
         assert_eq!(
             (run.code, &result["errors"]["total"]),
@@ -535,7 +548,9 @@ fn a_server_without_resumption_is_reported() {
     let run = bench(&[&load[..], &["--resume"]].concat());
     assert!(run.code == 1 && run.stdout.contains("not one TLS session was resumed"), "{}", run.stdout);
     let result = run.result();
-    assert_eq!((&result["handshakes"]["full"], &result["errors"]["total"]), (&8.into(), &0.into()));
+    // A connection that is opened when the last operation is begun may have a handshake, and is closed unused.
+    assert!(result["handshakes"]["full"].as_u64() >= Some(8), "{}", result["handshakes"]);
+    assert_eq!(result["errors"]["total"], 0, "{}", result["errors"]);
     assert_eq!(bench(&load).code, 0);
 }
 
@@ -547,8 +562,8 @@ fn several_threads_share_the_load() {
     }
     check(&["idle", "--threads", "3"]);
     // Together they keep the rate. A thread that the machine lets begin late has less to send.
-    let (count, due) = at_500_in_a_second(&["--threads", "2"]);
-    assert!(count <= due + 2.0, "{count} for {due}");
+    let (answers, _, due) = at_500_in_a_second("200ms", &["--threads", "2"]);
+    assert!(answers <= due + 2.0, "{answers} for {due}");
     refused(&["http", "-c", "2", "--threads", "3"], "--threads");
     refused(&["sse", "--threads", "2"], "one thread");
 }
@@ -682,9 +697,11 @@ fn interrupted(after: Duration) -> (Value, Directory) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     // The built-in server must not end with it: so the signal goes to the whole group, as a terminal sends it. The
     // report's file is there before the run begins; the warm-up takes a second.
-    while !directory.path("result.json").exists() {
+    let is_there = |_| {
         std::thread::sleep(Duration::from_millis(10));
-    }
+        directory.path("result.json").exists()
+    };
+    assert!((0..6000).any(is_there), "it does not begin");
     std::thread::sleep(after);
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));

@@ -5,8 +5,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -16,7 +17,7 @@ pub(crate) fn listen(treat: impl Fn(TcpStream) + Clone + Send + 'static) -> Stri
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let addr = listener.local_addr().expect("it has an address");
     thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
+        for stream in listener.incoming().flatten() {
             let treat = treat.clone();
             thread::spawn(move || treat(stream));
         }
@@ -30,10 +31,13 @@ pub(crate) fn listen_numbered(treat: impl Fn(usize, TcpStream) + Clone + Send + 
     listen(move |stream| treat(number.fetch_add(1, Ordering::Relaxed), stream))
 }
 
-/// An address where nobody listens any more.
+/// An address where nobody listens. It stays taken as long as the test runs, so that nobody else begins to.
 pub(crate) fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").to_string()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+    let addr = socket.local_addr().ok().and_then(|addr| addr.as_socket()).expect("it has an address");
+    std::mem::forget(socket);
+    addr.to_string()
 }
 
 /// Answers whatever comes with these bytes, until the client leaves.

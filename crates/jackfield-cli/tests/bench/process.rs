@@ -21,7 +21,10 @@ impl Directory {
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(env::temp_dir().join(format!("jackfield-tests-{}-{number}", std::process::id())))
+        let path = env::temp_dir().join(format!("jackfield-tests-{}-{number}", std::process::id()));
+        // An earlier process of the same number may have left it.
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -48,6 +48,11 @@ pub(crate) fn bench_until(args: &[&str], has_measured: impl Fn(&Run) -> bool) ->
     run
 }
 
+/// The same where something must have been answered: longer where a busy machine has left a run without a word.
+pub(crate) fn bench_answered(args: &[&str]) -> Run {
+    bench_until(args, |run| run.code != 1 || complains(&run.stderr))
+}
+
 /// Whether it says what is wrong. A longer run also has lines about its progress.
 pub(crate) fn complains(stderr: &str) -> bool {
     stderr.lines().any(|line| line.starts_with("jackfield: ") || line.starts_with("failed: "))
