@@ -1,4 +1,5 @@
 //! Who is subscribed on all servers that share a real Redis, as each of them knows it.
+#![cfg(unix)]
 
 mod support;
 
@@ -13,6 +14,8 @@ use support::{Cable, Instance, Site, wait};
 /// The address of the Redis, for the server in a process of its own.
 const ADDRESS: &str = "JACKFIELD_REDIS_OF_A_TEST";
 const EVERY: Duration = Duration::from_millis(100);
+/// A server is forgotten after three times that span: it must not wait so long for the disk.
+const HASTY: [&str; 2] = ["--appendfsync", "no"];
 
 fn site(address: &str) -> Site {
     Site::connected(Redis::new(address).unwrap().presence_interval(EVERY), History::new(100))
@@ -33,7 +36,7 @@ fn wait_for(sites: &mut [Site], expected: usize) {
 
 #[test]
 fn k2_members_come_and_go_on_all_servers() {
-    let Some(redis) = Instance::start() else { return };
+    let Some(redis) = Instance::start_with(&HASTY) else { return };
     let mut sites = [(); 2].map(|()| site(&redis.address()));
     let first = sites[0].read("");
     let second = sites[1].read("");
@@ -41,9 +44,13 @@ fn k2_members_come_and_go_on_all_servers() {
     wait_for(&mut sites, 3);
     let handles = sites.each_ref().map(Site::handle);
     assert_eq!(handles.each_ref().map(|handle| handle.subscribers("t")), [1, 2], "that is each one's own");
-    let other: Vec<_> = handles[0].cluster_members("t").into_iter().skip(1).collect();
-    assert!(other.iter().all(|member| member.node == handles[1].node()));
-    assert_eq!(other.iter().map(|member| member.id).collect::<Vec<_>>(), handles[1].members("t"));
+    // On a busy machine the other one may be forgotten for a moment.
+    wait(|| {
+        let all = handles[0].cluster_members("t");
+        let other = all.get(1..).unwrap_or_default();
+        let ids: Vec<_> = other.iter().map(|member| member.id).collect();
+        other.iter().all(|member| member.node == handles[1].node()) && ids == handles[1].members("t")
+    });
     second.reset();
     wait_for(&mut sites, 2);
     first.reset();
@@ -55,8 +62,8 @@ fn k2_members_come_and_go_on_all_servers() {
 /// One that ends says so at once. One that hears nothing, or of which nothing is heard, is forgotten in time.
 #[test]
 fn k2_servers_that_end_or_are_cut_off_are_forgotten() {
-    let Some(redis) = Instance::start() else { return };
-    let cable = Cable::to(redis.port);
+    let Some(redis) = Instance::start_with(&HASTY) else { return };
+    let cable = Cable::to(&redis);
     let mut sites = [site(&redis.address()), site(&cable.address())];
     let _readers = [sites[0].read(""), sites[1].read("")];
     wait_for(&mut sites, 2);
@@ -68,12 +75,13 @@ fn k2_servers_that_end_or_are_cut_off_are_forgotten() {
     drop(ends);
     let mut stays = [stays];
     wait_for(&mut stays, 1);
-    assert_eq!(redis.ask(&["SCARD", "jackfield:nodes"]), redis::Value::Int(1));
+    // The key has an end, and is written again: on a busy machine it may be gone for a moment.
+    wait(|| redis.ask(&["SCARD", "jackfield:nodes"]) == redis::Value::Int(1));
 }
 
 #[test]
 fn k2_presence_is_sent_again_to_a_redis_that_comes_back() {
-    let Some(mut redis) = Instance::start() else { return };
+    let Some(mut redis) = Instance::start_with(&HASTY) else { return };
     let mut sites = [(); 2].map(|()| site(&redis.address()));
     let _readers = [sites[0].read(""), sites[1].read("")];
     wait_for(&mut sites, 2);
@@ -89,7 +97,7 @@ fn k2_presence_is_sent_again_to_a_redis_that_comes_back() {
 
 #[test]
 fn k2_a_redis_without_presence_is_reported_once_and_still_used() {
-    let Some(redis) = Instance::start() else { return };
+    let Some(redis) = Instance::start_with(&HASTY) else { return };
     redis.ask(&["SET", "jackfield:nodes", "a string"]);
     let mut sites = [(); 2].map(|()| site(&redis.address()));
     let mut reader = sites[0].read_from("begin");
@@ -134,7 +142,7 @@ impl Drop for Process {
 
 #[test]
 fn k2_the_members_of_a_server_that_is_killed_are_forgotten() {
-    let Some(redis) = Instance::start() else { return };
+    let Some(redis) = Instance::start_with(&HASTY) else { return };
     let mut sites = [site(&redis.address())];
     let _reader = sites[0].read("");
     let other = Command::new(env::current_exe().unwrap())

@@ -16,6 +16,8 @@ use jackfield::{
 use jackfield_redis::Redis;
 use reader::{Reader, Seen, Streamer};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,12 +29,12 @@ use std::{env, fs, io, process, thread};
 const LOOKS_MAX: u32 = 60_000;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// A Redis of the test's own, on a free port, in a folder of its own, with its append-only file.
+/// A Redis of the test's own, at a socket in a folder of its own, with its append-only file. There is no port that another
+/// could take while it is killed.
 pub struct Instance {
     child: Option<Child>,
-    pub port: u16,
     folder: PathBuf,
-    options: Vec<&'static str>,
+    options: Vec<String>,
 }
 
 impl Instance {
@@ -41,20 +43,21 @@ impl Instance {
         Self::start_with(&[])
     }
 
-    pub fn start_with(options: &[&'static str]) -> Option<Self> {
+    pub fn start_with(options: &[&str]) -> Option<Self> {
+        is_installed().then(|| Self::try_start_with(options).expect("it stays"))
+    }
+
+    /// `None`: it has ended at once, as one does whose port is taken.
+    pub fn try_start_with(options: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: there is no redis-server on this machine");
-            return None;
-        }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("jackfield-redis-{}-{number}", process::id()));
+        // An earlier process of the same number may have left it.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let mut instance = Self { child: None, port: free_port(), folder, options: options.to_vec() };
-        while !instance.try_begin() {
-            instance.port = free_port();
-        }
-        Some(instance)
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut instance = Self { child: None, folder, options };
+        instance.try_begin().then_some(instance)
     }
 
     /// The time, in milliseconds, by its clock, and how many commands it has carried out.
@@ -67,20 +70,16 @@ impl Instance {
 
     /// Starts it, with what its folder has.
     pub fn begin(&mut self) {
-        wait(|| self.try_begin());
+        assert!(self.try_begin(), "it ends at once");
     }
 
-    /// False: its port was taken by somebody else in the meantime. Redis can't choose a port itself.
     fn try_begin(&mut self) -> bool {
-        let port = self.port.to_string();
-        let socket = self.folder.join("socket");
-        let _ = fs::remove_file(&socket);
-        // It opens the socket when it has its port. So it is not another Redis that answers there.
-        let fixed = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", "socket", "--dir", "."];
+        let _ = fs::remove_file(self.socket());
+        let fixed = ["--port", "0", "--bind", "127.0.0.1", "--unixsocket", "socket", "--dir", "."];
         let kept = ["--appendonly", "yes", "--save", ""];
         // Otherwise it may lose what it has acknowledged when it is killed: it puts off its writes while the disk is busy.
         let safe = ["--appendfsync", "always"];
-        let mut child = Command::new("redis-server")
+        let child = Command::new("redis-server")
             .args(fixed)
             .args(kept)
             .args(safe)
@@ -90,15 +89,17 @@ impl Instance {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        wait(|| socket.exists() || child.try_wait().unwrap().is_some());
-        let is_there = socket.exists();
         self.child = Some(child);
-        if is_there {
-            wait(|| self.try_ask(&["PING"]).is_some());
-        } else {
-            self.kill();
-        }
-        is_there
+        let mut has_ended = false;
+        wait(|| {
+            has_ended = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+            has_ended || self.try_ask(&["PING"]).is_some()
+        });
+        !has_ended
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
     }
 
     /// As `kill -9` does.
@@ -117,7 +118,7 @@ impl Instance {
     }
 
     pub fn address(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis+unix://{}", self.socket().display())
     }
 
     /// Gives it a command, past all servers.
@@ -144,9 +145,13 @@ impl Instance {
     }
 }
 
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Whether there is a Redis on this machine. If not, the reason for what is skipped is printed.
+pub fn is_installed() -> bool {
+    let is_there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+    if !is_there {
+        eprintln!("skipped: there is no redis-server on this machine");
+    }
+    is_there
 }
 
 fn query(command: &[&str], connection: &mut redis::Connection) -> redis::RedisResult<redis::Value> {
@@ -330,9 +335,9 @@ impl Site {
     }
 }
 
-/// A cable to a port, which can be pulled and put in again.
+/// A cable from a port to a Redis, which can be pulled and put in again.
 pub struct Cable {
-    pub port: u16,
+    port: u16,
     lines: Arc<Mutex<Lines>>,
 }
 
@@ -345,20 +350,22 @@ struct Lines {
 }
 
 impl Cable {
-    pub fn to(target: u16) -> Self {
+    pub fn to(redis: &Instance) -> Self {
+        let socket = redis.socket();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let lines = Arc::new(Mutex::new(Lines::default()));
         let all = lines.clone();
         // It ends with the process of the test.
         thread::spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
+            for near in listener.incoming().flatten() {
                 let mut lines = all.lock().unwrap();
                 lines.attempts += 1;
-                let Some(far) = TcpStream::connect(("127.0.0.1", target)).ok().filter(|_| !lines.is_out)
-                else {
+                let Some(far) = UnixStream::connect(&socket).ok().filter(|_| !lines.is_out) else {
                     continue;
                 };
+                // To read, to write and to end it is the same for each kind of stream.
+                let far = TcpStream::from(OwnedFd::from(far));
                 for (mut from, mut to) in [
                     (near.try_clone().unwrap(), far.try_clone().unwrap()),
                     (far.try_clone().unwrap(), near.try_clone().unwrap()),
