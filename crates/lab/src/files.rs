@@ -39,7 +39,8 @@ pub(crate) fn serve(args: &ServeFiles) -> Result<(), Box<dyn std::error::Error>>
     Ok(server.serve(move |_peer| Visitor(files.clone()))?)
 }
 
-/// Writes the files into a folder, which is made if need be. Those that are there stay as they are.
+/// Writes the files into a folder, which is made if need be. Those that are there stay as they are: each is there as a whole
+/// or not at all, whatever other processes do in the same folder.
 ///
 /// # Errors
 /// Those of the system.
@@ -48,6 +49,11 @@ pub(crate) fn write_samples(folder: &Path) -> io::Result<()> {
     SAMPLES.iter().try_for_each(|(name, bytes)| {
         let path = folder.join(name);
         let is_there = fs::metadata(&path).is_ok_and(|known| known.len() == *bytes as u64);
-        if is_there { Ok(()) } else { fs::write(path, vec![b'x'; *bytes]) }
+        if is_there {
+            return Ok(());
+        }
+        let begun = folder.join(format!("{name}.{}", std::process::id()));
+        fs::write(&begun, vec![b'x'; *bytes])?;
+        fs::rename(begun, path)
     })
 }

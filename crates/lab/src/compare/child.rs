@@ -39,7 +39,7 @@ const CANNOT: i32 = 3;
 /// How long a server may take until it listens.
 const START_MAX: Duration = Duration::from_secs(20);
 /// How long it may take until it has ended, once it has shut its output.
-const END_MAX: Duration = Duration::from_secs(1);
+const END_MAX: Duration = Duration::from_secs(10);
 /// How long it may take to end when it is asked to, and how often it is asked.
 const STOP_MAX: Duration = Duration::from_millis(500);
 const STOP_TRIES: usize = 20;

@@ -67,7 +67,12 @@ fn a_plot_that_is_not_there_is_refused() {
 
 #[test]
 fn two_reactors_are_measured() {
-    let (code, said, numbers) = check("reactors", &repository(), &["--seconds=100ms", "--work=50us"]);
+    let measure = |seconds| check("reactors", &repository(), &[seconds, "--work=50us"]);
+    let (mut code, mut said, mut numbers) = measure("--seconds=100ms");
+    // Longer where the machine is so busy that nothing is answered in a short time.
+    if code != 0 {
+        (code, said, numbers) = measure("--seconds=1s");
+    }
     if said.contains("two reactors need two cores") {
         assert_eq!(code, 2);
         return;

@@ -15,6 +15,8 @@ mod look;
 mod process;
 #[path = "../../../jackfield-cli/tests/bench/tree.rs"]
 mod tree;
+#[path = "../../../jackfield-cli/tests/bench/verdict.rs"]
+mod verdict;
 #[path = "../../../jackfield-cli/tests/bench/windows.rs"]
 mod windows;
 
