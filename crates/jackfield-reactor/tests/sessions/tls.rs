@@ -3,7 +3,7 @@
 use crate::world::{HEADER, PEER, SIZES, World, client, client_config, configs, name, server};
 use jackfield_reactor::{FarEnd, Limits, Reason, Session, Tls};
 use rustls::Connection;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
 fn tls() -> World {
@@ -366,10 +366,8 @@ fn the_last_bytes_of_a_record_are_waited_for() {
     }
 }
 
-/// It ended as a socket that has failed.
-#[test]
-fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_paused() {
-    let (mut world, mut peer) = (tls(), client());
+/// Shakes hands up to the peer's last flight, which is returned.
+fn last_flight(world: &mut World, peer: &mut Connection) -> Vec<u8> {
     let mut flights = Vec::new();
     for _ in 0..2 {
         flights.clear();
@@ -382,14 +380,33 @@ fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_p
             }
         }
     }
+    flights
+}
+
+/// It ended as a socket that has failed.
+#[test]
+fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_paused() {
+    let (mut world, mut peer) = (tls(), client());
+    let flight = last_flight(&mut world, &mut peer);
     world.service.pauses = true;
-    world.send(&[&flights[..], &[0x17, 3, 3, 0, 20], &[9; 20]].concat(), 1 << 20);
+    world.send(&[&flight[..], &[0x17, 3, 3, 0, 20], &[9; 20]].concat(), 1 << 20);
     assert_eq!(world.log(), [format!("established {PEER}")]);
     let id = world.id();
     world.driver.reactor.wires.resume(id);
     world.far.finish();
     world.run();
     assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")]);
+}
+
+/// A socket tells its error once. It was forgotten, and the connection seemed to be in order.
+#[test]
+fn an_error_behind_the_handshake_ends_it_although_reading_was_paused() {
+    let (mut world, mut peer) = (tls(), client());
+    let flight = last_flight(&mut world, &mut peer);
+    world.service.pauses = true;
+    world.far.fail_read(ErrorKind::TimedOut);
+    world.send(&flight, 1 << 20);
+    assert_eq!(world.log(), [format!("established {PEER}"), format!("close Io(TimedOut) {PEER} at 3")]);
 }
 
 /// A turn read a mebibyte and a half of records with one byte in each, because only plain bytes were counted.
