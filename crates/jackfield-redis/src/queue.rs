@@ -9,8 +9,10 @@ pub(crate) enum Item {
     Publish(SharedTopic, Vec<u8>),
     Follow(SharedTopic, Option<Position>),
     Unfollow(Arc<str>),
-    /// Redis has refused to read the followed topics: each must be opened again.
-    Reopen,
+    /// Redis has refused to read these topics together, for this reason. It does not say which of them.
+    Refused(Vec<Arc<str>>, String),
+    /// Redis has let the followed topics be read. Comes once for each connection, and once after each refusal.
+    Readable,
 }
 
 pub(crate) struct Queue {
@@ -70,11 +72,12 @@ impl Queue {
             Item::Follow(SharedTopic { name, .. }, _) | Item::Unfollow(name) => {
                 state.reads.insert(name.clone(), item);
             }
-            Item::Publish(..) | Item::Reopen => state.items.push_back(item),
+            Item::Publish(..) | Item::Refused(..) | Item::Readable => state.items.push_back(item),
         }
         drop(state);
         if is_first {
-            self.changed.notify_one();
+            // The thread that reads may wait here too, for something else.
+            self.changed.notify_all();
         }
     }
 
@@ -87,13 +90,13 @@ impl Queue {
 
     pub(crate) fn stop(&self) {
         self.lock().is_stopped = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
     /// The other connection is gone.
     pub(crate) fn set_broken(&self) {
         self.lock().is_broken = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
     /// Both connections were made again.
@@ -112,7 +115,8 @@ impl Queue {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (reads, others) = (std::mem::take(&mut state.reads), std::mem::take(&mut state.items));
         let items = reads.into_values().chain(others).collect();
-        Taken { items, is_stopped: state.is_stopped, is_broken: std::mem::take(&mut state.is_broken) }
+        let is_broken = std::mem::take(&mut state.is_broken);
+        Taken { items, is_stopped: state.is_stopped, is_broken }
     }
 
     /// Waits this long, or until it is stopped.

@@ -65,6 +65,14 @@ impl Instance {
         (time[0] * 1000 + time[1] / 1000, fields.next().unwrap().trim().parse().unwrap())
     }
 
+    /// How many commands it has refused with this word.
+    pub fn refusals(&self, word: &str) -> u64 {
+        let stats: String = redis::from_redis_value(&self.ask(&["INFO", "errorstats"])).unwrap();
+        let begin = format!("errorstat_{word}:count=");
+        let count = stats.lines().find_map(|line| line.strip_prefix(&*begin));
+        count.map_or(0, |count| count.trim().parse().unwrap())
+    }
+
     /// Starts it, with what its folder has.
     pub fn begin(&mut self) {
         wait(|| self.try_begin());
