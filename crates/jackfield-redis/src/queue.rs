@@ -34,6 +34,10 @@ struct State {
     bytes: usize,
     is_stopped: bool,
     is_broken: bool,
+    /// The thread has ended.
+    is_over: bool,
+    /// Nobody waits for the thread any more.
+    is_given_up: bool,
 }
 
 /// The content of the queue.
@@ -42,6 +46,8 @@ pub(crate) struct Taken {
     pub(crate) is_stopped: bool,
     /// The other connection to Redis is gone.
     pub(crate) is_broken: bool,
+    /// Nobody waits for what is left to do.
+    pub(crate) is_given_up: bool,
 }
 
 impl Queue {
@@ -93,6 +99,20 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// The thread ends.
+    pub(crate) fn set_over(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the thread has ended, at most this long. False: it has not, and ends as soon as it can.
+    pub(crate) fn await_end(&self, patience: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, |state| !state.is_over);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.is_given_up = true;
+        state.is_over
+    }
+
     /// The other connection is gone.
     pub(crate) fn set_broken(&self) {
         self.lock().is_broken = true;
@@ -116,7 +136,7 @@ impl Queue {
         let (reads, others) = (std::mem::take(&mut state.reads), std::mem::take(&mut state.items));
         let items = reads.into_values().chain(others).collect();
         let is_broken = std::mem::take(&mut state.is_broken);
-        Taken { items, is_stopped: state.is_stopped, is_broken }
+        Taken { items, is_stopped: state.is_stopped, is_broken, is_given_up: state.is_given_up }
     }
 
     /// Waits this long, or until it is stopped.

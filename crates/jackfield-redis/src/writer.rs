@@ -180,6 +180,9 @@ impl Writer {
             if taken.is_broken {
                 return Ok(End::Gone("the connection that reads is gone".into()));
             }
+            if taken.is_given_up {
+                return Ok(End::Stopped);
+            }
             self.open(connection)?;
             self.send(connection)?;
             self.exchange_presence(connection)?;

@@ -6,7 +6,7 @@ use jackfield::History;
 use jackfield_redis::Redis;
 use std::time::Duration;
 use support::reader::{Reader, Seen, data};
-use support::{Cable, Instance, Site, Socket, wait};
+use support::{Cable, Endless, Instance, Site, Socket, wait};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
@@ -488,6 +488,17 @@ fn k2_a_redis_that_refuses_what_is_to_come_is_reported_once() {
     site.take_until(&mut reader, "together");
     site.handle().publish("other", "together");
     site.take_until(&mut other, "together");
+}
+
+/// The end of a server waited for the end of what its Redis was asked last, and of all that was left to ask.
+#[test]
+fn k2_a_server_does_not_wait_for_a_redis_that_never_ends_its_answer() {
+    let redis = Endless::start();
+    let timeout = Duration::from_millis(200);
+    let site = Site::new(Redis::new(&redis.address).unwrap().timeout(timeout), History::new(100));
+    wait(|| redis.has_begun());
+    drop(site);
+    assert!(redis.goes_on(), "it has waited for the end of the answer");
 }
 
 /// So it is after a failover, until the name of the Redis leads to its new primary.

@@ -15,13 +15,14 @@ use jackfield::{
 };
 use jackfield_redis::Redis;
 use reader::{Reader, Seen, Streamer};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, fs, io, process, thread};
+use std::{env, fs, process, thread};
 
 /// How often is looked before a test has failed, and what is slept in between.
 const LOOKS_MAX: u32 = 60_000;
@@ -400,6 +401,41 @@ impl Cable {
 
     pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A Redis whose first answer goes on and on, a byte at a time.
+pub struct Endless {
+    pub address: String,
+    /// The bytes that are still to come.
+    left: Arc<AtomicU32>,
+}
+
+impl Endless {
+    const BYTES: u32 = 2000;
+    const EVERY: Duration = Duration::from_millis(10);
+
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("redis://{}", listener.local_addr().unwrap());
+        let left = Arc::new(AtomicU32::new(Self::BYTES));
+        let count = left.clone();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"+");
+            while count.fetch_sub(1, Ordering::Relaxed) > 1 && stream.write_all(b"x").is_ok() {
+                thread::sleep(Self::EVERY);
+            }
+        });
+        Self { address, left }
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < Self::BYTES
+    }
+
+    pub fn goes_on(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > 0
     }
 }
 
