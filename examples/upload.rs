@@ -1,5 +1,6 @@
 //! Uploads that are streamed to disk: the server's pool writes them, the reactor never waits for the disk, and nothing is
-//! read from a client while its last piece is being written. How far it is, a stream of events at the same path tells.
+//! read from a client while its last piece is being written. How far it is, a stream of events at the same path tells. Of a
+//! client that leaves in the middle no file stays.
 //!
 //! ```text
 //! $ cargo run --example upload -- --listen 127.0.0.1:8080 --folder /tmp
@@ -13,11 +14,12 @@
 //! 131072 bytes in "/tmp/1764424800123456789-r0-2.1"
 //! ```
 
-use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Reply, Request, Server};
+use jackfield::{BodyPlan, Client, Connection, Disconnect, Exchange, Offloaded, Reply, Request, Server};
 use std::any::Any;
-use std::fs::OpenOptions;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a browser shows: a file to choose, and how much of it is written.
@@ -37,30 +39,75 @@ const BYTES_MAX: usize = 1 << 30;
 #[derive(Default)]
 struct Uploader {
     folder: PathBuf,
-    file: PathBuf,
+    /// Of the upload that is not answered yet.
+    target: Option<Arc<Target>>,
     written: usize,
     reply: Option<Reply>,
     topic: String,
+}
+
+/// The file of an upload. The pool has several threads, so its jobs take turns by the lock.
+#[derive(Default)]
+struct Target {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Missing,
+    Open(File),
+    Removed,
+}
+
+impl Target {
+    /// The first part makes the file.
+    fn append(&self, part: &[u8]) -> io::Result<usize> {
+        let mut state = self.state();
+        if matches!(*state, State::Missing) {
+            *state = State::Open(File::create_new(&self.path)?);
+        }
+        let State::Open(file) = &mut *state else { return Err(io::ErrorKind::NotFound.into()) };
+        file.write_all(part).map(|()| part.len())
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        match std::mem::replace(&mut *self.state(), State::Removed) {
+            State::Open(_) => fs::remove_file(&self.path),
+            State::Missing | State::Removed => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Uploader {
+    /// All is written: the file stays, and this is told of it.
+    fn finish(&mut self) -> String {
+        let path = self.target.take().map(|target| target.path.clone()).unwrap_or_default();
+        format!("{} bytes in {path:?}\n", self.written)
+    }
 }
 
 impl Client for Uploader {
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         // A name of ours, which no other upload has: theirs is only that of a topic.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        (self.file, self.written) = (self.folder.join(format!("{now}-{}", connection.id())), 0);
+        let path = self.folder.join(format!("{now}-{}", connection.id()));
+        (self.target, self.written) = (Some(Arc::new(Target { path, ..Target::default() })), 0);
         self.topic = request.path().to_owned();
         BodyPlan::Stream
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
+        let Some(target) = self.target.clone() else { return };
         // No further part comes until this one is written.
         connection.pause_read();
-        let (file, part, is_first) = (self.file.clone(), part.to_vec(), self.written == 0);
-        let job = move || -> io::Result<usize> {
-            let mut file = OpenOptions::new().create_new(is_first).append(true).open(file)?;
-            file.write_all(&part).map(|()| part.len())
-        };
-        if self.written > BYTES_MAX || connection.offload(job).is_err() {
+        let part = part.to_vec();
+        if self.written > BYTES_MAX || connection.offload(move || target.append(&part)).is_err() {
             connection.close();
         }
     }
@@ -72,7 +119,7 @@ impl Client for Uploader {
         connection.publish(&self.topic, self.written.to_string());
         connection.resume_read();
         if let Some(reply) = self.reply.take() {
-            reply.respond(201, "text/plain", format!("{} bytes in {:?}\n", self.written, self.file));
+            reply.respond(201, "text/plain", self.finish());
         }
     }
 
@@ -82,7 +129,14 @@ impl Client for Uploader {
             ("GET", topic) => _ = exchange.events().subscribe(topic),
             // The last part is still being written.
             _ if exchange.is_read_paused() => self.reply = Some(exchange.defer()),
-            _ => exchange.respond(201, "text/plain", format!("{} bytes in {:?}\n", self.written, self.file)),
+            _ => exchange.respond(201, "text/plain", self.finish()),
+        }
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        if let Some(target) = self.target.take() {
+            // If too many jobs wait already, what there is of the file stays.
+            let _ = connection.offload(move || target.remove());
         }
     }
 }

@@ -24,9 +24,14 @@ use devtools::{Browser, Outcome, Tab};
 use http::{Answer, Http};
 use process::{Example, TempDir, run};
 use sockets::hear;
-use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
+use std::{fs, thread};
 use tungstenite::{Message, WebSocket};
+
+/// How often is looked before a test has failed, and what is slept in between.
+const LOOKS_MAX: u32 = 6_000;
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a request for a WebSocket is answered with.
 fn knock(addr: SocketAddr, path: &str, fields: &str) -> Answer {
@@ -226,6 +231,31 @@ fn upload_overwrites_nothing() {
     for (answer, content) in answers {
         assert_eq!(uploaded(&answer), (content.len(), content.into_bytes()), "{answer}");
     }
+}
+
+/// What there was of a file stayed when its client left.
+#[test]
+fn upload_keeps_only_whole_files() {
+    let dir = TempDir::new("upload-part");
+    let (_example, addr) = Example::start("upload", &["--folder", dir.path().to_str().unwrap()]);
+    let whole = Http::connect(addr).ask("PUT", "/a", "", "whole").text().to_owned();
+    let mut progress = Http::connect(addr);
+    progress.send("GET /a HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(progress.head().status, 200);
+    let files = || fs::read_dir(dir.path()).unwrap().count();
+    for _ in 0..3 {
+        let mut http = Http::connect(addr);
+        http.send("PUT /a HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nhalf");
+        assert_eq!((progress.line(), progress.line()), ("data: 4".into(), String::new()));
+        assert_eq!(files(), 2, "the whole file, and a part");
+        drop(http);
+        let is_gone = (0..LOOKS_MAX).any(|_| {
+            thread::sleep(LOOK_EVERY);
+            files() == 1
+        });
+        assert!(is_gone, "the part stays");
+    }
+    assert_eq!(uploaded(&whole), (5, b"whole".to_vec()));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub enum Reason {
     Timeout(Timeout),
     /// A limit of the transport was exceeded.
     Limit(Limit),
-    /// The TLS handshake failed, or a TLS record was invalid.
+    /// The TLS handshake failed, or a TLS record was invalid, or the key of a connection by TLS 1.2 may encrypt no more records.
     Tls,
     /// The first bytes were no valid preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
     Preamble,
@@ -39,7 +39,8 @@ impl Reason {
     pub(crate) fn of_error(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Self::Reset,
-            // No socket gives this error. A TLS session gives it, if it is written to after invalid bytes were read.
+            // No socket gives this error. A TLS session gives it, if it is written to after invalid bytes were read,
+            // and if its key is used up.
             ErrorKind::InvalidData => Self::Tls,
             kind => Self::Io(kind),
         }

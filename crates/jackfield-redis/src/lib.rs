@@ -149,9 +149,12 @@ impl Broker for Redis {
             queue: self.queue.clone(),
             inbox: inbox.clone(),
         };
-        let begun =
-            thread::Builder::new().name("jackfield-redis".into()).spawn(move || Writer::new(setup).run());
-        match begun {
+        let end = End(self.queue.clone());
+        let run = move || {
+            let _end = end;
+            Writer::new(setup).run();
+        };
+        match thread::Builder::new().name("jackfield-redis".into()).spawn(run) {
             Ok(thread) => *self.thread() = Some(thread),
             Err(error) => inbox.down(&format!("no thread: {error}")),
         }
@@ -169,10 +172,11 @@ impl Broker for Redis {
         self.queue.push(Item::Unfollow(topic.name.clone()));
     }
 
-    /// Sends what waits, if Redis can be reached, and waits for that, at most twice the timeout.
+    /// Sends what waits, if Redis can be reached, and waits for that, at most twice the timeout. What is left then is dropped.
     fn stop(&self) {
         self.queue.stop();
-        if let Some(thread) = self.thread().take() {
+        let Some(thread) = self.thread().take() else { return };
+        if self.queue.await_end(self.timeout.saturating_mul(2)) {
             // The thread has reported its errors to the observer.
             let _ = thread.join();
         }
@@ -186,6 +190,15 @@ impl Broker for Redis {
 impl Redis {
     fn thread(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells of the end of the thread, also if it panics.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.set_over();
     }
 }
 

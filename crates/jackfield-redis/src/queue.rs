@@ -9,8 +9,10 @@ pub(crate) enum Item {
     Publish(SharedTopic, Vec<u8>),
     Follow(SharedTopic, Option<Position>),
     Unfollow(Arc<str>),
-    /// Redis has refused to read the followed topics: each must be opened again.
-    Reopen,
+    /// Redis has refused to read these topics together, for this reason. It does not say which of them.
+    Refused(Vec<Arc<str>>, String),
+    /// Redis has let the followed topics be read. Comes once for each connection, and once after each refusal.
+    Readable,
 }
 
 pub(crate) struct Queue {
@@ -32,6 +34,10 @@ struct State {
     bytes: usize,
     is_stopped: bool,
     is_broken: bool,
+    /// The thread has ended.
+    is_over: bool,
+    /// Nobody waits for the thread any more.
+    is_given_up: bool,
 }
 
 /// The content of the queue.
@@ -40,6 +46,8 @@ pub(crate) struct Taken {
     pub(crate) is_stopped: bool,
     /// The other connection to Redis is gone.
     pub(crate) is_broken: bool,
+    /// Nobody waits for what is left to do.
+    pub(crate) is_given_up: bool,
 }
 
 impl Queue {
@@ -70,11 +78,12 @@ impl Queue {
             Item::Follow(SharedTopic { name, .. }, _) | Item::Unfollow(name) => {
                 state.reads.insert(name.clone(), item);
             }
-            Item::Publish(..) | Item::Reopen => state.items.push_back(item),
+            Item::Publish(..) | Item::Refused(..) | Item::Readable => state.items.push_back(item),
         }
         drop(state);
         if is_first {
-            self.changed.notify_one();
+            // The thread that reads may wait here too, for something else.
+            self.changed.notify_all();
         }
     }
 
@@ -87,13 +96,27 @@ impl Queue {
 
     pub(crate) fn stop(&self) {
         self.lock().is_stopped = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
+    }
+
+    /// The thread ends.
+    pub(crate) fn set_over(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the thread has ended, at most this long. False: it has not, and ends as soon as it can.
+    pub(crate) fn await_end(&self, patience: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, |state| !state.is_over);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.is_given_up = true;
+        state.is_over
     }
 
     /// The other connection is gone.
     pub(crate) fn set_broken(&self) {
         self.lock().is_broken = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
     /// Both connections were made again.
@@ -112,7 +135,8 @@ impl Queue {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (reads, others) = (std::mem::take(&mut state.reads), std::mem::take(&mut state.items));
         let items = reads.into_values().chain(others).collect();
-        Taken { items, is_stopped: state.is_stopped, is_broken: std::mem::take(&mut state.is_broken) }
+        let is_broken = std::mem::take(&mut state.is_broken);
+        Taken { items, is_stopped: state.is_stopped, is_broken, is_given_up: state.is_given_up }
     }
 
     /// Waits this long, or until it is stopped.

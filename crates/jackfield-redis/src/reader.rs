@@ -53,14 +53,24 @@ impl Followed {
 
 impl Reader {
     pub(crate) fn run(mut self) {
-        let mut woken = "0-0".to_owned();
+        let (mut woken, mut is_readable) = ("0-0".to_owned(), false);
         while !self.is_over.load(Ordering::Acquire) {
-            match self.read(&mut woken) {
-                Ok(()) => {}
+            let followed = self.followed.list();
+            match self.read(&followed, &mut woken) {
+                Ok(()) if is_readable => {}
+                Ok(()) => {
+                    is_readable = true;
+                    self.queue.push(Item::Readable);
+                }
                 // Redis answers, but refuses to read one of the topics. It does not say which.
                 Err(error) if error.kind() != ErrorKind::IoError && !error.is_unrecoverable_error() => {
-                    self.queue.push(Item::Reopen);
+                    is_readable = false;
+                    let topics = followed.into_iter().map(|(topic, ..)| topic).collect();
+                    self.queue.push(Item::Refused(topics, error.to_string()));
                     self.queue.sleep(BLOCK);
+                    if self.queue.is_stopped() {
+                        return;
+                    }
                 }
                 Err(_) => {
                     if !self.is_over.load(Ordering::Acquire) {
@@ -72,8 +82,7 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, woken: &mut String) -> RedisResult<()> {
-        let followed = self.followed.list();
+    fn read(&mut self, followed: &[(Arc<str>, String, Position)], woken: &mut String) -> RedisResult<()> {
         let mut command = Cmd::new();
         command.arg("XREAD").arg("COUNT").arg(stream::PAGE).arg("BLOCK").arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS");

@@ -79,7 +79,8 @@ pub(crate) fn added(answer: &Value) -> Added {
             let text = error.details().unwrap_or_default();
             match text.contains("equal or smaller") {
                 true => Added::Elsewhere,
-                false => Added::Refused(format!("{} {text}", error.code())),
+                // In the words that an error of a whole pipeline has: they are compared.
+                false => Added::Refused(RedisError::from(error.clone()).to_string()),
             }
         }
         answer => match String::from_redis_value(answer).ok().as_deref().and_then(position) {

@@ -44,6 +44,10 @@ pub(crate) struct Writer {
     topics: BTreeMap<Arc<str>, Topic>,
     followed: Arc<Followed>,
     presence: Presence,
+    /// The topics that Redis has just refused to read together, and why.
+    suspicion: Option<(Vec<Arc<str>>, String)>,
+    /// Why Redis lets no topic be read as it comes, although it gives what it has of each. Until [`Item::Readable`].
+    refusal: Option<String>,
     /// The last reported error.
     told: Option<String>,
     /// The last reported error of the presence.
@@ -66,8 +70,11 @@ struct Topic {
     wanted: Option<Option<Position>>,
     /// The reader reads it.
     is_open: bool,
+    /// Redis has refused what was written last.
+    is_write_refused: bool,
     /// After an error: no attempt before this time.
     rests_until: Option<Instant>,
+    /// The last reported error, until the topic works again.
     told: Option<String>,
 }
 
@@ -80,8 +87,16 @@ enum End {
 impl Writer {
     pub(crate) fn new(setup: Setup) -> Self {
         let presence = Presence::new(setup.presence, &setup.prefix, setup.node);
-        let (topics, followed) = (BTreeMap::new(), Arc::default());
-        Self { setup, topics, followed, presence, told: None, told_of_presence: None }
+        Self {
+            setup,
+            topics: BTreeMap::new(),
+            followed: Arc::default(),
+            presence,
+            suspicion: None,
+            refusal: None,
+            told: None,
+            told_of_presence: None,
+        }
     }
 
     /// Works until it is stopped.
@@ -136,6 +151,7 @@ impl Writer {
     fn serve(&mut self, mut writes: Connection, reads: Connection) -> End {
         self.setup.queue.mend();
         self.presence.begin();
+        self.suspicion = None;
         for topic in self.topics.values_mut() {
             (topic.is_open, topic.epoch, topic.rests_until) = (false, None, None);
         }
@@ -163,6 +179,9 @@ impl Writer {
             taken.items.into_iter().for_each(|item| self.take_up(item));
             if taken.is_broken {
                 return Ok(End::Gone("the connection that reads is gone".into()));
+            }
+            if taken.is_given_up {
+                return Ok(End::Stopped);
             }
             self.open(connection)?;
             self.send(connection)?;
@@ -221,11 +240,24 @@ impl Writer {
                     (topic.wanted, topic.is_open) = (None, false);
                 }
             }
-            Item::Reopen => {
-                for (name, topic) in &mut self.topics {
-                    topic.close(name, &self.followed);
+            // Each is opened again, by which it shows whether Redis refuses that one.
+            Item::Refused(topics, why) => {
+                self.close_all(|_| true);
+                self.suspicion = Some((topics, why));
+            }
+            Item::Readable => {
+                self.suspicion = None;
+                if self.refusal.take().is_some() {
+                    self.close_all(|topic| topic.told.is_some());
                 }
             }
+        }
+    }
+
+    /// Takes topics from the reader, to open them again.
+    fn close_all(&mut self, which: impl Fn(&Topic) -> bool) {
+        for (name, topic) in self.topics.iter_mut().filter(|(_, topic)| which(topic)) {
+            topic.close(name, &self.followed);
         }
     }
 
@@ -240,6 +272,7 @@ impl Writer {
             in_doubt: 0,
             wanted: None,
             is_open: false,
+            is_write_refused: false,
             rests_until: None,
             told: None,
         })
@@ -247,7 +280,24 @@ impl Writer {
 
     /// Loads the topics that must be read, and gives them to the reader.
     fn open(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        let mut opens = false;
+        let opened = self.load(connection)?;
+        self.judge();
+        let Self { topics, setup, refusal, .. } = self;
+        for (name, head) in &opened {
+            if let Some(topic) = topics.get_mut(name) {
+                topic.opened(*head, refusal.as_deref(), setup);
+            }
+        }
+        match if opened.is_empty() { Ok(()) } else { self.wake(connection) } {
+            Err(error) if is_gone(&error) => Err(error),
+            // A reader that can't be woken, for example for lack of memory, sees the change a little later.
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the topics that Redis gives, and up to which position they were read.
+    fn load(&mut self, connection: &mut Connection) -> RedisResult<Vec<(Arc<str>, Position)>> {
+        let mut opened = Vec::new();
         let Self { topics, setup, followed, .. } = self;
         for (name, topic) in topics.iter_mut().filter(|(_, topic)| topic.is_ready() && topic.is_to_open()) {
             // Continue where the reader was when the connection was lost, if it had read anything.
@@ -255,17 +305,21 @@ impl Writer {
             match topic.load(connection, &setup.inbox) {
                 Ok(head) => {
                     followed.insert(name, topic.key.clone(), head);
-                    (topic.is_open, topic.told, topic.wanted) = (true, None, Some(Some(head)));
-                    setup.inbox.live(name, head);
-                    opens = true;
+                    (topic.is_open, topic.wanted) = (true, Some(Some(head)));
+                    opened.push((name.clone(), head));
                 }
                 Err(error) => topic.fail(error, setup, followed)?,
             }
         }
-        match if opens { self.wake(connection) } else { Ok(()) } {
-            Err(error) if is_gone(&error) => Err(error),
-            // A reader that can't be woken, for example for lack of memory, sees the change a little later.
-            _ => Ok(()),
+        Ok(opened)
+    }
+
+    /// Redis has refused to read some topics together. If it gives each of them alone, the reason is none of them.
+    fn judge(&mut self) {
+        let Some((topics, why)) = self.suspicion.take() else { return };
+        let is_open = |name: &Arc<str>| self.topics.get(name).is_some_and(|topic| topic.is_open);
+        if topics.iter().all(is_open) {
+            self.refusal = Some(why);
         }
     }
 
@@ -294,9 +348,15 @@ impl Writer {
                 Ok(epoch) => epoch,
                 Err(error) => {
                     topic.fail(error, setup, followed)?;
+                    topic.is_write_refused = true;
                     continue;
                 }
             };
+            if topic.pending.is_empty() {
+                // Redis had all that was in doubt.
+                topic.accept_write(setup, followed);
+                continue;
+            }
             let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
             let mut count = 0;
             for message in topic.pending.iter().take(share) {
@@ -356,7 +416,7 @@ fn refuse_all(
 ) -> RedisResult<()> {
     for (topic, _) in batch {
         topic.in_doubt = 0;
-        topic.rest(why, setup, followed);
+        topic.refuse_write(why, setup, followed);
     }
     Ok(())
 }
@@ -478,13 +538,43 @@ impl Topic {
                 }
                 Added::Refused(why) => {
                     self.acknowledge(count, &setup.queue);
-                    return self.rest(&why, setup, followed);
+                    return self.refuse_write(&why, setup, followed);
                 }
             }
         }
         self.acknowledge(count, &setup.queue);
-        if !self.is_to_open() {
-            self.told = None;
+        if count > 0 {
+            self.accept_write(setup, followed);
+        }
+    }
+
+    /// Notes that Redis refuses what is written. What it has can still be read.
+    fn refuse_write(&mut self, why: &str, setup: &Setup, followed: &Followed) {
+        self.is_write_refused = true;
+        self.rest(why, setup, followed);
+    }
+
+    /// Notes that Redis takes what is written. If it did not before, the topic is opened again, by which it becomes live.
+    fn accept_write(&mut self, setup: &Setup, followed: &Followed) {
+        let was_refused = std::mem::take(&mut self.is_write_refused);
+        if self.wanted.is_none() {
+            self.tell_up(setup);
+        } else if was_refused {
+            let name = self.shared.name.clone();
+            self.close(&name, followed);
+        }
+    }
+
+    /// All that Redis has of the topic was read up to here. It is live, unless Redis refuses what comes or what is written.
+    fn opened(&mut self, head: Position, refusal: Option<&str>, setup: &Setup) {
+        match refusal {
+            // That was reported.
+            _ if self.is_write_refused => {}
+            Some(why) => self.tell_down(why, setup),
+            None => {
+                setup.inbox.live(&self.shared.name, head);
+                self.tell_up(setup);
+            }
         }
     }
 
@@ -502,9 +592,19 @@ impl Topic {
         self.close(&name, followed);
         self.pause(TOPIC_PAUSE);
         self.epoch = None;
+        self.tell_down(why, setup);
+    }
+
+    fn tell_down(&mut self, why: &str, setup: &Setup) {
         if self.told.as_deref() != Some(why) {
-            setup.inbox.topic_down(&name, why);
+            setup.inbox.topic_down(&self.shared.name, why);
             self.told = Some(why.to_owned());
+        }
+    }
+
+    fn tell_up(&mut self, setup: &Setup) {
+        if self.told.take().is_some() {
+            setup.inbox.topic_up(&self.shared.name);
         }
     }
 }

@@ -7,7 +7,7 @@ use jackfield::History;
 use jackfield_redis::Redis;
 use std::time::Duration;
 use support::reader::{Reader, Seen, data};
-use support::{Cable, Instance, Site, Socket, wait};
+use support::{Cable, Endless, Instance, Site, Socket, wait};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
@@ -363,6 +363,7 @@ fn k2_a_key_of_another_type_stops_its_topic_only() {
     second.take_until(&mut witness, "waits");
     assert_eq!(site.told.count("TopicDown"), 1, "{:?}", site.told.all());
     assert_eq!(site.told.count("Down"), 0);
+    wait(|| site.told.has("TopicUp"));
     // And one that changes its type while it is read.
     let down = site.told.count("TopicDown");
     redis.ask(&["SET", "jackfield:topic:t", "again"]);
@@ -438,16 +439,73 @@ fn k2_a_redis_that_stays_out_of_memory_is_reported_and_not_left() {
         redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
         wait(|| redis.ask(&["XLEN", "jackfield:topic:unread"]) == redis::Value::Int(number + 1));
     };
-    outage(&mut site, 1);
-    // After its pause the topic is read again, which works, and then written.
-    wait(|| site.told.count("TopicDown { topic: \"t\"") > 1 || site.told.has("Down"));
-    assert_eq!(site.told.count("Down"), 0, "{:?}", site.told.all());
-    end(1);
-    // A topic that nobody reads here tells of each outage, although the reason is the same.
-    outage(&mut site, 2);
-    end(2);
+    for number in 1..=2 {
+        outage(&mut site, number);
+        // After each pause both topics are tried again. That the first one can still be read is no end of the outage.
+        let before = redis.refusals("OOM");
+        wait(|| redis.refusals("OOM") >= before + 8);
+        end(number as i64);
+        for topic in ["t", "unread"] {
+            let told = |event: &str| site.told.count(&format!("{event} {{ topic: {topic:?}"));
+            wait(|| told("TopicUp") == number);
+            assert_eq!(told("TopicDown"), number, "once for each outage: {:?}", site.told.all());
+        }
+        assert_eq!(site.told.count("Down"), 0, "{:?}", site.told.all());
+    }
     site.publish("end");
     site.take_until(&mut reader, "end");
+}
+
+/// Redis gives what it has of each topic, and does not let all be read as they come. It was asked again and again, and nobody
+/// was told.
+#[test]
+fn k2_a_redis_that_refuses_what_is_to_come_is_reported_once() {
+    let Some(redis) = Instance::start() else { return };
+    let mut site = Site::live(&redis, History::new(100));
+    assert!(site.handle().declare_topic("other", History::new(100)));
+    let mut reader = site.read_from("begin");
+    let mut other = Reader::connect(&mut site.server, "other", "");
+    let wake = format!("jackfield:wake:{:x}", site.handle().node());
+    let ask = |commands: &[&[&str]]| commands.iter().for_each(|command| drop(redis.ask(command)));
+    let no_right: [&[&[&str]]; 2] =
+        [&[&["ACL", "SETUSER", "default", "-xread"]], &[&["ACL", "SETUSER", "default", "+xread"]]];
+    let wrong_type: [&[&[&str]]; 2] = [&[&["DEL", &wake], &["SET", &wake, "a string"]], &[&["DEL", &wake]]];
+    for (number, (word, [begin, end])) in
+        [("NOPERM", no_right), ("WRONGTYPE", wrong_type)].into_iter().enumerate()
+    {
+        let before = redis.refusals(word);
+        ask(begin);
+        wait(|| redis.refusals(word) >= before + 4);
+        let told = |event: &str, topic: &str| site.told.count(&format!("{event} {{ topic: {topic:?}"));
+        for topic in ["t", "other"] {
+            wait(|| told("TopicDown", topic) == number + 1);
+        }
+        site.publish("alone");
+        site.take_until(&mut reader, "alone");
+        assert_eq!(site.told.count("TopicUp"), 2 * number, "{word}: {:?}", site.told.all());
+        ask(end);
+        for topic in ["t", "other"] {
+            let told = |event: &str| site.told.count(&format!("{event} {{ topic: {topic:?}"));
+            wait(|| told("TopicUp") == number + 1);
+            assert_eq!(told("TopicDown"), number + 1, "{word}: {:?}", site.told.all());
+        }
+        assert_eq!(site.told.count("Down"), 0, "{word}: {:?}", site.told.all());
+    }
+    site.publish("together");
+    site.take_until(&mut reader, "together");
+    site.handle().publish("other", "together");
+    site.take_until(&mut other, "together");
+}
+
+/// The end of a server waited for the end of what its Redis was asked last, and of all that was left to ask.
+#[test]
+fn k2_a_server_does_not_wait_for_a_redis_that_never_ends_its_answer() {
+    let redis = Endless::start();
+    let timeout = Duration::from_millis(200);
+    let site = Site::new(Redis::new(&redis.address).unwrap().timeout(timeout), History::new(100));
+    wait(|| redis.has_begun());
+    drop(site);
+    assert!(redis.goes_on(), "it has waited for the end of the answer");
 }
 
 /// So it is after a failover, until the name of the Redis leads to its new primary.

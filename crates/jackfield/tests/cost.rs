@@ -155,6 +155,39 @@ fn many_publishes_of_one_turn_visit_each_member_a_few_times() {
     );
 }
 
+/// Publishes what it is sent, if it has not too much to read itself.
+struct Careful;
+
+impl Client for Careful {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.subscribe("all");
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, bytes: &mut [u8]) -> usize {
+        if raw.buffered() < 1000 {
+            raw.publish("all", &*bytes);
+        }
+        bytes.len()
+    }
+}
+
+/// Each question went through all members for which the same turn had published something.
+#[test]
+fn what_waits_for_a_member_is_known_without_a_look_at_the_others() {
+    check(
+        Grows::Linearly,
+        &Limits::default(),
+        || Careful,
+        |world| {
+            for far in &world.ends[..100] {
+                far.send(b"x");
+            }
+            world.server.run();
+            assert!(world.ends[100..].iter().all(|far| far.take().len() == 100));
+        },
+    );
+}
+
 /// One member that did not read made each message look at all members.
 #[test]
 fn many_publishes_of_one_turn_look_at_congested_members_only() {

@@ -184,6 +184,16 @@ fn w1_paths_for_websocket_are_declared() {
             assert_eq!(statuses(&far.take()), [200], "{path}");
         }
     }
+    let mut server = TestServer::with_options(
+        TestOptions { websocket_paths: Some(vec!["/".into()]), ..TestOptions::default() },
+        |_peer| Chat,
+    );
+    for (path, expected) in [("/chat", 101), ("/rooms/7", 404), ("/", 404)] {
+        let far = server.connect();
+        far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
+        server.run();
+        assert_eq!(statuses(&far.take()), [expected], "{path}, and all paths may become one");
+    }
     let error = Server::builder().listen("127.0.0.1:0").websocket_paths(["chat"]).bind().unwrap_err();
     assert!(error.to_string().contains("`chat` is not a path"), "{error}");
 }

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, ProtocolVersion, ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
@@ -318,6 +318,10 @@ impl Tls {
             next[0].advance(begun);
             // All of them together, so that they share records.
             let count = self.session.writer().write_vectored(&next[..given])?;
+            if count > 0 && self.has_dropped() {
+                self.fault = Some(Fault::Refused(io::Error::other(KEY_USED_UP)));
+                return Err(ErrorKind::InvalidData.into());
+            }
             self.encrypted += count;
             self.unpushed += count as u32;
             (begun, taken) = (begun + count, taken + count);
@@ -328,6 +332,18 @@ impl Tls {
         }
         self.push()?;
         Ok(taken)
+    }
+
+    /// True if rustls has dropped the bytes that it has just taken. It does that, and queues an alert in their place, when the
+    /// key of TLS 1.2 has encrypted as many records as it may. Nothing else was queued before.
+    fn has_dropped(&mut self) -> bool {
+        if self.session.protocol_version() != Some(ProtocolVersion::TLSv1_2) {
+            return false;
+        }
+        let mut records = RecordKinds { are_data: false };
+        // It takes nothing, so that is an error.
+        let _ = self.session.write_tls(&mut records);
+        !records.are_data
     }
 
     /// Writes encrypted bytes. `Ok(false)`: the kernel did not take all of them.
@@ -392,6 +408,27 @@ impl Read for Nothing {
     }
 }
 
+/// Looks at records that wait to be written, and takes none.
+struct RecordKinds {
+    /// There are some, and all have bytes from above.
+    are_data: bool,
+}
+
+impl Write for RecordKinds {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.are_data = records.iter().all(|record| record.first() == Some(&RECORD_OF_DATA));
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Returns the bytes that were read so far; the end is reported at the next call.
 fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
     if count == 0 { end } else { ReadOutcome::Bytes { count, drained: false } }
@@ -404,5 +441,9 @@ const READ_BYTES: usize = 4 << 10;
 /// The most slices that are encrypted together. Of the shortest pieces that an outbox does not copy, as many fill what rustls
 /// may hold.
 const SLICES_MAX: usize = 32;
+/// The first byte of a record with bytes from above (RFC 5246 section 6.2.1).
+const RECORD_OF_DATA: u8 = 23;
+/// The error when rustls drops bytes.
+const KEY_USED_UP: &str = "the key of this connection has encrypted as many records as it may";
 /// The alert for a handshake message that is too long.
 const DECODE_ERROR_ALERT: [u8; 7] = fatal_alert(DECODE_ERROR);

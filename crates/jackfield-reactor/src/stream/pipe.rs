@@ -42,6 +42,8 @@ struct Lines {
     reset: bool,
     /// The connection breaks when the bytes before are read.
     reset_behind: bool,
+    /// The error of the next read that finds no bytes.
+    read_error: Option<ErrorKind>,
     /// It is an outgoing connection without an answer yet.
     is_dialled: bool,
     /// The error with which it was refused.
@@ -113,6 +115,9 @@ impl Pipe {
             return Err(ErrorKind::WouldBlock.into());
         }
         if lines.inbound.is_empty() {
+            if let Some(error) = lines.read_error.take() {
+                return Err(error.into());
+            }
             return if lines.inbound_ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         let count = room.len().min(lines.inbound.len()).min(lines.read_max.unwrap_or(usize::MAX));
@@ -278,6 +283,11 @@ impl FarEnd {
         let mut lines = self.0.lines();
         lines.reset_behind = true;
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
+    }
+
+    /// Makes the next read of the server that finds no bytes return this error, once, as a socket does. No event tells of it.
+    pub fn fail_read(&self, error: ErrorKind) {
+        self.0.lines().read_error = Some(error);
     }
 
     /// Makes the next `reads` reads and `writes` writes of the server return `WouldBlock` although they could succeed. A

@@ -5,6 +5,7 @@ use super::service::Service;
 use crate::guard::guard;
 use crate::id::ConnectionId;
 use crate::planted::planted;
+use crate::reason::Reason;
 use crate::stream::outcome::ReadOutcome;
 use crate::wire::flags::Flags;
 use crate::wire::life::Phase;
@@ -189,7 +190,8 @@ impl Reactor {
         self.wires.listens(id) && !self.wires.is_closing(id)
     }
 
-    /// Keeps bytes that were read with the end of the handshake, because the layer above is not reading now.
+    /// Keeps bytes that were read with the end of the handshake, because the layer above is not reading now. An error ends
+    /// the wire at once.
     #[cold]
     fn put_off(&mut self, id: ConnectionId, got: &ReadOutcome) {
         match *got {
@@ -207,8 +209,10 @@ impl Reactor {
                     wire.flags.remove(Flags::UNREAD);
                 }
             }
+            // A socket reports it once.
+            ReadOutcome::Failed(ref error) => self.wires.abort(id, Reason::of_error(error)),
             // The session will report this again.
-            ReadOutcome::End | ReadOutcome::Preamble | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {}
+            ReadOutcome::End | ReadOutcome::Preamble | ReadOutcome::Refused(_) => {}
         }
     }
 

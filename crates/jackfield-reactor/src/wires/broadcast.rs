@@ -22,7 +22,7 @@ impl Wires {
         outbox_bytes_max: usize,
     ) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
-        (self.broadcast.to, self.broadcast.left_out) = (to, left_out);
+        self.broadcast.set_members(to, left_out);
         self.broadcast.goes_on = true;
         // All members are below high water, so this many more bytes are within their bound.
         let room = outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
@@ -61,7 +61,7 @@ impl Wires {
             self.broadcast.left_out = Vec::new();
             self.charge_left_out();
         }
-        std::mem::take(&mut self.broadcast.to)
+        self.broadcast.take_members()
     }
 
     /// Ends a broadcast, because messages after this event must not join it.

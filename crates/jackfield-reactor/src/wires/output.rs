@@ -31,7 +31,7 @@ impl Wires {
     /// The same for a connection that gets nothing of the broadcast that is in progress, if any. What is collected for the others
     /// stays where it is.
     pub fn outbox_of_left_out(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
-        debug_assert_eq!(self.broadcast.owed(id), 0, "{id} would get it out of order");
+        debug_assert_eq!(self.broadcast.owed(id, |_| ()), 0, "{id} would get it out of order");
         self.corked(id)
     }
 
@@ -56,7 +56,7 @@ impl Wires {
 
     /// Bytes that wait for the kernel, with the output of the current event.
     pub fn queued(&self, id: ConnectionId) -> usize {
-        self.queued_now(id) + self.broadcast.owed(id)
+        self.queued_now(id) + self.owed(id)
     }
 
     /// Bytes that were sent so far, counted as plain text, with those that wait for the kernel.
@@ -77,7 +77,7 @@ impl Wires {
         } else {
             self.peek(id).and_then(|wire| wire.outbox.as_ref())
         };
-        outbox.map_or(0, |outbox| outbox.queued_messages()) + self.broadcast.owed(id)
+        outbox.map_or(0, |outbox| outbox.queued_messages()) + self.owed(id)
     }
 
     /// Drops all queued messages that the kernel has not begun to take, frees their memory, and returns the number of
@@ -97,6 +97,11 @@ impl Wires {
         let dropped = wire.outbox.as_mut().map_or(0, |outbox| outbox.drop_unbegun(message_bytes));
         self.charge_outbox(id);
         dropped
+    }
+
+    /// Bytes of a running broadcast that are not in the outbox yet.
+    fn owed(&self, id: ConnectionId) -> usize {
+        self.broadcast.owed(id, |visits| self.stats.visits.add(visits as u64))
     }
 
     fn queued_now(&self, id: ConnectionId) -> usize {

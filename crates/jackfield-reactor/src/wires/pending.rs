@@ -2,6 +2,7 @@
 
 use crate::id::ConnectionId;
 use crate::planted::planted;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// The output of a broadcast to many wires.
@@ -10,6 +11,8 @@ pub(crate) struct Broadcast {
     pub(super) to: Vec<ConnectionId>,
     /// Members that get nothing of it, in the same order.
     pub(super) left_out: Vec<ConnectionId>,
+    /// Those that get it, sorted. Made when it is first asked for, because most broadcasts end without that.
+    receivers: OnceCell<Vec<ConnectionId>>,
     pub(super) bytes: Vec<u8>,
     /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
@@ -30,13 +33,41 @@ impl Broadcast {
         self.goes_on
     }
 
-    /// The number of collected bytes for a wire.
-    pub(super) fn owed(&self, id: ConnectionId) -> usize {
-        if !self.has_bytes() || !self.to.contains(&id) || self.left_out.contains(&id) {
+    /// Begins with these connections.
+    pub(super) fn set_members(&mut self, to: Vec<ConnectionId>, left_out: Vec<ConnectionId>) {
+        (self.to, self.left_out) = (to, left_out);
+        self.receivers.take();
+    }
+
+    /// Ends, and returns the list of its connections.
+    pub(super) fn take_members(&mut self) -> Vec<ConnectionId> {
+        self.receivers.take();
+        std::mem::take(&mut self.to)
+    }
+
+    /// The number of collected bytes for a wire. `visits` gets the number of connections that were looked at for that.
+    pub(super) fn owed(&self, id: ConnectionId, visits: impl FnOnce(usize)) -> usize {
+        if !self.has_bytes() {
+            return 0;
+        }
+        let receivers = self.receivers.get_or_init(|| {
+            visits(self.to.len());
+            self.sorted_receivers()
+        });
+        if receivers.binary_search(&id).is_err() {
             return 0;
         }
         let spared: usize = self.but.iter().filter(|(but, _)| *but == id).map(|(_, range)| range.len()).sum();
         self.bytes.len() - spared
+    }
+
+    #[cold]
+    fn sorted_receivers(&self) -> Vec<ConnectionId> {
+        let mut left_out = self.left_out.iter().peekable();
+        let gets_it = |id: &&ConnectionId| left_out.next_if(|next| next == id).is_none();
+        let mut receivers: Vec<_> = self.to.iter().filter(gets_it).copied().collect();
+        receivers.sort_unstable();
+        receivers
     }
 
     /// Appends the collected bytes for a wire to its outbox.

@@ -1,9 +1,14 @@
 //! TLS over memory, as server and as client.
 
+use crate::identity::Identity;
 use crate::world::{HEADER, PEER, SIZES, World, client, client_config, configs, name, server};
 use jackfield_reactor::{FarEnd, Limits, Reason, Session, Tls};
-use rustls::Connection;
-use std::io::{Read, Write};
+use rustls::version::TLS12;
+use rustls::{
+    CipherSuiteCommon, ClientConnection, Connection, ServerConfig, SupportedCipherSuite, Tls12CipherSuite,
+};
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn tls() -> World {
@@ -366,10 +371,8 @@ fn the_last_bytes_of_a_record_are_waited_for() {
     }
 }
 
-/// It ended as a socket that has failed.
-#[test]
-fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_paused() {
-    let (mut world, mut peer) = (tls(), client());
+/// Shakes hands up to the peer's last flight, which is returned.
+fn last_flight(world: &mut World, peer: &mut Connection) -> Vec<u8> {
     let mut flights = Vec::new();
     for _ in 0..2 {
         flights.clear();
@@ -382,14 +385,89 @@ fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_p
             }
         }
     }
+    flights
+}
+
+/// It ended as a socket that has failed.
+#[test]
+fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_paused() {
+    let (mut world, mut peer) = (tls(), client());
+    let flight = last_flight(&mut world, &mut peer);
     world.service.pauses = true;
-    world.send(&[&flights[..], &[0x17, 3, 3, 0, 20], &[9; 20]].concat(), 1 << 20);
+    world.send(&[&flight[..], &[0x17, 3, 3, 0, 20], &[9; 20]].concat(), 1 << 20);
     assert_eq!(world.log(), [format!("established {PEER}")]);
     let id = world.id();
     world.driver.reactor.wires.resume(id);
     world.far.finish();
     world.run();
     assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")]);
+}
+
+/// A socket tells its error once. It was forgotten, and the connection seemed to be in order.
+#[test]
+fn an_error_behind_the_handshake_ends_it_although_reading_was_paused() {
+    let (mut world, mut peer) = (tls(), client());
+    let flight = last_flight(&mut world, &mut peer);
+    world.service.pauses = true;
+    world.far.fail_read(ErrorKind::TimedOut);
+    world.send(&flight, 1 << 20);
+    assert_eq!(world.log(), [format!("established {PEER}"), format!("close Io(TimedOut) {PEER} at 3")]);
+}
+
+/// A server whose keys of TLS 1.2 may encrypt this many records, and a peer that speaks no later version.
+fn with_record_limit(records: u64) -> (World, Connection) {
+    let identity = Identity::with_key(&["localhost"], &rcgen::PKCS_ED25519);
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites =
+        provider.cipher_suites.iter().filter_map(|suite| limited(*suite, records)).collect();
+    let builder = ServerConfig::builder_with_provider(provider.into());
+    let builder =
+        builder.with_protocol_versions(&[&TLS12]).expect("a version of its suites").with_no_client_auth();
+    let (chain, key) = identity.chain();
+    let config = Arc::new(builder.with_single_cert(chain, key).expect("a good certificate"));
+    let world =
+        World::new(move |stream| Tls::server(stream, config.clone()).expect("a good configuration").into());
+    let peer = ClientConnection::new(identity.client_config(&[&TLS12]).into(), name());
+    (world, peer.expect("a good configuration").into())
+}
+
+/// The same suite with another limit. `None`: it is of another version.
+fn limited(suite: SupportedCipherSuite, records: u64) -> Option<SupportedCipherSuite> {
+    let SupportedCipherSuite::Tls12(suite) = suite else { return None };
+    let Tls12CipherSuite { ref common, prf_provider, kx, sign, aead_alg } = *suite;
+    let common = CipherSuiteCommon {
+        suite: common.suite,
+        hash_provider: common.hash_provider,
+        confidentiality_limit: records,
+    };
+    let suite = Tls12CipherSuite { common, prf_provider, kx, sign, aead_alg };
+    Some(SupportedCipherSuite::Tls12(Box::leak(Box::new(suite))))
+}
+
+/// rustls says that it has taken the bytes, and drops them. The connection seemed to go on, and its peer got nothing more.
+#[test]
+fn a_key_that_is_used_up_ends_it() {
+    const RECORDS: u64 = 10;
+    // An answer of two bytes has a record as long as that of an alert; the last one has several records.
+    for length in [1, 5, 40_000] {
+        let (mut world, mut peer) = with_record_limit(RECORDS);
+        let line = [&vec![b'x'; length][..], b"\n"].concat();
+        let each = line.len().div_ceil(16_384);
+        // The handshake has used up one.
+        let answers = (RECORDS as usize - 1) / each;
+        for number in 0..answers {
+            assert!(world.say(&mut peer, &line, 1 << 20) == line, "answer {number} of {length} bytes");
+        }
+        world.say(&mut peer, &line, 1 << 20);
+        assert_eq!(
+            world.log().last(),
+            Some(&&*format!("close Tls {PEER} at 3")),
+            "answers of {length} bytes"
+        );
+        assert_eq!(world.log().len(), answers + 3, "answers of {length} bytes");
+        // It is no clean end.
+        assert!(world.far.is_reset() && world.driver.reactor.wires.is_empty(), "answers of {length} bytes");
+    }
 }
 
 /// A turn read a mebibyte and a half of records with one byte in each, because only plain bytes were counted.

@@ -15,6 +15,7 @@ use jackfield::{
 };
 use jackfield_redis::Redis;
 use reader::{Reader, Seen, Streamer};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -23,7 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, fs, io, process, thread};
+use std::{env, fs, process, thread};
 
 /// How often is looked before a test has failed, and what is slept in between.
 const LOOKS_MAX: u32 = 60_000;
@@ -66,6 +67,14 @@ impl Instance {
         let stats: String = redis::from_redis_value(&self.ask(&["INFO", "stats"])).unwrap();
         let mut fields = stats.lines().filter_map(|line| line.strip_prefix("total_commands_processed:"));
         (time[0] * 1000 + time[1] / 1000, fields.next().unwrap().trim().parse().unwrap())
+    }
+
+    /// How many commands it has refused with this word.
+    pub fn refusals(&self, word: &str) -> u64 {
+        let stats: String = redis::from_redis_value(&self.ask(&["INFO", "errorstats"])).unwrap();
+        let begin = format!("errorstat_{word}:count=");
+        let count = stats.lines().find_map(|line| line.strip_prefix(&*begin));
+        count.map_or(0, |count| count.trim().parse().unwrap())
     }
 
     /// Starts it, with what its folder has.
@@ -399,6 +408,41 @@ impl Cable {
 
     pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A Redis whose first answer goes on and on, a byte at a time.
+pub struct Endless {
+    pub address: String,
+    /// The bytes that are still to come.
+    left: Arc<AtomicU32>,
+}
+
+impl Endless {
+    const BYTES: u32 = 2000;
+    const EVERY: Duration = Duration::from_millis(10);
+
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("redis://{}", listener.local_addr().unwrap());
+        let left = Arc::new(AtomicU32::new(Self::BYTES));
+        let count = left.clone();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"+");
+            while count.fetch_sub(1, Ordering::Relaxed) > 1 && stream.write_all(b"x").is_ok() {
+                thread::sleep(Self::EVERY);
+            }
+        });
+        Self { address, left }
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < Self::BYTES
+    }
+
+    pub fn goes_on(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > 0
     }
 }
 

@@ -66,7 +66,7 @@ pub enum Reason {
     Protocol(ProtocolError),
     /// A bound was exceeded.
     Limit(Limit),
-    /// TLS failed.
+    /// TLS failed, or the key of a connection by TLS 1.2 has encrypted as many records as it may.
     Tls,
     /// It did not begin with a PROXY header, as its listener requires:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).

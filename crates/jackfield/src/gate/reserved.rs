@@ -1,6 +1,7 @@
-//! Paths that are served even under overload.
+//! Lists of paths: those that are served even under overload, and those at which a WebSocket may begin.
 
-/// Paths that are served even by an overloaded reactor. A path that ends with `/` stands for all paths below it.
+/// A list of paths. A path that ends with `/` stands for itself, with or without that `/`, and all paths below it: `/` for
+/// all paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reserved(pub(crate) Vec<String>);
 
@@ -9,13 +10,40 @@ impl Reserved {
         self.0.is_empty()
     }
 
-    /// True if a request for this path is served even by an overloaded reactor.
+    /// True if the list has this path.
     pub(crate) fn contains(&self, path: &str) -> bool {
         self.0.iter().any(|reserved| match reserved.strip_suffix('/') {
-            Some(above) if !above.is_empty() => {
+            Some(above) => {
                 path.strip_prefix(above).is_some_and(|below| below.is_empty() || below.starts_with('/'))
             }
-            _ => path == reserved,
+            None => path == reserved,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fault: `/` was the one path, and not all.
+    #[test]
+    fn a_path_that_ends_with_a_slash_stands_for_all_below_it() {
+        for (reserved, path, expected) in [
+            ("/a", "/a", true),
+            ("/a", "/a/", false),
+            ("/a", "/a/b", false),
+            ("/a/", "/a", true),
+            ("/a/", "/a/", true),
+            ("/a/", "/a/b/c", true),
+            ("/a/", "/ab", false),
+            ("/a/", "/", false),
+            ("/", "/", true),
+            ("/", "/a", true),
+            ("/", "/a/b", true),
+            // OPTIONS may ask for the server itself.
+            ("/", "*", false),
+        ] {
+            assert_eq!(Reserved(vec![reserved.into()]).contains(path), expected, "{reserved} {path}");
+        }
     }
 }

@@ -78,12 +78,18 @@ pub enum BrokerEvent<'a> {
         /// The error of the broker or of the system.
         why: &'a str,
     },
-    /// One topic can't be read or published to; the others go on. It is tried again soon.
+    /// One topic can't be read or published to; the others go on. It is tried again soon. Reported when this begins, and when
+    /// the reason changes.
     TopicDown {
         /// Its name.
         topic: &'a str,
         /// The error of the broker.
         why: &'a str,
+    },
+    /// A topic that was reported by [`BrokerEvent::TopicDown`] can be read and published to again.
+    TopicUp {
+        /// Its name.
+        topic: &'a str,
     },
     /// Servers can't tell each other of their subscribers; publications go on. Tried again soon; told when it begins, and when
     /// the reason changes.
@@ -105,6 +111,7 @@ impl fmt::Display for BrokerEvent<'_> {
             Self::TopicDown { topic, why } => {
                 write!(f, "the broker does not pass on the topic {topic:?}: {why}")
             }
+            Self::TopicUp { topic } => write!(f, "the broker passes on the topic {topic:?} again"),
             Self::PresenceDown { why } => {
                 write!(f, "the broker does not tell servers of each other's subscribers: {why}")
             }
@@ -127,6 +134,7 @@ pub(super) trait Receive: Send + Sync {
     fn up(&self);
     fn down(&self, why: &str);
     fn topic_down(&self, topic: &str, why: &str);
+    fn topic_up(&self, topic: &str);
     fn presence(&self) -> Vec<u8>;
     fn set_presence(&self, node: u64, told: Option<&[u8]>);
     fn presence_down(&self, why: &str);
@@ -165,9 +173,16 @@ impl Inbox {
         self.0.down(why);
     }
 
-    /// One topic can't be read or published to, for this reason; the others go on. [`Inbox::live`] ends this state.
+    /// One topic can't be read or published to, for this reason; the others go on. Each call is reported, so call it when this
+    /// begins, and when the reason changes. [`Inbox::live`] ends this state; [`Inbox::topic_up`] reports that.
     pub fn topic_down(&self, topic: &str, why: &str) {
         self.0.topic_down(topic, why);
+    }
+
+    /// A topic of which [`Inbox::topic_down`] told can be read and published to again. If it is followed, call [`Inbox::live`]
+    /// first.
+    pub fn topic_up(&self, topic: &str) {
+        self.0.topic_up(topic);
     }
 
     /// What this server tells the others of its subscribers at this moment, 256 KiB at most. It replaces what was told before.

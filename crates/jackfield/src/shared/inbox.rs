@@ -84,8 +84,16 @@ impl Receive for Receiver {
 
     fn topic_down(&self, topic: &str, why: &str) {
         if let Some((handle, log)) = self.find(topic) {
+            log.set_refused(true);
             set_down(&handle, &log);
             self.observer.on_broker(BrokerEvent::TopicDown { topic, why });
+        }
+    }
+
+    fn topic_up(&self, topic: &str) {
+        if let Some((_, log)) = self.find(topic) {
+            log.set_refused(false);
+            self.observer.on_broker(BrokerEvent::TopicUp { topic });
         }
     }
 

@@ -189,7 +189,9 @@ pub trait Observer: Send + Sync {
     /// [`BrokerEvent::Refused`] comes on the thread of the publisher.
     fn on_broker(&self, event: BrokerEvent<'_>) {
         match event {
-            BrokerEvent::Up => log::info!(target: "jackfield::broker", "{event}"),
+            BrokerEvent::Up | BrokerEvent::TopicUp { .. } => {
+                log::info!(target: "jackfield::broker", "{event}");
+            }
             event => log::warn!(target: "jackfield::broker", "{event}"),
         }
     }

@@ -22,8 +22,10 @@ pub(crate) struct Brokered<T> {
     sequence: u64,
     /// All messages of the broker were received, and new ones are received too.
     is_live: bool,
-    /// The broker can be reached.
+    /// The broker can be reached, and does not refuse the topic.
     is_up: bool,
+    /// The broker can be reached, and refuses the topic.
+    pub(crate) is_refused: bool,
     /// The broker was asked for all that it has, because a client has got more than was received here.
     is_asked: bool,
     /// The newest offset when it became live, in the present epoch.
@@ -74,6 +76,7 @@ impl<T: Clone> Brokered<T> {
             sequence: 0,
             is_live: false,
             is_up: false,
+            is_refused: false,
             is_asked: false,
             live_from: 0,
             skipped: 0,
@@ -155,6 +158,7 @@ impl<T: Clone> Brokered<T> {
             self.live_from = offset;
         }
         (self.is_live, self.is_up, self.is_asked) = (self.followers > 0, true, false);
+        self.is_refused = false;
     }
 
     pub(crate) fn set_down(&mut self) -> bool {
@@ -166,7 +170,7 @@ impl<T: Clone> Brokered<T> {
     pub(crate) fn follow(&mut self, read: impl FnOnce() -> bool) {
         self.followers += 1;
         if self.followers == 1 {
-            self.is_up = read();
+            self.is_up = read() && !self.is_refused;
         }
     }
 
@@ -232,5 +236,28 @@ impl<T: Clone> Brokered<T> {
         let (from, to) = (number(got), up_to.map_or(u64::MAX, number));
         let is_ahead = move |own: &&Own<T>| !self.is_up && own.sequence > from && own.sequence <= to;
         self.out.iter().filter(is_ahead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that came then would have waited for a position until the broker takes the topic again.
+    #[test]
+    fn a_topic_that_is_refused_is_not_waited_for() {
+        let mut remote = Remote::<()>::new(1);
+        let come_and_ask = |remote: &mut Remote<()>| {
+            remote.follow(|| true);
+            (remote.is_awaited(), remote.present().is_some())
+        };
+        assert_eq!(come_and_ask(&mut remote), (true, false));
+        remote.set_down();
+        remote.is_refused = true;
+        remote.unfollow(|| ());
+        assert_eq!(come_and_ask(&mut remote), (false, true));
+        remote.set_live(3);
+        remote.unfollow(|| ());
+        assert_eq!(come_and_ask(&mut remote), (true, false));
     }
 }

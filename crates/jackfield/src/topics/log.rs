@@ -291,6 +291,13 @@ impl<T: Clone> Log<T> {
         self.lock(None).brokered.as_mut().is_some_and(Brokered::set_down)
     }
 
+    /// Whether the broker refuses to read or write this topic, until it is live again.
+    pub(crate) fn set_refused(&self, is_refused: bool) {
+        if let Some(remote) = &mut self.lock(None).remote {
+            remote.is_refused = is_refused;
+        }
+    }
+
     /// One more follower. The first one starts reading, at `from`, the position that was reached before.
     pub(crate) fn follow(&self, read: impl FnOnce(Option<Position>) -> bool) {
         let mut kept = self.lock(None);

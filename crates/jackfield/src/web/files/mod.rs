@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// set all files, identifies no version: then there is no `Last-Modified`, and on Unix the `ETag` has the time of the last
 /// change of anything in the file's inode.
 ///
-/// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, or a segment that begins with `.`; paths
+/// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, `%2F`, or a segment that begins with `.`; paths
 /// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
 /// of the folder. A user who can change the folder while the server runs can get around the last rule.
 ///

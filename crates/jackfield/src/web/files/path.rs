@@ -1,23 +1,32 @@
 //! From the path of a request to one below a folder.
 
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// The requested path, relative to the folder. `None`: it leaves the folder, or is not allowed.
 pub(super) fn relative(path: &str, hidden: bool) -> Option<PathBuf> {
-    let decoded = percent_decode_str(path).decode_utf8().ok()?;
-    let inner = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let inner = path.strip_prefix('/').unwrap_or(path);
     let inner = inner.strip_suffix('/').unwrap_or(inner);
     if inner.is_empty() {
         // A second slash is an empty segment.
-        return (decoded.len() <= 1).then(PathBuf::new);
+        return (path.len() <= 1).then(PathBuf::new);
     }
-    let is_good = |segment: &str| {
-        let is_hidden = segment.starts_with('.') && !hidden;
-        let climbs = matches!(segment, "" | "." | "..");
-        !climbs && !is_hidden && !segment.contains(['\0', '\\']) && !is_device(segment)
-    };
-    inner.split('/').all(is_good).then(|| inner.split('/').collect())
+    let mut relative = PathBuf::new();
+    for segment in inner.split('/') {
+        relative.push(&*name(segment, hidden)?);
+    }
+    Some(relative)
+}
+
+/// The name of a file or folder that a segment of a path stands for. `None`: it is not allowed, or no file has it. An encoded
+/// slash is a character of its segment, and separates nothing (RFC 3986 section 2.4).
+fn name(segment: &str, hidden: bool) -> Option<Cow<'_, str>> {
+    let name = percent_decode_str(segment).decode_utf8().ok()?;
+    let is_hidden = name.starts_with('.') && !hidden;
+    let climbs = matches!(&*name, "" | "." | "..");
+    let is_good = !climbs && !is_hidden && !name.contains(['\0', '\\', '/']) && !is_device(&name);
+    is_good.then_some(name)
 }
 
 /// Names that are devices in every folder on Windows, with any extension, and alternate streams of a file.
@@ -60,6 +69,12 @@ mod tests {
             ("/a/./b", None),
             ("/%2Fetc", None),
             ("/a%2F..%2Fb", None),
+            // It was the file `b` in `a`, past the rules for `/a/`.
+            ("/a%2Fb", None),
+            ("/a%2fb", None),
+            ("/a/b%2F", None),
+            ("%2Fa", None),
+            ("/a%252Fb", Some("a%2Fb")),
             ("/a%00", None),
             ("/a%5C..%5Cb", None),
             ("/.git/config", None),
