@@ -1,5 +1,6 @@
 //! The additional state of a peer that compresses its messages.
 
+use super::strict::Strict;
 use jackfield_proto::websocket::deflate::{
     Agreed, Deflater, Offered, Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN,
 };
@@ -56,11 +57,13 @@ pub(super) struct Agreeing {
     window_bits_of_server: u8,
     /// Set when something was agreed on.
     deflater: Option<Deflater>,
+    /// For what the server sends. Our compressors can't keep to a window of 8 bits, so that nothing may be sent compressed then.
+    strict: Option<Strict>,
 }
 
 impl Agreeing {
     pub(super) fn new(options: Options, window_bits_of_server: u8) -> Self {
-        Self { options, window_bits_of_server, deflater: None }
+        Self { options, window_bits_of_server, deflater: None, strict: None }
     }
 
     /// The answer to an offer. `None`: there is none that can be accepted.
@@ -70,7 +73,10 @@ impl Agreeing {
         machine.accept_deflate(&agreed);
         let (bits, takeover) = (agreed.server_window_bits(), agreed.server_context_takeover());
         self.deflater = Some(Deflater::new(&self.options, bits, takeover));
-        Some(match self.window_bits_of_server.min(offered) {
+        let bits = self.window_bits_of_server.min(offered);
+        let takeover = agreed.client_context_takeover();
+        self.strict = (bits >= WINDOW_BITS_MIN).then(|| Strict::new(bits, takeover));
+        Some(match bits {
             WINDOW_BITS_MAX => agreed.to_string(),
             bits => format!("{agreed}; client_max_window_bits={bits}"),
         })
@@ -81,9 +87,14 @@ impl Agreeing {
         self.deflater.as_mut()?.compress(message).map(|(_, payload)| payload.to_vec())
     }
 
-    /// Whether the server may compress. Our compressors can't keep to a window of 8 bits.
-    pub(super) fn may_be_sent_compressed(&self) -> bool {
-        self.deflater.is_some() && self.window_bits_of_server >= WINDOW_BITS_MIN
+    /// Whether the server may compress.
+    pub(super) fn is_sent_compressed(&self) -> bool {
+        self.strict.is_some()
+    }
+
+    /// Whether the payload of a compressed message is as was agreed.
+    pub(super) fn takes(&mut self, payload: &[u8]) -> bool {
+        self.strict.as_mut().is_some_and(|strict| strict.takes(payload))
     }
 
     /// The payload of a message that breaks the rules, and the close code that the server must send.

@@ -1,6 +1,7 @@
 //! A WebSocket server as a peer: the other side of [`Outgoing::websocket`](crate::Outgoing::websocket).
 
 use super::deflating::{Agreeing, Fault};
+use super::frames::{Frames, head_of, is_compressed};
 use super::websocket::{Heard, Judge, cut};
 use super::{Line, Peer, Said, excerpt};
 use jackfield_proto::Step;
@@ -36,6 +37,9 @@ pub struct WebSocketServer {
     mask: Option<[u8; 4]>,
     /// The next byte is the first of a frame.
     is_between: bool,
+    /// What has come, if it may be compressed, and how many bytes of it the machine has not used.
+    frames: Frames,
+    kept: usize,
 }
 
 impl WebSocketServer {
@@ -59,6 +63,8 @@ impl WebSocketServer {
             code: None,
             mask: None,
             is_between: true,
+            frames: Frames::default(),
+            kept: 0,
         }
     }
 
@@ -94,22 +100,18 @@ impl WebSocketServer {
 
     fn open(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
         let (mut slots, mut scratch) = (HeaderSlots::new(), Vec::new());
-        let (used, accept, extensions) =
-            match self.http.step(bytes, &mut slots, &mut scratch, &Limits::default()) {
-                Step::Need(0) | Step::Paused => return,
-                Step::Need(used) => return drop(bytes.drain(..used)),
-                Step::Event(used, HttpEvent::Upgrade(request)) => {
-                    match Offer::check(request.method(), true, request.headers()) {
-                        Ok(offer) => {
-                            let deflating = self.deflating.as_mut().filter(|_| !self.refuses);
-                            let answer = deflating.and_then(|own| own.agree(&offer, &mut self.machine));
-                            (used, offer.accept(), answer)
-                        }
-                        Err(error) => return line.wrong(format!("the handshake is wrong: {error}")),
-                    }
-                }
-                _ => return line.wrong(format!("no WebSocket is asked for: {}", excerpt(bytes))),
-            };
+        let offer = match self.http.step(bytes, &mut slots, &mut scratch, &Limits::default()) {
+            Step::Need(0) | Step::Paused => return,
+            Step::Need(used) => return drop(bytes.drain(..used)),
+            Step::Event(used, HttpEvent::Upgrade(request)) => {
+                let offer = Offer::check(request.method(), true, request.headers());
+                offer.map(|offer| (used, offer.accept(), self.agree(&offer)))
+            }
+            _ => return line.wrong(format!("no WebSocket is asked for: {}", excerpt(bytes))),
+        };
+        let Ok((used, accept, extensions)) = offer else {
+            return line.wrong(format!("the handshake is wrong: {}", excerpt(bytes)));
+        };
         if used < bytes.len() {
             line.wrong(format!("{} bytes come before the answer", bytes.len() - used));
         }
@@ -122,6 +124,12 @@ impl WebSocketServer {
         self.accept(accept, extensions, line);
         self.is_open = true;
         self.go_on(line);
+    }
+
+    /// The extensions of the answer, if there are any.
+    fn agree(&mut self, offer: &Offer<'_>) -> Option<String> {
+        let deflating = self.deflating.as_mut().filter(|_| !self.refuses);
+        deflating.and_then(|own| own.agree(offer, &mut self.machine))
     }
 
     fn accept(&mut self, accept: [u8; 28], extensions: Option<String>, line: &mut Line<'_>) {
@@ -199,14 +207,25 @@ impl WebSocketServer {
     }
 
     fn look_at_head(&mut self, line: &mut Line<'_>, frame: &[u8]) {
-        let Some(mask) = mask_of(frame).filter(|_| self.is_between) else { return };
+        let Some((_, mask)) = head_of(frame).filter(|_| self.is_between) else { return };
         if self.mask.replace(mask) == Some(mask) {
             line.wrong("two frames have the same mask");
         }
-        if is_compressed(frame) && !self.deflating.as_ref().is_some_and(Agreeing::may_be_sent_compressed) {
+        if is_compressed(frame) && !self.deflating.as_ref().is_some_and(Agreeing::is_sent_compressed) {
             line.wrong("a frame is compressed, and that was not agreed on");
         }
         self.is_between = false;
+    }
+
+    /// Compressed messages must keep to the window that was agreed on.
+    fn look_at_messages(&mut self, line: &mut Line<'_>, new: &[u8]) {
+        let Some(deflating) = &mut self.deflating else { return };
+        self.frames.add(new);
+        while let Some(payload) = self.frames.next() {
+            if !deflating.takes(&payload) {
+                line.wrong("a message is not compressed as was agreed");
+            }
+        }
     }
 
     fn hear(&mut self, line: &mut Line<'_>, message: &Message<'_>) {
@@ -229,21 +248,6 @@ impl WebSocketServer {
     }
 }
 
-/// The mask of a frame that begins here, if its head is whole (RFC 6455 section 5.2).
-fn mask_of(frame: &[u8]) -> Option<[u8; 4]> {
-    let at = match frame.get(1)? & 0x7f {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
-    frame.get(at..at + 4)?.try_into().ok()
-}
-
-/// Whether the frame that begins here has the mark of a compressed message (RFC 7692, section 6).
-fn is_compressed(frame: &[u8]) -> bool {
-    frame.first().is_some_and(|first| first & 0x40 != 0)
-}
-
 /// Encodes a compressed message in frames of random sizes, the first of which is marked.
 fn encode_compressed(kind: Opcode, payload: &[u8], line: &mut Line<'_>) {
     let (mut opcode, mut rest) = (kind, payload);
@@ -264,7 +268,9 @@ impl Peer for WebSocketServer {
     fn on_connect(&mut self, _line: &mut Line<'_>) {}
 
     fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
-        if !self.is_open && !self.is_refused {
+        if self.is_open {
+            self.look_at_messages(line, &bytes[self.kept..]);
+        } else if !self.is_refused {
             self.open(line, bytes);
         }
         let mut at = 0;
@@ -275,6 +281,7 @@ impl Peer for WebSocketServer {
             }
         }
         bytes.drain(..at);
+        self.kept = bytes.len();
     }
 
     fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
