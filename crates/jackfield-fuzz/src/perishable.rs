@@ -276,11 +276,9 @@ impl Ears {
         }
         let latest = member.times.get(place).and_then(|span| span.latest);
         let due = latest.zip(market.goods[number].ttl).map(|(latest, ttl)| latest.after(ttl));
-        if due.is_some_and(|due| due < self.time) {
-            return Err(format!(
-                "message {number} was to live until {due:?}, and was sent at {} or later",
-                self.time
-            ));
+        if let Some(due) = due.filter(|due| *due < self.time) {
+            let time = self.time;
+            return Err(format!("message {number} was to live until {due}, and was sent at {time} or later"));
         }
         self.skipped.extend(self.next..number);
         self.missing += number - self.next;
