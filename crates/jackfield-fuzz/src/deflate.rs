@@ -97,9 +97,20 @@ fn hearing(has_gaps: bool) -> impl FnMut(&Message<'_>) -> Heard {
     }
 }
 
+/// The second half refers to the first: as far back as the message is long, if that fits the window.
+fn twice(said: Said) -> Said {
+    match said {
+        Said::Text(text) if text.len() < MESSAGE_BYTES_MAX / 2 => Said::Text(text.repeat(2)),
+        Said::Binary(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 2 => Said::Binary(bytes.repeat(2)),
+        said => said,
+    }
+}
+
 /// A peer that the server opens a WebSocket at, which accepts the offer of compression.
 pub(crate) fn called(random: &mut Random, has_gaps: bool, may_break: bool) -> WebSocketServer {
-    let (options, messages) = (options(random), messages(random));
+    let options = options(random);
+    let messages = messages(random).into_iter();
+    let messages = messages.map(|said| if random.chance(300) { twice(said) } else { said }).collect();
     // The server can't compress for eight bits.
     let bits = if random.chance(500) { 15 } else { random.between(8, 15) as u8 };
     let peer = WebSocketServer::new(messages).hearing(hearing(has_gaps)).deflating(options, bits);

@@ -26,7 +26,8 @@ impl Compression {
     /// What a client has agreed to with its server. If the server's window may be too small for our compressors,
     /// nothing is compressed.
     pub(super) fn of_client(agreed: &Agreed) -> Self {
-        let own = if planted(92) { agreed.server_context_takeover() } else { agreed.client_context_takeover() };
+        let own =
+            if planted(92) { agreed.server_context_takeover() } else { agreed.client_context_takeover() };
         let takeovers = (own, agreed.server_context_takeover());
         match agreed.client_window_bits() {
             bits @ WINDOW_BITS_MIN.. => Self::new(bits, takeovers),

@@ -41,3 +41,38 @@ impl Strict {
         rest.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Random;
+    use jackfield_proto::websocket::Message;
+    use jackfield_proto::websocket::deflate::{Deflater, Options};
+
+    /// 600 bytes that can't be compressed, as often as this.
+    fn payload(own: &mut Deflater, times: usize) -> Vec<u8> {
+        let bytes = Random::new(1).bytes(600).repeat(times);
+        let compressed = own.compress(Message::Binary(&bytes));
+        compressed.map(|(_, payload)| payload.to_vec()).expect("it is compressed")
+    }
+
+    #[test]
+    fn what_lies_before_the_window_can_t_be_referred_to() {
+        let far = payload(&mut Deflater::new(&Options::default(), 15, false), 2);
+        let near = payload(&mut Deflater::new(&Options::default(), 9, true), 2);
+        for (bits, takes_far) in [(9, false), (10, true), (15, true)] {
+            let mut strict = Strict::new(bits, false);
+            assert_eq!((strict.takes(&near), strict.takes(&far)), (true, takes_far), "{bits}");
+        }
+    }
+
+    #[test]
+    fn without_takeover_each_message_stands_by_itself() {
+        for (takes_over, takes_second) in [(true, true), (false, false)] {
+            let (mut own, mut strict) =
+                (Deflater::new(&Options::default(), 15, true), Strict::new(15, takes_over));
+            let [first, second] = [(); 2].map(|()| payload(&mut own, 1));
+            assert_eq!((strict.takes(&first), strict.takes(&second)), (true, takes_second));
+        }
+    }
+}
