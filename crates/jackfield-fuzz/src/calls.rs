@@ -2,12 +2,13 @@
 //! nonsense. Its clients begin one when they are connected, and one more when such a connection has ended; others are begun from
 //! outside.
 
+use crate::deflate;
 use jackfield::sim::peer::{Bytes, Garbage, Relay, Said, WebSocketServer};
 use jackfield::sim::{Call, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
 use jackfield::{Connection, Limits, Outgoing, Raw};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(crate) struct Calls {
     outside: Vec<Call>,
     /// How many lines are said on those to a listener of the server, by tag.
     lines: HashMap<u64, usize>,
+    /// Those whose clients are in the room, by tag.
+    in_room: HashSet<u64>,
 }
 
 /// Shared by the clients of one simulation.
@@ -51,6 +54,29 @@ pub(crate) fn add(sim: &mut Sim, seed: u64, tls: Option<&Tls>, calls: &Shared) {
     calls.are_there = true;
     for _ in 0..random.between(1, 6) {
         let call = call(sim, &mut random, tls, &mut calls.lines);
+        if random.chance(700) { calls.inside.push(call) } else { calls.outside.push(call) }
+    }
+}
+
+/// Some more, for which compression is offered: by chance of their own, so that a seed without them is what it was.
+pub(crate) fn add_deflating(sim: &mut Sim, seed: u64, tls: Option<&Tls>, has_gaps: bool, calls: &Shared) {
+    let mut random = Random::new(seed ^ 0xdef1_ca11);
+    let mut calls = calls.borrow_mut();
+    for _ in 0..random.below(4) {
+        let tls = tls.filter(|_| random.chance(300));
+        // A peer that breaks the rules has no TLS.
+        let peer = deflate::called(&mut random, has_gaps, tls.is_none());
+        let declines = random.chance(100);
+        let call = sim.call(peer, |to| {
+            let scheme = if tls.is_some() { "wss" } else { "ws" };
+            let outgoing = Outgoing::websocket(format!("{scheme}://{to}{}", deflate::PATH));
+            let outgoing = if declines { outgoing.uncompressed() } else { outgoing };
+            match tls {
+                Some(tls) => outgoing.tls(tls.client.clone()).server_name("localhost"),
+                None => outgoing,
+            }
+        });
+        calls.in_room.insert(call.tag());
         if random.chance(700) { calls.inside.push(call) } else { calls.outside.push(call) }
     }
 }
@@ -134,6 +160,11 @@ pub(crate) fn act_outside(outside: &mut Outside<'_>, calls: &Shared) {
 }
 
 impl Calls {
+    /// The path of the client of the call with this tag.
+    pub(crate) fn path(&self, tag: u64) -> &'static str {
+        if self.in_room.contains(&tag) { deflate::PATH } else { "" }
+    }
+
     /// For the client of the call with this tag, if it is to speak first.
     pub(crate) fn speaker(&self, tag: u64) -> Option<Speaker> {
         self.lines.get(&tag).map(|&count| Speaker { said: 0, count })

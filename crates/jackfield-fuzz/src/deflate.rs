@@ -2,7 +2,7 @@
 
 use crate::order::Order;
 use jackfield::proto::websocket::deflate::Options;
-use jackfield::sim::peer::{Fault, Heard, Said, WebSocket};
+use jackfield::sim::peer::{Fault, Heard, Said, WebSocket, WebSocketServer};
 use jackfield::sim::{Random, Sim};
 use jackfield::{Deflate, Limits, Message};
 
@@ -38,24 +38,30 @@ fn window_bits(random: &mut Random) -> u8 {
 pub(crate) fn add(sim: &mut Sim, seed: u64, has_gaps: bool) {
     let mut random = Random::new(seed ^ 0x2def);
     for _ in 0..random.between(1, 3) {
-        let options = Options {
-            server_context_takeover: random.chance(700),
-            client_context_takeover: random.chance(700),
-            window_bits_max: window_bits(&mut random),
-            message_bytes_min: random.size(300),
-            ..Options::default()
-        };
-        let peer = peer(&mut random, has_gaps).deflating(options);
-        let peer = match random.below(5) {
-            0 => peer.breaking(Fault::Bomb(MESSAGE_BYTES_MAX + 1 + random.size(100_000))),
-            1 => peer.breaking(Fault::Corrupt),
-            _ => peer,
+        let options = options(&mut random);
+        let messages = messages(&mut random);
+        let ahead = random.between(1, 8);
+        let peer = WebSocket::new(PATH, messages).ahead(ahead).hearing(hearing(has_gaps)).deflating(options);
+        let peer = match fault(&mut random) {
+            Some(fault) => peer.breaking(fault),
+            None => peer,
         };
         sim.add(peer);
     }
 }
 
-fn peer(random: &mut Random, has_gaps: bool) -> WebSocket {
+/// What a peer offers or accepts.
+fn options(random: &mut Random) -> Options {
+    Options {
+        server_context_takeover: random.chance(700),
+        client_context_takeover: random.chance(700),
+        window_bits_max: window_bits(random),
+        message_bytes_min: random.size(300),
+        ..Options::default()
+    }
+}
+
+fn messages(random: &mut Random) -> Vec<Said> {
     let messages = (0..random.between(1, 10)).map(|_| {
         let is_large = random.chance(100);
         let count = random.size(if is_large { 30_000 } else { 2000 });
@@ -66,14 +72,50 @@ fn peer(random: &mut Random, has_gaps: bool) -> WebSocket {
             _ => Said::Text(format!("both {} {}", random.below(10), "one and two and ".repeat(count / 16))),
         }
     });
-    let messages = messages.collect();
+    messages.collect()
+}
+
+/// How a peer breaks the rules in the end, if it does.
+fn fault(random: &mut Random) -> Option<Fault> {
+    match random.below(5) {
+        0 => Some(Fault::Bomb(MESSAGE_BYTES_MAX + 1 + random.size(100_000))),
+        1 => Some(Fault::Corrupt),
+        _ => None,
+    }
+}
+
+/// Its own messages come back, and it hears what is said in the room.
+fn hearing(has_gaps: bool) -> impl FnMut(&Message<'_>) -> Heard {
     let mut order = Order::new(has_gaps);
-    WebSocket::new(PATH, messages).ahead(random.between(1, 8)).hearing(move |message| match message {
+    move |message| match message {
         Message::Text(text) if text.starts_with("outside") => Heard::Other,
         Message::Text(text) if !text.starts_with("both ") => match order.check(text) {
             Ok(()) => Heard::Other,
             Err(text) => Heard::Wrong(text),
         },
         _ => Heard::Echo,
-    })
+    }
+}
+
+/// The second half refers to the first: as far back as the message is long, if that fits the window.
+fn twice(said: Said) -> Said {
+    match said {
+        Said::Text(text) if text.len() < MESSAGE_BYTES_MAX / 2 => Said::Text(text.repeat(2)),
+        Said::Binary(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 2 => Said::Binary(bytes.repeat(2)),
+        said => said,
+    }
+}
+
+/// A peer that the server opens a WebSocket at, which accepts the offer of compression.
+pub(crate) fn called(random: &mut Random, has_gaps: bool, may_break: bool) -> WebSocketServer {
+    let options = options(random);
+    let messages = messages(random).into_iter();
+    let messages = messages.map(|said| if random.chance(300) { twice(said) } else { said }).collect();
+    // The server can't compress for eight bits.
+    let bits = if random.chance(500) { 15 } else { random.between(8, 15) as u8 };
+    let peer = WebSocketServer::new(messages).hearing(hearing(has_gaps)).deflating(options, bits);
+    match fault(random).filter(|_| may_break) {
+        Some(fault) => peer.breaking(fault),
+        None => peer,
+    }
 }

@@ -61,6 +61,7 @@ mod minimise;
 mod mutator;
 mod order;
 mod partition;
+mod perishable;
 pub mod properties;
 mod runner;
 mod schedule;

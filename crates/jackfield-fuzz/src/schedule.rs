@@ -10,6 +10,7 @@ use crate::held::{self, Held};
 use crate::identity::{identity, seed_tls};
 use crate::mail::{Floods, Letter, Mail};
 use crate::order::Order;
+use crate::perishable::{self, Beside};
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
 use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::listener;
@@ -36,6 +37,7 @@ struct Owed {
     calls: calls::Shared,
     floods: Floods,
     mail: Mail,
+    market: perishable::Shared,
 }
 
 type Shared = Rc<RefCell<Owed>>;
@@ -67,7 +69,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 impl Visitor {
     fn new(owed: Shared, peer: &Peer) -> Self {
         let speaker = peer.tag().and_then(|tag| owed.borrow().calls.borrow().speaker(tag));
-        let (path, body) = (String::new(), Vec::new());
+        let path = peer.tag().map_or("", |tag| owed.borrow().calls.borrow().path(tag)).to_owned();
+        let body = Vec::new();
         let (me, room, left, posts, latest, is_paused) = (None, None, 0, 0, 0, false);
         Self { owed, me, path, left, is_paused, room, body, posts, latest, speaker }
     }
@@ -160,6 +163,7 @@ impl Client for Visitor {
             }
             Some("topic") => cluster::enter(&mut exchange.events(), &self.path),
             Some("aged") => aged::enter(&mut exchange.events()),
+            Some("perishable") => perishable::enter(&mut exchange.events(), &self.owed.borrow().market),
             Some("crowd") => crowd::enter(&mut exchange.events(), &self.owed.borrow().crowd),
             Some("events") => {
                 self.left = number;
@@ -192,6 +196,9 @@ impl Client for Visitor {
     fn on_open(&mut self, socket: &mut Socket<'_>) {
         if self.path == crowd::PATH {
             crowd::enter(socket, &self.owed.borrow().crowd);
+        }
+        if self.path == perishable::PATH {
+            perishable::enter(socket, &self.owed.borrow().market);
         }
         if self.path == "/chat" || self.path == deflate::PATH {
             socket.subscribe("room");
@@ -271,7 +278,17 @@ impl Client for Visitor {
         }
     }
 
+    fn on_drain(&mut self, connection: &mut Connection<'_>) {
+        if self.path == perishable::PATH {
+            perishable::drained(connection, &self.owed.borrow().market);
+        }
+    }
+
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        let value = match value.downcast::<Beside>() {
+            Ok(beside) => return perishable::note(connection, &self.owed.borrow().market, &beside),
+            Err(value) => value,
+        };
         let Ok(letter) = value.downcast::<Letter>() else { panic!("a value that nobody posted") };
         assert_eq!(Some(letter.to), self.me, "a letter for another");
         letter.check(&mut self.latest);
@@ -314,6 +331,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let mut doors = Random::new(seed ^ 0xd005);
     set_up(seed, &mut options, floods, &mut doors);
     let deflates = deflate::limits(seed, &mut options.limits);
+    let perishes = floods.mailbox_max.is_none() && perishable::limits(seed, &mut options.limits);
     change(&mut options.limits);
     let (calls, tls) = (calls::limits(seed, &mut options.limits), options.tls.clone());
     let cluster = if floods.mailbox_max.is_none() { Cluster::of(seed, &mut options) } else { None };
@@ -334,12 +352,19 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if deflates {
         deflate::add(&mut sim, seed, floods.mailbox_max.is_some());
     }
+    if perishes {
+        perishable::add(&mut sim, seed, &owed.borrow().market);
+    }
     let mut random = Random::new(seed ^ 0x4e1d);
     if random.chance(100) {
         sim.add(Held::new(&mut random));
     }
     if calls {
         calls::add(&mut sim, seed, tls.as_ref(), &owed.borrow().calls);
+    }
+    if calls && deflates {
+        let has_gaps = floods.mailbox_max.is_some();
+        calls::add_deflating(&mut sim, seed, tls.as_ref(), has_gaps, &owed.borrow().calls);
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim

@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 13] = [
+const LATER: [(u32, &str); 15] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -105,7 +105,9 @@ const LATER: [(u32, &str); 13] = [
     (89, "the age of a connection wraps after 49.7 days"),
     (90, "while a name is looked up the connection that it is for has no deadline"),
     (91, "what was published before all subscribers of a reactor left reaches those that come later"),
+    (92, "what a server says of its own compressor counts for the client's too"),
     (93, "the age of a message from another thread begins at the last look of a reactor"),
+    (94, "a message whose time to live has passed in a queue is sent all the same"),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::config::Agreed;
 use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MIN};
+use jackfield_reactor::planted::planted;
 
 /// What was agreed on with a peer, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,9 @@ impl Compression {
     /// What a client has agreed to with its server. If the server's window may be too small for our compressors,
     /// nothing is compressed.
     pub(super) fn of_client(agreed: &Agreed) -> Self {
-        let takeovers = (agreed.client_context_takeover(), agreed.server_context_takeover());
+        let own =
+            if planted(92) { agreed.server_context_takeover() } else { agreed.client_context_takeover() };
+        let takeovers = (own, agreed.server_context_takeover());
         match agreed.client_window_bits() {
             bits @ WINDOW_BITS_MIN.. => Self::new(bits, takeovers),
             _ => Self::new(0, (false, takeovers.1)),

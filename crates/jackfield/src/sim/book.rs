@@ -44,6 +44,8 @@ pub(super) struct Pages {
     pub(super) leapt: u64,
     /// Exchanges that were reported as finished.
     pub(super) finished: u64,
+    /// Messages that were reported as dropped.
+    pub(super) dropped: u64,
 }
 
 /// A finding: the oracle, and its text.

@@ -275,6 +275,7 @@ impl Observer for Eyes {
 
     fn on_dropped(&self, id: ConnectionId) {
         self.book.note(format_args!("{id} lost a message"));
+        self.book.pages().dropped += 1;
         self.observer.on_dropped(id);
     }
 

@@ -7,10 +7,12 @@
 mod bytes;
 mod deflating;
 mod events;
+mod frames;
 mod http;
 mod lines;
 mod relay;
 mod rude;
+mod strict;
 mod websocket;
 mod websocket_server;
 

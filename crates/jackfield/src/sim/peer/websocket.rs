@@ -22,7 +22,14 @@ pub enum Said {
 }
 
 impl Said {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn opcode(&self) -> Opcode {
+        match self {
+            Self::Text(_) => Opcode::Text,
+            Self::Binary(_) => Opcode::Binary,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(bytes) => bytes,
@@ -55,7 +62,7 @@ pub enum Heard {
     Wrong(String),
 }
 
-type Judge = Box<dyn FnMut(&Message<'_>) -> Heard>;
+pub(super) type Judge = Box<dyn FnMut(&Message<'_>) -> Heard>;
 
 /// Opens a WebSocket and sends messages, in frames of random size, with Pings between them. Each message and each Ping must
 /// come back, in order.
@@ -165,13 +172,9 @@ impl WebSocket {
     }
 
     fn encode(&mut self, said: &Said, line: &mut Line<'_>) {
-        let opcode = match said {
-            Said::Text(_) => Opcode::Text,
-            Said::Binary(_) => Opcode::Binary,
-        };
         let compressed = self.deflating.as_mut().and_then(|own| own.compress(said.message()));
         let payload = compressed.as_deref().unwrap_or(said.bytes());
-        self.encode_frames(opcode, payload, compressed.is_some(), line);
+        self.encode_frames(said.opcode(), payload, compressed.is_some(), line);
     }
 
     /// Encodes a message in frames of random sizes, sometimes with a Ping between them.
@@ -181,9 +184,7 @@ impl WebSocket {
             if line.random().chance(100) {
                 self.ping(line);
             }
-            let cut =
-                if line.random().chance(300) { line.random().below(rest.len() + 1) } else { rest.len() };
-            let (part, behind) = rest.split_at(cut);
+            let (part, behind) = rest.split_at(cut(rest.len(), line));
             let fin = behind.is_empty();
             let key = mask(line);
             let header = frame_header(opcode, fin, part.len());
@@ -303,6 +304,11 @@ impl WebSocket {
             None => line.wrong(format!("a Pong came that nobody asked for: {}", excerpt(payload))),
         }
     }
+}
+
+/// How much of what is left the next frame has.
+pub(super) fn cut(left: usize, line: &mut Line<'_>) -> usize {
+    if line.random().chance(300) { line.random().below(left + 1) } else { left }
 }
 
 fn mask(line: &mut Line<'_>) -> [u8; 4] {

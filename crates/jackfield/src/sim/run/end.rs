@@ -23,6 +23,7 @@ impl Sim {
         self.judge_shared()?;
         self.judge_shutdown()?;
         self.judge_exchanges()?;
+        self.judge_dropped()?;
         self.judge_parties()
     }
 
@@ -71,6 +72,14 @@ impl Sim {
         if self.settings.observer.wants_finished(0) && asked != finished {
             let text = format!("{finished} exchanges were told to be over, of {asked}");
             return Err(wrong("promises", text));
+        }
+        Ok(())
+    }
+
+    fn judge_dropped(&self) -> Judged {
+        let (dropped, told) = (self.handle.metrics().dropped, self.book.pages().dropped);
+        if dropped != told {
+            return Err(wrong("promises", format!("{told} messages were told to be dropped, of {dropped}")));
         }
         Ok(())
     }
