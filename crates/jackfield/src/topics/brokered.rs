@@ -246,18 +246,18 @@ mod tests {
     /// A client that came then would have waited for a position until the broker takes the topic again.
     #[test]
     fn a_topic_that_is_refused_is_not_waited_for() {
-        let mut remote = Remote::<()>::new(1);
-        let come_and_ask = |remote: &mut Remote<()>| {
-            remote.follow(|| true);
-            (remote.is_awaited(), remote.present().is_some())
+        let mut brokered = Brokered::<()>::new(1);
+        let come_and_ask = |brokered: &mut Brokered<()>| {
+            brokered.follow(|| true);
+            (brokered.is_awaited(), brokered.present().is_some())
         };
-        assert_eq!(come_and_ask(&mut remote), (true, false));
-        remote.set_down();
-        remote.is_refused = true;
-        remote.unfollow(|| ());
-        assert_eq!(come_and_ask(&mut remote), (false, true));
-        remote.set_live(3);
-        remote.unfollow(|| ());
-        assert_eq!(come_and_ask(&mut remote), (true, false));
+        assert_eq!(come_and_ask(&mut brokered), (true, false));
+        brokered.set_down();
+        brokered.is_refused = true;
+        brokered.unfollow(|| ());
+        assert_eq!(come_and_ask(&mut brokered), (false, true));
+        brokered.set_live(3);
+        brokered.unfollow(|| ());
+        assert_eq!(come_and_ask(&mut brokered), (true, false));
     }
 }

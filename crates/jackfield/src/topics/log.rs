@@ -293,8 +293,8 @@ impl<T: Clone> Log<T> {
 
     /// Whether the broker refuses to read or write this topic, until it is live again.
     pub(crate) fn set_refused(&self, is_refused: bool) {
-        if let Some(remote) = &mut self.lock(None).remote {
-            remote.is_refused = is_refused;
+        if let Some(brokered) = &mut self.lock(None).brokered {
+            brokered.is_refused = is_refused;
         }
     }
 
