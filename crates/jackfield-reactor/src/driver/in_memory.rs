@@ -147,7 +147,7 @@ impl MemoryDriver {
         let ids = wires.ready.take();
         let mut all = Vec::with_capacity(ids.len());
         all.extend(ids.into_iter().filter_map(|id| {
-            let edges = wires.peek(id)?.session.stream().as_pipe()?.take_edges()?;
+            let edges = wires.wire(id)?.session.stream().as_pipe()?.take_edges()?;
             Some(Ready {
                 id,
                 readable: edges.readable,

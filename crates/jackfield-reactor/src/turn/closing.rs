@@ -14,7 +14,7 @@ impl Reactor {
     /// awaited.
     pub(super) fn advance_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         self.wires.flush(id);
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         wire.flags.remove(Flags::ENDING);
         match wire.phase {
             // The writable edge brings it back here.
@@ -43,7 +43,7 @@ impl Reactor {
 
     /// A half-close: our FIN is sent after the queued bytes, and nothing else happens.
     fn send_end(&mut self, id: ConnectionId) {
-        let Some(wire) = self.wires.get(id).filter(|wire| wire.outbox.is_none()) else { return };
+        let Some(wire) = self.wires.wire_mut(id).filter(|wire| wire.outbox.is_none()) else { return };
         let is_sent = wire.session.shutdown_write();
         if matches!(is_sent, Ok(true)) {
             // All that was blocked has left before it.
@@ -61,7 +61,7 @@ impl Reactor {
 
     /// Resets a wire whose last queued bytes are written.
     fn reset<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.session.encrypted_bytes() > 0 {
             return self.wires.watch_flush(id);
         }
@@ -71,13 +71,13 @@ impl Reactor {
 
     /// Our FIN is sent: tells the layer above that the wire has ended. The wire may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.is_over() {
             return self.end_wire(id, service);
         }
         wire.flags.insert(WriteStop::CUT);
         self.tell_close(id, service);
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         let is_unread = wire.has(Flags::UNREAD);
         self.wires.begin_lingering(id);
         if is_unread {
@@ -87,7 +87,7 @@ impl Reactor {
 
     /// Tells the layer above of the end, if it does not know yet, and frees the slot.
     pub(super) fn end_wire<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         wire.flags.insert(WriteStop::CUT);
         if wire.is_known() || planted(54) {
             wire.step(Event::Over);
@@ -98,7 +98,7 @@ impl Reactor {
 
     /// Calls `on_close`, once for each wire.
     fn tell_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let Some(reason) = self.wires.peek(id).map(|wire| wire.reason) else { return };
+        let Some(reason) = self.wires.wire(id).map(|wire| wire.reason) else { return };
         let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };
         (0..calls).for_each(|_| service.on_close(&mut self.wires, id, reason));
     }

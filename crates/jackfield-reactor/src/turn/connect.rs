@@ -15,7 +15,7 @@ impl Reactor {
         ended: bool,
         service: &mut S,
     ) {
-        let Some(connected) = self.wires.peek(id).map(|wire| wire.session.stream().is_connected()) else {
+        let Some(connected) = self.wires.wire(id).map(|wire| wire.session.stream().is_connected()) else {
             return;
         };
         match connected {
@@ -23,7 +23,7 @@ impl Reactor {
             Ok(true) => {
                 if self.wires.begin_above(id) {
                     // Its peer may have ended already, without a further event.
-                    if let Some(wire) = self.wires.get(id).filter(|_| ended) {
+                    if let Some(wire) = self.wires.wire_mut(id).filter(|_| ended) {
                         wire.flags.insert(Flags::PEER_CLOSED);
                     }
                     self.wires.begin_event(id);

@@ -52,7 +52,7 @@ impl Reactor {
     /// The timer was set an idle timeout ago. Bytes that have come since then postpone it.
     fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
-        let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        let Some(wire) = self.wires.wire(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         let quiet =
             if planted(61) { now.low_since(wire.last_received) } else { now.since(wire.last_received) };
         let idle = Duration::from_millis(self.wires.timer_note(id, timer_key::IDLE).into());
@@ -81,7 +81,7 @@ impl Reactor {
     /// The peer has closed, and the wire stayed paused with unread bytes for the whole time.
     fn on_unread(&mut self, id: ConnectionId) {
         let is_left = |wire: &Wire| wire.has(ReadStop::PAUSED) && !wire.has(Flags::ENDED);
-        if self.wires.peek(id).is_some_and(is_left) {
+        if self.wires.wire(id).is_some_and(is_left) {
             self.wires.close(id, Reason::Peer);
         }
     }
@@ -89,7 +89,7 @@ impl Reactor {
     /// The write timeout. It was postponed whenever the kernel took bytes.
     fn on_stall(&mut self, id: ConnectionId) {
         self.wires.disarm(id, timer_key::STALL);
-        if self.wires.peek(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
+        if self.wires.wire(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         }
     }
@@ -111,7 +111,7 @@ impl Reactor {
     /// A lingering wire ends when no byte has come for some time, or when it has lingered for its longest time.
     fn on_linger<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, limits) = (self.wires.now, &self.wires.limits);
-        let Some(wire) = self.wires.peek(id) else { return };
+        let Some(wire) = self.wires.wire(id) else { return };
         let end = self.wires.linger_end(id).min(wire.last_received.after(limits.linger).0);
         if now.0 >= end {
             self.end_wire(id, service);

@@ -113,7 +113,7 @@ impl Reactor {
         service.on_panic(&mut self.wires, id, payload);
         self.wires.end_event();
         // It is unknown whether the read had emptied the socket.
-        if let Some(wire) = self.wires.get(id) {
+        if let Some(wire) = self.wires.wire_mut(id) {
             wire.flags.insert(Flags::UNREAD);
             self.wires.look_again(id);
         }

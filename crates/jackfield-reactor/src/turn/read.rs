@@ -75,7 +75,7 @@ impl Reactor {
     /// short read means that the socket is empty, because its peer has not finished.
     #[inline(never)]
     pub(super) fn pump<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         match wire.phase {
             Phase::Closing | Phase::Dead => return,
             Phase::Lingering => return self.discard(id),
@@ -93,7 +93,7 @@ impl Reactor {
             self.after_event(id, service);
         }
         // It may not be read any more, although the socket has bytes without a further event.
-        if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED)) {
+        if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED)) {
             self.notice(id, service);
         }
     }
@@ -101,7 +101,7 @@ impl Reactor {
     fn pump_listening<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
         let mut budget = self.wires.limits.read_bytes;
         loop {
-            let Some(wire) = self.wires.get(id) else { return };
+            let Some(wire) = self.wires.wire_mut(id) else { return };
             // A session above an open wire does its handshake first.
             if wire.has(Flags::RECHECK) && wire.phase != Phase::Handshake {
                 wire.flags.remove(Flags::RECHECK);
@@ -130,7 +130,7 @@ impl Reactor {
                 }
                 continue;
             }
-            let Some(wire) = self.wires.get(id) else { return };
+            let Some(wire) = self.wires.wire_mut(id) else { return };
             if wire.has(Flags::ENCRYPTS) {
                 // A read of TLS may also write.
                 self.wires.charge_encrypted(id);
@@ -146,7 +146,7 @@ impl Reactor {
                 return self.put_off(id, &got);
             }
             let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
-            let Some(wire) = self.wires.get(id) else { return };
+            let Some(wire) = self.wires.wire_mut(id) else { return };
             // A final read ends only when a read returns nothing.
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
@@ -162,7 +162,7 @@ impl Reactor {
     #[cold]
     #[inline(never)]
     fn recheck_later(&mut self, id: ConnectionId) {
-        if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
+        if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
             self.wires.look_again(id);
         }
     }
@@ -172,7 +172,7 @@ impl Reactor {
     fn read_by_tokens(&mut self, id: ConnectionId) -> Option<ReadOutcome> {
         let room = self.rx.len() - self.headroom;
         let room = room.min(self.wires.read_tokens(id)?);
-        let got = self.wires.get(id)?.session.read(&mut self.rx[self.headroom..self.headroom + room]);
+        let got = self.wires.wire_mut(id)?.session.read(&mut self.rx[self.headroom..self.headroom + room]);
         if let ReadOutcome::Bytes { count, .. } = got {
             self.wires.use_read_tokens(id, count);
         }
@@ -182,7 +182,7 @@ impl Reactor {
     /// The preamble was read: the layer above gets the peer's address. False: it has refused the connection.
     #[cold]
     fn is_welcome<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
-        let proxied = self.wires.get(id).and_then(|wire| wire.session.take_proxied());
+        let proxied = self.wires.wire_mut(id).and_then(|wire| wire.session.take_proxied());
         if let Some(proxied) = proxied.filter(|_| !planted(64)) {
             self.wires.set_proxied(id, proxied);
         }
@@ -197,7 +197,7 @@ impl Reactor {
         match *got {
             ReadOutcome::Bytes { count, .. } => {
                 let now = self.wires.now;
-                if let Some(wire) = self.wires.get(id) {
+                if let Some(wire) = self.wires.wire_mut(id) {
                     wire.last_received = now;
                     wire.bytes_in += count as u64;
                 }
@@ -205,7 +205,7 @@ impl Reactor {
                 keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
             }
             ReadOutcome::Nothing => {
-                if let Some(wire) = self.wires.get(id) {
+                if let Some(wire) = self.wires.wire_mut(id) {
                     wire.flags.remove(Flags::UNREAD);
                 }
             }
@@ -221,7 +221,7 @@ impl Reactor {
     fn take_in<S: Service + ?Sized>(&mut self, id: ConnectionId, count: usize, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
         let now = wires.now;
-        let Some(wire) = wires.get(id) else { return false };
+        let Some(wire) = wires.wire_mut(id) else { return false };
         wire.last_received = now;
         wire.bytes_in += count as u64;
         let carry = wires.lift_carry(id);
@@ -244,7 +244,7 @@ impl Reactor {
                 keep_rest(wires, id, &rx[begin + used..end], true);
             }
         }
-        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
+        wires.goes_on(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Passes the carry without reading. False: do not read the wire on in this turn.
@@ -260,13 +260,13 @@ impl Reactor {
                 hand_over(wires, id, &mut [], service);
             }
         }
-        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
+        wires.goes_on(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Reads and drops bytes that a peer sends after our FIN.
     pub(super) fn discard(&mut self, id: ConnectionId) {
         let (mut budget, now) = (self.wires.limits.read_bytes, self.wires.now);
-        while let Some(wire) = self.wires.get(id) {
+        while let Some(wire) = self.wires.wire_mut(id) {
             match wire.session.discard(&mut self.rx) {
                 ReadOutcome::Bytes { count, .. } => {
                     wire.last_received = now;
@@ -301,7 +301,7 @@ impl Reactor {
             most,
             |wires| &mut wires.again,
             |this, id| {
-                if let Some(wire) = this.wires.get(id) {
+                if let Some(wire) = this.wires.wire_mut(id) {
                     wire.flags.remove(Flags::AGAIN);
                     this.pump(id, false, service);
                 }
@@ -317,7 +317,7 @@ impl Reactor {
             usize::MAX,
             |wires| &mut wires.unwatched,
             |this, id| {
-                if let Some(wire) = this.wires.get(id) {
+                if let Some(wire) = this.wires.wire_mut(id) {
                     wire.flags.insert(Flags::UNREAD);
                 }
                 this.pump(id, true, service);
@@ -346,7 +346,7 @@ fn hand_over<S: Service + ?Sized>(
 #[inline(never)]
 fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
     if !drained {
-        if let Some(wire) = wires.get(id).filter(|_| !planted(25)) {
+        if let Some(wire) = wires.wire_mut(id).filter(|_| !planted(25)) {
             wire.flags.insert(Flags::UNREAD);
         }
         wires.look_again(id);
@@ -361,16 +361,16 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
 
 fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
     carry.used(used);
-    if let Some(wire) = wires.get(id).filter(|wire| wire.phase == Phase::Handshake) {
+    if let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake) {
         // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());
         return wires.carry_to_pool(carry);
     }
-    let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
+    let goes_on = wires.wire(id).is_some_and(|wire| wire.phase < Phase::Closing);
     if carry.is_empty() || !goes_on || planted(27) {
         return wires.carry_to_pool(carry);
     }
-    if let Some(wire) = wires.get(id) {
+    if let Some(wire) = wires.wire_mut(id) {
         wire.carry = Some(carry);
     }
     wires.charge_carry(id);

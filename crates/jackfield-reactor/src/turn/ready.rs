@@ -25,7 +25,7 @@ impl Reactor {
     #[inline(never)]
     fn on_ready_slow<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, writable, ended, broken } = ready;
-        if self.wires.get(id).is_none() {
+        if self.wires.wire_mut(id).is_none() {
             if id == ConnectionId::WAKER {
                 service.on_wake(&mut self.wires);
             } else {
@@ -45,7 +45,7 @@ impl Reactor {
             (.., true) => Event::Readable,
             _ => return,
         };
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if ended || broken {
             wire.flags.insert(Flags::PEER_CLOSED);
         }
@@ -79,7 +79,7 @@ impl Reactor {
     #[cold]
     #[inline(never)]
     pub(super) fn notice<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::HUNG_UP) && wire.step(Event::HungUp) == Act::Ask && !planted(29) {
             wire.flags.remove(Flags::HUNG_UP);
             if let Some(error) = wire.session.stream().take_error() {
@@ -95,14 +95,14 @@ impl Reactor {
     /// end when it is read.
     fn look_for_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.carry.is_none() && wire.session.is_at_end() {
             self.take_end(id, ReadOutcome::End, service);
         } else {
             if wire.has(ReadStop::PAUSED) {
                 self.wires.arm_once(id, timer_key::UNREAD, now.after(unread_wait).0);
             }
-            let Some(wire) = self.wires.get(id) else { return };
+            let Some(wire) = self.wires.wire_mut(id) else { return };
             if wire.raise(Flags::PEER_CLOSED_TOLD) {
                 service.on_peer_closed(&mut self.wires, id);
             }
@@ -110,7 +110,7 @@ impl Reactor {
     }
 
     fn on_writable(&mut self, id: ConnectionId) {
-        let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
+        let Some(wire) = self.wires.wire_mut(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
         let before = wire.session.encrypted_bytes();
         let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
@@ -139,7 +139,7 @@ impl Reactor {
 
     /// If the queued bytes have left, continues with our FIN, if that is due.
     pub(super) fn close_on(&mut self, id: ConnectionId) {
-        match self.wires.get(id) {
+        match self.wires.wire_mut(id) {
             Some(wire)
                 if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>
             {
@@ -169,7 +169,7 @@ impl Reactor {
         got: ReadOutcome,
         service: &mut S,
     ) {
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         wire.flags.remove(Flags::UNREAD);
         match got {
             ReadOutcome::End => {
@@ -207,7 +207,7 @@ impl Reactor {
     #[cfg(feature = "tls")]
     #[inline(always)]
     pub(super) fn has_heard_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
-        let Some(wire) = self.wires.get(id) else { return false };
+        let Some(wire) = self.wires.wire_mut(id) else { return false };
         wire.phase == Phase::Handshake && self.take_hello(id, service)
     }
 
@@ -215,7 +215,7 @@ impl Reactor {
     #[cold]
     #[inline(never)]
     fn take_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
-        let Some(wire) = self.wires.get(id) else { return false };
+        let Some(wire) = self.wires.wire_mut(id) else { return false };
         if wire.session.hello().is_none_or(|hello| hello.client_hello().is_none()) {
             return false;
         }
@@ -228,7 +228,7 @@ impl Reactor {
     /// True if the handshake has just ended. Then the layer above gets `on_established`.
     #[inline(always)]
     pub(super) fn is_established<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
-        let Some(wire) = self.wires.get(id) else { return false };
+        let Some(wire) = self.wires.wire_mut(id) else { return false };
         if wire.phase != Phase::Handshake || wire.session.is_handshaking() {
             return false;
         }

@@ -50,7 +50,7 @@ impl Reactor {
     }
 
     fn flush_dirty(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.wires.get(id) {
+        if let Some(wire) = self.wires.wire_mut(id) {
             wire.flags.remove(if planted(23) { Flags::default() } else { Flags::DIRTY });
             self.wires.flush(id);
         }
@@ -58,7 +58,7 @@ impl Reactor {
 
     fn tell_drained<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
-        let Some(wire) = self.wires.get(id) else { return };
+        let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::CONGESTED) && wire.queued() <= low {
             wire.flags.remove(Flags::CONGESTED_AND_READ);
             self.wires.resume_reading(id, ReadStop::CONGESTED);
@@ -78,7 +78,7 @@ impl Reactor {
             if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
                 let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::RESTARTED);
-                if self.wires.peek(id).is_some_and(is_begun) {
+                if self.wires.wire(id).is_some_and(is_begun) {
                     service.on_evict(&mut self.wires, id, why);
                 }
                 self.wires.evict(id);

@@ -18,7 +18,7 @@ impl Wires {
     /// Sets the bandwidth limit of the connection, with full buckets. Does nothing if the connection is closing.
     pub fn set_bandwidth(&mut self, id: ConnectionId, bandwidth: Bandwidth) {
         let now = self.now;
-        let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         wire.flags.remove(Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS);
         if bandwidth.bytes_in > 0 {
             wire.flags.insert(Flags::READ_BY_TOKENS);
@@ -42,7 +42,7 @@ impl Wires {
 
     /// True while output waits only because of the bandwidth limit.
     pub fn waits_for_tokens(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(WriteStop::HELD))
+        self.wire(id).is_some_and(|wire| wire.has(WriteStop::HELD))
     }
 
     /// How long the connection was not read because of its bandwidth limit, since the last call.
@@ -53,13 +53,13 @@ impl Wires {
 
     /// How many bytes the bandwidth limit lets come in during `time`. `None`: incoming bytes have no limit.
     pub fn bandwidth_in(&self, id: ConnectionId, time: Duration) -> Option<u64> {
-        let buckets = self.buckets.get(&id.slot()).filter(|_| self.peek(id).is_some())?;
+        let buckets = self.buckets.get(&id.slot()).filter(|_| self.wire(id).is_some())?;
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
     }
 
     fn buckets_of(&mut self, id: ConnectionId) -> Option<&mut Buckets> {
         let limited = Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS;
-        self.peek(id).filter(|wire| wire.has(limited))?;
+        self.wire(id).filter(|wire| wire.has(limited))?;
         self.buckets.get_mut(&id.slot())
     }
 
@@ -67,7 +67,7 @@ impl Wires {
     pub(crate) fn read_tokens(&mut self, id: ConnectionId) -> Option<usize> {
         let now = self.now;
         // Bytes of a handshake do not count.
-        if self.peek(id)?.phase == Phase::Handshake {
+        if self.wire(id)?.phase == Phase::Handshake {
             return Some(usize::MAX);
         }
         let Some(buckets) = self.buckets_of(id) else { return Some(usize::MAX) };
@@ -103,7 +103,7 @@ impl Wires {
     #[cold]
     pub(crate) fn write_by_tokens(&mut self, id: ConnectionId) {
         let now = self.now;
-        let Some(wire) = self.peek(id).filter(|wire| !wire.has(WriteStop::HELD)) else { return };
+        let Some(wire) = self.wire(id).filter(|wire| !wire.has(WriteStop::HELD)) else { return };
         let before = wire.bytes_out;
         let Some(buckets) = self.buckets_of(id) else { return };
         buckets.output.fill(now);
@@ -113,7 +113,7 @@ impl Wires {
         } else {
             self.keep_for_later(id);
         }
-        let Some(wire) = self.peek(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
+        let Some(wire) = self.wire(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
         let (taken, queued) = (wire.bytes_out - before, wire.queued());
         let encrypted = wire.session.encrypted_bytes();
         if let Some(buckets) = self.buckets_of(id) {
@@ -131,7 +131,7 @@ impl Wires {
         let now = self.now;
         let Some(buckets) = self.buckets_of(id) else { return };
         let wait = buckets.output.wait(portion(&buckets.output).min(queued as u64));
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(WriteStop::BLOCKED);
             wire.flags.insert(WriteStop::HELD);
         }
@@ -146,7 +146,7 @@ impl Wires {
     }
 
     fn unhold(&mut self, id: ConnectionId) -> bool {
-        let Some(wire) = self.get(id).filter(|wire| wire.has(WriteStop::HELD)) else { return false };
+        let Some(wire) = self.wire_mut(id).filter(|wire| wire.has(WriteStop::HELD)) else { return false };
         wire.flags.remove(WriteStop::HELD);
         true
     }

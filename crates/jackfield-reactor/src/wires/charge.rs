@@ -34,7 +34,7 @@ impl Wires {
     /// and output that waits for the kernel. Bytes that are shared with other connections do not count.
     pub fn memory_of(&self, id: ConnectionId) -> usize {
         let cork = if id == self.current { self.cork.charged as usize } else { 0 };
-        cork + self.peek(id).map_or(0, Wire::charged)
+        cork + self.wire(id).map_or(0, Wire::charged)
     }
 
     /// Charges the heap memory that the service holds for a connection, in place of what it charged before. Memory that is

@@ -19,7 +19,7 @@ impl Wires {
     /// several reasons are given, the first one counts.
     pub fn close(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
-        if let Some(wire) = self.get(id).filter(|wire| wire.is_known()) {
+        if let Some(wire) = self.wire_mut(id).filter(|wire| wire.is_known()) {
             if wire.step(Event::Close) == Act::Close {
                 wire.reason = reason;
                 self.end_later(id);
@@ -31,7 +31,9 @@ impl Wires {
     /// was sent this does nothing: nothing is queued any more, and a reset could destroy output on its way.
     pub fn abort(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
-        let Some(wire) = self.get(id).filter(|wire| wire.is_known() && !wire.has_sent_end()) else { return };
+        let Some(wire) = self.wire_mut(id).filter(|wire| wire.is_known() && !wire.has_sent_end()) else {
+            return;
+        };
         if wire.phase < Phase::Closing {
             wire.reason = reason;
         }
@@ -46,7 +48,7 @@ impl Wires {
     /// Writes the queued output, and then resets the connection in place of a FIN. Output that the kernel has taken and not
     /// delivered may be lost. If several reasons are given, the first one counts.
     pub fn abort_behind(&mut self, id: ConnectionId, reason: Reason) {
-        if let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) {
+        if let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) {
             wire.flags.insert(Flags::RESET_DUE);
             self.close(id, reason);
         }
@@ -56,7 +58,7 @@ impl Wires {
     /// read until it is closed.
     pub fn shutdown_write(&mut self, id: ConnectionId) {
         self.close_output(id);
-        if let Some(wire) = self.get(id).filter(|wire| wire.phase == Phase::OutputClosed) {
+        if let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase == Phase::OutputClosed) {
             wire.flags.insert(Flags::END_DUE);
             self.end_later(id);
         }
@@ -65,7 +67,7 @@ impl Wires {
     /// Tells the reactor that the peer will send nothing more by its protocol. So the close does not wait for the peer's
     /// FIN once all received bytes were read.
     pub fn take_as_ended(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::LAST_WORD);
         }
     }
@@ -74,7 +76,7 @@ impl Wires {
     /// has sent its last message and waits for the peer's answer.
     pub fn close_output(&mut self, id: ConnectionId) {
         self.interrupt_broadcast();
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             if wire.step(Event::CloseOutput) == Act::Mute {
                 self.stopped |= id == self.current;
             }
@@ -83,7 +85,7 @@ impl Wires {
 
     /// Bytes that a closing wire has still to write; `None`: none.
     pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
-        let wire = self.get(id).filter(|wire| wire.phase == Phase::Closing)?;
+        let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Closing)?;
         let left = wire.queued() + wire.session.encrypted().map_or(0, |(_, bytes)| bytes);
         (left > 0).then_some(left)
     }
@@ -103,7 +105,7 @@ impl Wires {
         self.drop_timers(id);
         self.charge_all_above(id, 0);
         let (now, linger) = (self.now, self.limits.linger);
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         wire.step(Event::Sent);
         wire.last_received = now;
         let carry = wire.carry.take();
@@ -141,12 +143,12 @@ impl Wires {
     }
 
     fn lingers(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.phase == Phase::Lingering)
+        self.wire(id).is_some_and(|wire| wire.phase == Phase::Lingering)
     }
 
     pub(crate) fn end_later(&mut self, id: ConnectionId) {
         self.stopped |= id == self.current;
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             if wire.raise(Flags::ENDING) {
                 self.ending.push(id);
             }
@@ -156,7 +158,7 @@ impl Wires {
     /// Frees the slot. The next wire in it has another generation. A slot whose generations are used up is never used
     /// again.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         let (outbox, carry, lingers) =
             (wire.outbox.take(), wire.carry.take(), wire.phase == Phase::Lingering);
         self.lingering_count -= usize::from(lingers);
@@ -184,7 +186,7 @@ impl Wires {
     #[cold]
     fn retire(&mut self, id: ConnectionId) {
         self.retired += 1;
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.id = ConnectionId::RETIRED;
             // Replacing the session closes the socket.
             wire.session = Session::Plain(Stream::Closed);

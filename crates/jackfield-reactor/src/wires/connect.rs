@@ -62,11 +62,11 @@ impl Wires {
     }
 
     pub(crate) fn is_connecting(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| matches!(wire.session, Session::Connecting(_)))
+        self.wire(id).is_some_and(|wire| matches!(wire.session, Session::Connecting(_)))
     }
 
     fn connecting(&mut self, id: ConnectionId) -> Option<&mut Connecting> {
-        match &mut self.get(id)?.session {
+        match &mut self.wire_mut(id)?.session {
             Session::Connecting(connecting) => Some(connecting),
             _ => None,
         }
@@ -121,7 +121,7 @@ impl Wires {
     /// The stream of a wire is connected: begins the session above it. False: that failed.
     pub(crate) fn begin_above(&mut self, id: ConnectionId) -> bool {
         let now = self.now;
-        let Some(wire) = self.get(id) else { return false };
+        let Some(wire) = self.wire_mut(id) else { return false };
         let session = std::mem::replace(&mut wire.session, Session::Plain(Stream::Closed));
         let Session::Connecting(connecting) = session else {
             wire.session = session;
@@ -148,7 +148,7 @@ impl Wires {
 
     /// The deadline of a handshake or of an address has passed. For an address, the next one is tried.
     pub(crate) fn on_handshake_due(&mut self, id: ConnectionId) {
-        if planted(87) && self.peek(id).is_some_and(|wire| wire.has(ReadStop::ANSWER)) {
+        if planted(87) && self.wire(id).is_some_and(|wire| wire.has(ReadStop::ANSWER)) {
             return;
         }
         match self.connecting(id) {

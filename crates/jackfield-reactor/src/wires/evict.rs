@@ -13,14 +13,14 @@ const LAST_WORD_BYTES: usize = 4 << 10;
 impl Wires {
     /// Whether it still must be evicted: others may have been evicted before it, or it may have freed its memory.
     pub(crate) fn is_still_to_evict(&self, id: ConnectionId, why: Eviction) -> bool {
-        let gains = self.peek(id).is_some_and(|wire| wire.evictable_bytes() > 0);
+        let gains = self.wire(id).is_some_and(|wire| wire.evictable_bytes() > 0);
         gains && (why != Eviction::TooLarge || self.is_too_large(id))
     }
 
     /// Whether a connection holds too much. Whole bodies do not count, because the peer has not caused them.
     pub(super) fn is_too_large(&self, id: ConnectionId) -> bool {
         let cork = if id == self.current { self.cork.body_bytes() } else { 0 };
-        let outbox = self.peek(id).and_then(|wire| wire.outbox.as_ref());
+        let outbox = self.wire(id).and_then(|wire| wire.outbox.as_ref());
         let bodies = cork + outbox.map_or(0, |outbox| outbox.body_bytes());
         self.memory_of(id) > self.limits.wire_memory_bytes_max.saturating_add(bodies)
     }
@@ -41,14 +41,14 @@ impl Wires {
 
     /// The service has sent its last message to an evicted connection, or has none: frees the rest of its memory.
     pub(crate) fn evict(&mut self, id: ConnectionId) {
-        if let Some(carry) = self.get(id).and_then(|wire| wire.carry.take()) {
+        if let Some(carry) = self.wire_mut(id).and_then(|wire| wire.carry.take()) {
             self.carry_to_pool(carry);
         }
         self.flush(id);
-        let Some(wire) = self.peek(id) else { return };
+        let Some(wire) = self.wire(id) else { return };
         if wire.phase < Phase::Closing || wire.charged() > LAST_WORD_BYTES {
             self.abort(id, Reason::Limit(Limit::Memory));
-            if let Some(outbox) = self.get(id).and_then(|wire| wire.outbox.take()) {
+            if let Some(outbox) = self.wire_mut(id).and_then(|wire| wire.outbox.take()) {
                 self.recycle(outbox);
             }
         }

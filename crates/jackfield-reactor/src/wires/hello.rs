@@ -14,13 +14,13 @@ use std::io;
 impl Wires {
     /// The ClientHello of the connection, from [`Service::on_hello`](crate::Service::on_hello) until [`Wires::take_hello`].
     pub fn hello(&self, id: ConnectionId) -> Option<ClientHello<'_>> {
-        self.peek(id)?.session.hello()?.client_hello()
+        self.wire(id)?.session.hello()?.client_hello()
     }
 
     /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::secure`] gives
     /// the session back. Until then the connection is not read, and its handshake deadline goes on.
     pub fn take_hello(&mut self, id: ConnectionId) -> Option<Box<Accepted>> {
-        self.get(id)?.session.hello_mut()?.take()
+        self.wire_mut(id)?.session.hello_mut()?.take()
     }
 
     /// Continues the handshake with this session; or, if the answer is an error, sends its alert and closes the connection
@@ -44,24 +44,24 @@ impl Wires {
 
     /// The host name that the peer asked for with TLS (SNI, RFC 6066 section 3), once its ClientHello was read.
     pub fn server_name(&self, id: ConnectionId) -> Option<&str> {
-        let session = &self.peek(id)?.session;
+        let session = &self.wire(id)?.session;
         session.hello().map_or_else(|| session.tls()?.server_name(), Hello::server_name)
     }
 
     /// The TLS error that ended the connection, if there was one. Ask for it in
     /// [`Service::on_close`](crate::Service::on_close).
     pub fn tls_fault(&self, id: ConnectionId) -> Option<&io::Error> {
-        let session = &self.peek(id)?.session;
+        let session = &self.wire(id)?.session;
         session.hello().map_or_else(|| session.tls().and_then(Tls::fault), Hello::fault)
     }
 
     fn waiting(&mut self, id: ConnectionId) -> Option<&mut crate::wire::Wire> {
-        self.get(id).filter(|wire| wire.phase == Phase::Handshake)
+        self.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake)
     }
 
     /// Writes the answer, and reads the wire on. Within the wire's own event both happen anyway.
     fn go_on(&mut self, id: ConnectionId, is_secured: bool) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(ReadStop::ANSWER);
         // Bytes after the invalid ones are read and dropped, because a close with unread bytes would be a reset.
         wire.flags.insert(Flags::UNREAD);

@@ -221,7 +221,7 @@ impl Wires {
 
     /// Sets the deadline of the handshake.
     pub(super) fn begin_handshake(&mut self, id: ConnectionId) {
-        if self.peek(id).is_some_and(|wire| wire.phase == Phase::Handshake) {
+        if self.wire(id).is_some_and(|wire| wire.phase == Phase::Handshake) {
             self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
         }
     }
@@ -323,33 +323,33 @@ impl Wires {
 
     /// Bytes that were passed to `on_bytes` and not used yet.
     pub fn unread(&self, id: ConnectionId) -> usize {
-        self.peek(id).and_then(|wire| wire.carry.as_ref()).map_or(0, |carry| carry.len())
+        self.wire(id).and_then(|wire| wire.carry.as_ref()).map_or(0, |carry| carry.len())
     }
 
     /// The connection's TLS session, if it has one.
     #[cfg(feature = "tls")]
     pub fn tls(&self, id: ConnectionId) -> Option<&rustls::Connection> {
-        self.peek(id)?.session.tls().map(Tls::session)
+        self.wire(id)?.session.tls().map(Tls::session)
     }
 
     /// True if the connection uses TLS, also while its handshake is not complete.
     pub fn is_encrypted(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.session.encrypts())
+        self.wire(id).is_some_and(|wire| wire.session.encrypts())
     }
 
     /// True while the connection takes output.
     pub fn is_open(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.phase == Phase::Open)
+        self.wire(id).is_some_and(|wire| wire.phase == Phase::Open)
     }
 
     /// True if the connection is closing, aborted or gone: nothing more is taken from it or for it.
     pub fn is_closing(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_none_or(|wire| wire.phase >= Phase::Closing)
+        self.wire(id).is_none_or(|wire| wire.phase >= Phase::Closing)
     }
 
     /// True once the peer's end of the stream (its FIN, or close_notify over TLS) was read.
     pub fn has_ended(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(Flags::ENDED))
+        self.wire(id).is_some_and(|wire| wire.has(Flags::ENDED))
     }
 
     /// Shows a watchdog on another thread which connection is handled and what is done, as [`Stats::at`](crate::Stats::at)
@@ -362,14 +362,14 @@ impl Wires {
     /// Shows a watchdog that bytes of the connection are handled, with the label of [`Wires::set_label`]. The reactor does
     /// this before each `on_bytes`.
     pub fn mark_bytes(&self, id: ConnectionId) {
-        if let Some(wire) = self.peek(id) {
+        if let Some(wire) = self.wire(id) {
             self.mark(id, wire.label);
         }
     }
 
     /// Sets the label that a watchdog sees while bytes of this connection are handled. The service defines its meaning.
     pub fn set_label(&mut self, id: ConnectionId, label: u8) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.label = label;
         }
     }
@@ -439,20 +439,20 @@ impl Wires {
     /// have cut its last bytes off; but many peers never send close_notify.
     #[cfg(feature = "tls")]
     pub fn was_cut(&self, id: ConnectionId) -> bool {
-        self.peek(id).and_then(|wire| wire.session.tls()).is_some_and(Tls::was_cut)
+        self.wire(id).and_then(|wire| wire.session.tls()).is_some_and(Tls::was_cut)
     }
 
     /// A wire for which `on_close` has not come yet.
     pub(crate) fn known(&self, id: ConnectionId) -> Option<&Wire> {
-        self.peek(id).filter(|wire| wire.is_known())
+        self.wire(id).filter(|wire| wire.is_known())
     }
 
     #[inline(always)]
-    pub(crate) fn get(&mut self, id: ConnectionId) -> Option<&mut Wire> {
+    pub(crate) fn wire_mut(&mut self, id: ConnectionId) -> Option<&mut Wire> {
         self.slab.get_mut(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 
-    pub(crate) fn peek(&self, id: ConnectionId) -> Option<&Wire> {
+    pub(crate) fn wire(&self, id: ConnectionId) -> Option<&Wire> {
         self.slab.get(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 

@@ -67,7 +67,7 @@ impl Wires {
 
     /// True if the kernel has not taken everything that was sent. The rest may be plain text or already encrypted.
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
-        self.queued(id) > 0 || self.peek(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
+        self.queued(id) > 0 || self.wire(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
     }
 
     /// Bytes of messages that wait for the kernel: all but those from before [`Outbox::begin_messages`].
@@ -75,7 +75,7 @@ impl Wires {
         let outbox = if id == self.current {
             Some(&self.cork)
         } else {
-            self.peek(id).and_then(|wire| wire.outbox.as_ref())
+            self.wire(id).and_then(|wire| wire.outbox.as_ref())
         };
         outbox.map_or(0, |outbox| outbox.queued_messages()) + self.owed(id)
     }
@@ -105,7 +105,7 @@ impl Wires {
     }
 
     fn queued_now(&self, id: ConnectionId) -> usize {
-        if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
+        if id == self.current { self.cork.queued() } else { self.wire(id).map_or(0, Wire::queued) }
     }
 
     /// Writes the queued output of a connection now, before the end of its event or of the turn. Call it when the outbox
@@ -150,13 +150,13 @@ impl Wires {
 
     /// True from when more bytes than the high-water mark were queued until they have drained to the low-water mark.
     pub fn is_congested(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(Flags::CONGESTED))
+        self.wire(id).is_some_and(|wire| wire.has(Flags::CONGESTED))
     }
 
     /// Sets whether the connection is read while it is congested. Default: no.
     pub fn set_read_while_congested(&mut self, id: ConnectionId, reads: bool) {
         let is_congested = self.is_congested(id);
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(Flags::READS_ON | Flags::CONGESTED_AND_READ);
         if reads {
             wire.flags.insert(Flags::READS_ON);
@@ -183,10 +183,11 @@ impl Wires {
     /// From now on answers of this wire go into the cork, after its queued bytes.
     pub(crate) fn begin_event(&mut self, id: ConnectionId) {
         (self.current, self.stopped) = (id, false);
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         self.stopped = wire.phase != Phase::Open;
         self.mark_bytes(id);
-        if let Some(backlog) = self.get(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take()) {
+        if let Some(backlog) = self.wire_mut(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take())
+        {
             let empty = std::mem::replace(&mut self.cork, backlog);
             self.recycle(empty);
         }
@@ -234,7 +235,7 @@ impl Wires {
         let fresh = self.take_outbox();
         let backlog = std::mem::replace(&mut self.cork, fresh);
         let (id, others_wait) = (self.current, !self.dirty.is_empty());
-        match self.get(id) {
+        match self.wire_mut(id) {
             Some(wire) if wire.phase < Phase::Dead => {
                 wire.outbox = Some(backlog);
                 if others_wait && wire.raise(Flags::DIRTY) {
@@ -248,7 +249,7 @@ impl Wires {
 
     /// Writes the queued bytes of a wire that is not the current one, if it can take any.
     pub(crate) fn flush(&mut self, id: ConnectionId) {
-        match self.get(id) {
+        match self.wire_mut(id) {
             Some(wire) if wire.has(WriteStop::ANY) => self.not_now(id),
             Some(_) => self.write_out(id),
             None => {}
@@ -257,7 +258,7 @@ impl Wires {
 
     /// Marks a wire to be flushed at the end of the turn.
     pub(super) fn flush_later(&mut self, id: ConnectionId) {
-        if self.get(id).is_some_and(|wire| wire.raise(Flags::DIRTY)) {
+        if self.wire_mut(id).is_some_and(|wire| wire.raise(Flags::DIRTY)) {
             self.dirty.push(id);
         }
     }
@@ -274,7 +275,7 @@ impl Wires {
         id: ConnectionId,
         write: impl FnOnce(&mut Outbox, &mut Session) -> io::Result<usize>,
     ) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         let Some(mut outbox) = wire.outbox.take() else { return };
         if outbox.is_empty() {
             return self.recycle(outbox);
@@ -282,7 +283,7 @@ impl Wires {
         let written = write(&mut outbox, &mut wire.session);
         if outbox.is_empty() {
             self.recycle(outbox);
-        } else if let Some(wire) = self.get(id) {
+        } else if let Some(wire) = self.wire_mut(id) {
             wire.outbox = Some(outbox);
             self.charge_outbox(id);
         }
@@ -294,7 +295,7 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: ConnectionId) {
-        if self.peek(id).is_some_and(|wire| wire.flags.may_write_by_tokens()) {
+        if self.wire(id).is_some_and(|wire| wire.flags.may_write_by_tokens()) {
             if id != self.current {
                 return self.write_by_tokens(id);
             }
@@ -306,7 +307,7 @@ impl Wires {
     /// Writes nothing now: charges the queued bytes, and compares them with the water marks.
     pub(super) fn keep_for_later(&mut self, id: ConnectionId) {
         let unused = |wire: &mut Wire| wire.outbox.take_if(|outbox| outbox.is_empty());
-        match self.get(id).and_then(unused) {
+        match self.wire_mut(id).and_then(unused) {
             Some(outbox) => self.recycle(outbox),
             None => self.charge_outbox(id),
         }
@@ -363,7 +364,7 @@ impl Wires {
         // A full outbox counts as congested, even if it is not above high water.
         let is_full = queued >= self.limits.outbox_bytes_max;
         let is_current = id == self.current;
-        let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
+        let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Dead) else { return };
         if queued > high || is_full {
             let reads = wire.has(Flags::READS_ON);
             wire.flags.insert(if reads { Flags::CONGESTED_AND_READ } else { ReadStop::CONGESTED.into() });
@@ -371,7 +372,7 @@ impl Wires {
         } else if queued <= low && wire.has(Flags::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         if waiting == 0 {
             wire.flags.remove(WriteStop::BLOCKED);
         } else if !wire.has(WriteStop::BY_TOKENS) {
@@ -381,7 +382,7 @@ impl Wires {
 
     /// The kernel has not taken all bytes: sets the write timeout. A timer from an earlier backlog is set again.
     pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
             self.disarm(id, timer_key::STALL);
             self.put_off_stall(id);
@@ -391,7 +392,7 @@ impl Wires {
     /// Postpones the write timeout when the kernel has taken bytes, or has just begun to block. If it has taken too little
     /// since the last time, the timeout is not postponed.
     pub(crate) fn put_off_stall(&mut self, id: ConnectionId) {
-        let Some(wire) = self.peek(id).filter(|wire| wire.has(WriteStop::BLOCKED)) else { return };
+        let Some(wire) = self.wire(id).filter(|wire| wire.has(WriteStop::BLOCKED)) else { return };
         // Bytes in the session are not taken yet. The lower half is enough, because the difference wraps.
         let taken = wire.bytes_out.wrapping_sub(wire.session.encrypted_bytes() as u64) as u32;
         let least = self.limits.write_stall_bytes_min;

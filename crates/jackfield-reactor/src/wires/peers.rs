@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 impl Wires {
     /// The peer of the connection. It is known until `on_close`, also after a reset.
     pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
-        let slot = self.peek(id)?.peer;
+        let slot = self.wire(id)?.peer;
         slot.peer().or_else(|place| self.peers.get(place).cloned().ok_or(place)).ok()
     }
 
@@ -21,7 +21,7 @@ impl Wires {
     /// unix socket.
     #[inline]
     pub fn source_ip(&self, id: ConnectionId) -> Option<SocketAddr> {
-        match self.peek(id)?.peer {
+        match self.wire(id)?.peer {
             PeerSlot::V4 { port, ip, .. } => Some((ip, port).into()),
             PeerSlot::Kept(place) => self.kept_source_ip(place as usize),
         }
@@ -35,7 +35,7 @@ impl Wires {
     /// The process at the other end of a unix socket. Each call asks the system. `None`: the connection is no unix socket,
     /// or the system does not tell.
     pub fn peer_credentials(&self, id: ConnectionId) -> Option<Credentials> {
-        self.peek(id)?.session.stream().credentials()
+        self.wire(id)?.session.stream().credentials()
     }
 
     /// The address of our end. Each call asks the system.
@@ -43,7 +43,7 @@ impl Wires {
     /// # Errors
     /// The connection is gone, or the error of the system.
     pub fn local_addr(&self, id: ConnectionId) -> io::Result<Addr> {
-        self.peek(id).ok_or(io::ErrorKind::NotConnected)?.session.stream().local_addr()
+        self.wire(id).ok_or(io::ErrorKind::NotConnected)?.session.stream().local_addr()
     }
 
     pub(super) fn keep_peer(&mut self, peer: Peer) -> PeerSlot {
@@ -70,13 +70,13 @@ impl Wires {
     fn replace_peer(&mut self, id: ConnectionId, peer: Peer) {
         self.forget_peer(id);
         let slot = self.keep_peer(peer);
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.peer = slot;
         }
     }
 
     pub(super) fn forget_peer(&mut self, id: ConnectionId) {
-        if let Some(Err(place)) = self.peek(id).map(|wire| wire.peer.peer()) {
+        if let Some(Err(place)) = self.wire(id).map(|wire| wire.peer.peer()) {
             self.peers.try_remove(place);
         }
     }

@@ -37,7 +37,7 @@ impl Wires {
     /// Takes a wire's carry, to pass it. It is uncharged here and charged again when it is put back, because after a
     /// panic it is not put back.
     pub(crate) fn lift_carry(&mut self, id: ConnectionId) -> Option<Box<Carry>> {
-        let mut carry = self.get(id)?.carry.take()?;
+        let mut carry = self.wire_mut(id)?.carry.take()?;
         self.account.charge(&mut carry.charged, 0);
         Some(carry)
     }

@@ -50,7 +50,7 @@ impl Wires {
 
     /// Pauses a wire until there is room again.
     pub(super) fn pause_for_memory(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         if wire.has(ReadStop::MEMORY) {
             return;
         }
@@ -109,7 +109,7 @@ impl Wires {
     }
 
     fn is_memory_paused(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(ReadStop::MEMORY))
+        self.wire(id).is_some_and(|wire| wire.has(ReadStop::MEMORY))
     }
 
     /// Sets the timer as long as wires are paused.

@@ -43,7 +43,7 @@ impl Wires {
 
     /// True while the connection is read and takes bytes: the service may go on with the bytes that it has.
     pub fn goes_on(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| {
+        self.wire(id).is_some_and(|wire| {
             matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
     }
@@ -51,7 +51,7 @@ impl Wires {
     /// Why the connection is not read. If there are several reasons, the first in the order of [`ReadPause`]. `None`: it is
     /// read, or is unknown.
     pub fn read_pause(&self, id: ConnectionId) -> Option<ReadPause> {
-        let flags = self.peek(id)?.flags;
+        let flags = self.wire(id)?.flags;
         let reasons = [
             (ReadStop::PAUSED, ReadPause::User),
             (ReadStop::CONGESTED, ReadPause::Congested),
@@ -78,7 +78,7 @@ impl Wires {
 
     /// Ends [`Wires::pause`]. If there is no other reason not to read, kept bytes come again, and the socket is read.
     pub fn resume(&mut self, id: ConnectionId) {
-        if self.peek(id).is_some_and(|wire| wire.has(Flags::PEER_CLOSED)) {
+        if self.wire(id).is_some_and(|wire| wire.has(Flags::PEER_CLOSED)) {
             // The wire is read again. The next pause has its own deadline.
             self.disarm(id, timer_key::UNREAD);
         }
@@ -110,7 +110,7 @@ impl Wires {
     /// True if the connection is paused by [`Wires::pause`], no bytes are kept, and it is known that none can be read. The
     /// peer may have closed its side.
     pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
-        self.get(id).is_some_and(|wire| {
+        self.wire_mut(id).is_some_and(|wire| {
             let is_paused = wire.has(ReadStop::PAUSED) && wire.carry.is_none();
             is_paused && (!wire.has(Flags::UNREAD) || wire.session.is_empty())
         })
@@ -121,7 +121,7 @@ impl Wires {
     /// [`Limits::unread_wait`](crate::Limits::unread_wait) at most.
     pub fn put_off_end(&mut self, id: ConnectionId) {
         let due = self.now.after(self.limits.unread_wait).0;
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(Flags::ENDED);
         wire.flags.insert(Flags::UNREAD);
         if wire.has(ReadStop::PAUSED) {
@@ -133,7 +133,7 @@ impl Wires {
     /// the peer has not closed its side. [`Wires::has_ended`] is false in that call. While there is a reason not to read
     /// the connection, all of this waits.
     pub fn read_finally(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::FINAL_READ);
             self.read_soon(id);
         }
@@ -141,7 +141,7 @@ impl Wires {
 
     /// Leaves the unused bytes for the next turn, so that other connections get their share of this one.
     pub fn yield_turn(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(if planted(5) { Flags::default() } else { Flags::RECHECK });
             self.look_again(id);
         }
@@ -149,14 +149,14 @@ impl Wires {
 
     /// Reads the wire in the next turn, without an event of the system.
     pub(super) fn read_soon(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::UNREAD);
             self.look_again(id);
         }
     }
 
     pub(crate) fn look_again(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             if wire.raise(Flags::AGAIN) && !planted(4) {
                 self.again.push(id);
             }
@@ -166,7 +166,7 @@ impl Wires {
     /// The unused bytes stay within their limit, unless it was this side that stopped reading.
     pub(crate) fn check_carry(&mut self, id: ConnectionId) {
         let carry_bytes_max = self.limits.carry_bytes_max;
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
         if carried > carry_bytes_max && !wire.has(Flags::RECHECK | ReadStop::ANY) {
             self.close(id, Reason::Limit(Limit::ReadBuffer));
@@ -185,17 +185,17 @@ impl Wires {
 
     /// True while the service gets the events of the wire.
     pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
+        self.wire(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
     /// True while the wire is read.
     pub(crate) fn listens(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| !wire.has(ReadStop::ANY) || planted(28))
+        self.wire(id).is_some_and(|wire| !wire.has(ReadStop::ANY) || planted(28))
     }
 
     pub(super) fn stop_reading(&mut self, id: ConnectionId, why: ReadStop) {
         let is_current = id == self.current;
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(why);
             let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
             if is_hinted {
@@ -210,7 +210,7 @@ impl Wires {
     /// Ends one reason not to read the wire. It is processed again in the next turn, first its carry.
     pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: ReadStop) {
         let now = self.now;
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         if wire.has(why) {
             wire.flags.remove(why);
             wire.last_received = now;

@@ -48,7 +48,8 @@ impl Wires {
     fn put_above(&mut self, id: ConnectionId, session: Connection) -> io::Result<()> {
         // A broadcast may write to this wire, which must still have its stream then.
         self.interrupt_broadcast();
-        let wire = self.get(id).filter(|wire| wire.phase == Phase::Open).ok_or(ErrorKind::NotConnected)?;
+        let wire =
+            self.wire_mut(id).filter(|wire| wire.phase == Phase::Open).ok_or(ErrorKind::NotConnected)?;
         let Session::Plain(stream) = &mut wire.session else { return Err(ErrorKind::InvalidInput.into()) };
         let mut tls = Tls::above(std::mem::replace(stream, Stream::Closed), session);
         let queued = self.take_queued(id);
@@ -58,7 +59,7 @@ impl Wires {
             tls.feed(carry.unused());
             self.carry_to_pool(carry);
         }
-        let Some(wire) = self.get(id) else { return Ok(()) };
+        let Some(wire) = self.wire_mut(id) else { return Ok(()) };
         wire.session = tls.into();
         wire.bytes_out += bytes_out;
         wire.step(Event::Restart);
@@ -74,7 +75,7 @@ impl Wires {
 
     /// Writes earlier plain text, and charges what the kernel does not take.
     fn push(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         match wire.session.push() {
             Ok(_) => {
                 self.weigh(id, 0);
@@ -91,7 +92,9 @@ impl Wires {
             self.uncharge_cork();
             return queued;
         }
-        let Some(mut outbox) = self.get(id).and_then(|wire| wire.outbox.take()) else { return Vec::new() };
+        let Some(mut outbox) = self.wire_mut(id).and_then(|wire| wire.outbox.take()) else {
+            return Vec::new();
+        };
         let queued = outbox.take_all();
         self.recycle(outbox);
         queued

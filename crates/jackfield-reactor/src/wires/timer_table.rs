@@ -63,7 +63,7 @@ impl Wires {
 
     /// Removes all timers of a wire.
     pub(super) fn drop_timers(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id).filter(|_| !planted(3)) else { return };
+        let Some(wire) = self.wire_mut(id).filter(|_| !planted(3)) else { return };
         let mut timer = std::mem::replace(&mut wire.timers, NIL);
         let has_index = wire.has(Flags::MANY_TIMERS);
         wire.flags.remove(Flags::MANY_TIMERS);
@@ -80,7 +80,7 @@ impl Wires {
 
     /// Bytes for its timers in the charge of the layer above.
     pub(super) fn timer_bytes(&self, id: ConnectionId) -> usize {
-        match self.peek(id) {
+        match self.wire(id) {
             Some(wire) if wire.has(Flags::MANY_TIMERS) => {
                 self.timer_indexes.get(&id.slot()).map_or(0, |index| index.charged as usize)
             }
@@ -89,7 +89,7 @@ impl Wires {
     }
 
     pub(super) fn timer_entry(&self, id: ConnectionId, key: u32) -> Option<u32> {
-        let wire = self.peek(id)?;
+        let wire = self.wire(id)?;
         let (mut entry, mut visits) = (wire.timers, 0);
         while entry != NIL {
             visits += 1;
@@ -137,7 +137,7 @@ impl Wires {
     }
 
     fn charge_timers_as(&mut self, id: ConnectionId, before: u32, bytes: u32) {
-        let above = self.peek(id).map_or(0, |wire| wire.above).saturating_sub(before);
+        let above = self.wire(id).map_or(0, |wire| wire.above).saturating_sub(before);
         self.charge_all_above(id, above as usize + bytes as usize);
     }
 }

@@ -21,7 +21,7 @@ impl Wires {
     /// compared with it only when it fires.
     pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
         let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX);
-        let Some(wire) = self.peek(id) else { return };
+        let Some(wire) = self.wire(id) else { return };
         let due = wire.last_received.after(Duration::from_millis(idle_ms.into()));
         if idle_ms == 0 {
             self.disarm(id, timer_key::IDLE);
@@ -32,7 +32,7 @@ impl Wires {
 
     /// Sets whether a write restarts the idle timeout too, for a peer that sends nothing. Default: no.
     pub fn set_writes_as_activity(&mut self, id: ConnectionId, count: bool) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(Flags::WRITES_COUNT_AS_ACTIVITY);
             wire.flags.insert(if count { Flags::WRITES_COUNT_AS_ACTIVITY } else { Flags::default() });
         }

@@ -9,7 +9,7 @@ impl Wires {
     /// Lists the connection in [`Wires::take_written`] when the kernel has taken something of it, and wakes the service in
     /// the next turn. This call itself lists it once too. Connections for which it was not called cost nothing.
     pub fn tell_writes(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::TELLS_WRITES);
             self.note_write(id);
         }
@@ -17,7 +17,7 @@ impl Wires {
 
     /// Ends [`Wires::tell_writes`].
     pub fn stop_telling_writes(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(Flags::TELLS_WRITES);
         }
     }
@@ -36,7 +36,7 @@ impl Wires {
     pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>) {
         let mut written = std::mem::take(&mut self.written);
         for id in &written {
-            if let Some(wire) = self.get(*id) {
+            if let Some(wire) = self.wire_mut(*id) {
                 wire.flags.remove(Flags::WRITE_TOLD);
             }
         }
@@ -47,7 +47,7 @@ impl Wires {
     /// The kernel has taken bytes: if the service has asked for that, it is woken in the next turn.
     #[cold]
     pub(crate) fn note_write(&mut self, id: ConnectionId) {
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.wire_mut(id) else { return };
         if wire.has(Flags::TELLS_WRITES) && wire.raise(Flags::WRITE_TOLD) && !planted(67) {
             self.written.push(id);
             self.go_on_next_turn();
