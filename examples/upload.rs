@@ -14,13 +14,14 @@
 //! 131072 bytes in "/tmp/1764424800123456789-r0-2.1"
 //! ```
 
-use jackfield::{BodyPlan, Client, Connection, Disconnect, Exchange, Offloaded, Reply, Request, Server};
+use file::Upload;
+use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Reply, Request, Server};
 use std::any::Any;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+#[path = "upload/file.rs"]
+mod file;
 
 /// What a browser shows: a file to choose, and how much of it is written.
 const PAGE: &str = r#"<!doctype html><title>Upload</title><h1>Upload</h1>
@@ -39,87 +40,37 @@ const BYTES_MAX: usize = 1 << 30;
 #[derive(Default)]
 struct Uploader {
     folder: PathBuf,
-    /// Of the upload that is not answered yet.
-    target: Option<Arc<Target>>,
-    written: usize,
-    reply: Option<Reply>,
     topic: String,
-}
-
-/// The file of an upload. The pool has several threads, so its jobs take turns by the lock.
-#[derive(Default)]
-struct Target {
-    path: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Missing,
-    Open(File),
-    Removed,
-}
-
-impl Target {
-    /// The first part makes the file.
-    fn append(&self, part: &[u8]) -> io::Result<usize> {
-        let mut state = self.state();
-        if matches!(*state, State::Missing) {
-            *state = State::Open(File::create_new(&self.path)?);
-        }
-        let State::Open(file) = &mut *state else { return Err(io::ErrorKind::NotFound.into()) };
-        file.write_all(part).map(|()| part.len())
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        match std::mem::replace(&mut *self.state(), State::Removed) {
-            State::Open(_) => fs::remove_file(&self.path),
-            State::Missing | State::Removed => Ok(()),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Uploader {
-    /// All is written: the file stays, and this is told of it.
-    fn finish(&mut self) -> String {
-        let path = self.target.take().map(|target| target.path.clone()).unwrap_or_default();
-        format!("{} bytes in {path:?}\n", self.written)
-    }
+    /// While a part of it is being written the pool has it.
+    upload: Option<Upload>,
+    reply: Option<Reply>,
 }
 
 impl Client for Uploader {
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        // A name of ours, which no other upload has: theirs is only that of a topic.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = self.folder.join(format!("{now}-{}", connection.id()));
-        (self.target, self.written) = (Some(Arc::new(Target { path, ..Target::default() })), 0);
+        self.upload = Some(Upload::new(&self.folder, connection.id()));
         self.topic = request.path().to_owned();
         BodyPlan::Stream
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
-        let Some(target) = self.target.clone() else { return };
+        let Some(upload) = self.upload.take() else { return connection.close() };
         // No further part comes until this one is written.
         connection.pause_read();
         let part = part.to_vec();
-        if self.written > BYTES_MAX || connection.offload(move || target.append(&part)).is_err() {
+        if upload.written > BYTES_MAX || connection.offload(move || upload.append(&part)).is_err() {
             connection.close();
         }
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
-        let written = value.downcast::<Offloaded<io::Result<usize>>>().map(|written| *written);
-        let Ok(Ok(Ok(bytes))) = written else { return connection.close() };
-        self.written += bytes;
-        connection.publish(&self.topic, self.written.to_string());
+        let written = value.downcast::<Offloaded<io::Result<Upload>>>().map(|written| *written);
+        let Ok(Ok(Ok(upload))) = written else { return connection.close() };
+        connection.publish(&self.topic, upload.written.to_string());
         connection.resume_read();
-        if let Some(reply) = self.reply.take() {
-            reply.respond(201, "text/plain", self.finish());
+        match self.reply.take() {
+            Some(reply) => drop(reply.respond(201, "text/plain", upload.keep())),
+            None => self.upload = Some(upload),
         }
     }
 
@@ -129,14 +80,10 @@ impl Client for Uploader {
             ("GET", topic) => _ = exchange.events().subscribe(topic),
             // The last part is still being written.
             _ if exchange.is_read_paused() => self.reply = Some(exchange.defer()),
-            _ => exchange.respond(201, "text/plain", self.finish()),
-        }
-    }
-
-    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
-        if let Some(target) = self.target.take() {
-            // If too many jobs wait already, what there is of the file stays.
-            let _ = connection.offload(move || target.remove());
+            _ => {
+                let told = self.upload.take().map(Upload::keep).unwrap_or_default();
+                exchange.respond(201, "text/plain", told);
+            }
         }
     }
 }
