@@ -27,7 +27,7 @@ package() {
 step 'the limit and the peers' cargo build --release --locked
 step "the peers with the system's allocator" \
     cargo build --release --locked --no-default-features --target-dir "${CARGO_TARGET_DIR:-target}/plain"
-step 'Bun' npm install --no-audit --no-fund --prefix bun
+step 'Bun' npm install --no-audit --no-fund --no-package-lock --prefix bun
 for name in nginx valgrind strace; do
     step "$name" package "$name"
 done

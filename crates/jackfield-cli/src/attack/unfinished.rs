@@ -101,6 +101,8 @@ pub(crate) fn run(args: &Attack, progress: &Progress, manner: Manner) -> Result<
     let mut crowd = Crowd::new(role, Place { tls, ..place })?;
     let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, name, open, wanted))?;
     let opened_at = Instant::now();
+    // What silence costs others is seen when all are there.
+    let opening = (manner == Manner::Silent).then(|| normal.lap());
     // All connections are open until the first one's timeout. Reading the server's memory takes milliseconds, which
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + args.head_timeout / 2, |_| false)?;
@@ -116,7 +118,13 @@ pub(crate) fn run(args: &Attack, progress: &Progress, manner: Manner) -> Result<
     crowd.role().judge_ends(args.head_timeout + SLACK, rid, &mut sheet);
     let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
-    judge_normal(&before, &normal.lap(), &others.share(&victim), &mut sheet);
+    let mut during = normal.lap();
+    if let Some(opening) = opening {
+        sheet.figure("the normal client's p99 while they come", Unit::Seconds, Ok(opening.p99()));
+        during.failures += opening.failures;
+        during.failure = opening.failure.or(during.failure);
+    }
+    judge_normal(&before, &during, &others.share(&victim), &mut sheet);
     Ok(sheet)
 }
 
