@@ -145,7 +145,7 @@ impl Market {
     /// All members get a value on the same way as the message, which is published next or was published just now.
     fn post(&self, outside: &Outside<'_>, good: usize, is_behind: bool) {
         for member in &self.members {
-            // Whoever has left needs none.
+            // A client that has left gets none.
             let _ = outside.handle().post(member.id, Beside { good, is_behind });
         }
     }

@@ -48,7 +48,7 @@ impl Instance {
         is_installed().then(|| Self::try_start_with(options).expect("it stays"))
     }
 
-    /// `None`: it has ended at once, as one does whose port is taken.
+    /// `None`: it has ended at once, for example because its port is taken.
     pub fn try_start_with(options: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
