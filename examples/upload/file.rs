@@ -29,7 +29,7 @@ impl Upload {
         Ok(self)
     }
 
-    /// Returns what the client is told.
+    /// Keeps the file, and returns the text for the client.
     pub(crate) fn keep(mut self) -> String {
         self.is_kept = true;
         format!("{} bytes in {:?}\n", self.written, self.path)

@@ -48,7 +48,7 @@ pub(crate) fn bench_until(args: &[&str], has_measured: impl Fn(&Run) -> bool) ->
     run
 }
 
-/// The same where something must have been answered: longer where a busy machine has left a run without a word.
+/// Runs it again for longer if nothing was answered and nothing was reported, as happens on a busy machine.
 pub(crate) fn bench_answered(args: &[&str]) -> Run {
     bench_until(args, |run| run.code != 1 || complains(&run.stderr))
 }
