@@ -1,5 +1,5 @@
 //! What connections, and those who send them commands, make the server hold beside buffers is charged: what is charged is
-//! what the allocator gave, within 5 %, and is given back. For buffers see `scoreboard_n5.rs`.
+//! what the allocator gave, within 5 %, and is given back. For buffers see `scoreboard/n5.rs`.
 
 mod support;
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// Where the document is, seen from the root of the repository.
 pub(crate) const FEATURES: &str = "docs/features.md";
 /// How the paths of the tests begin that are named by rows.
-pub(crate) const TESTS: &str = "crates/jackfield/tests/scoreboard_";
+pub(crate) const TESTS: &str = "crates/jackfield/tests/scoreboard";
 /// What stands before references to tests that are not named by the row.
 const ELSEWHERE: &str = "Shown by ";
 const PLANNED: &str = "\n## Planned\n";
@@ -158,7 +158,7 @@ Later: H19.
     fn sources(names: &[&str]) -> Sources {
         let mut sources = Sources::default();
         for name in names {
-            sources.add(&format!("{TESTS}w.rs"), &format!("#[test]\nfn {name}() {{}}\n"));
+            sources.add(&format!("{TESTS}/w.rs"), &format!("#[test]\nfn {name}() {{}}\n"));
         }
         sources.add("crates/a/tests/x.rs", "#[test]\nfn two_listen() {}\n");
         sources

@@ -22,16 +22,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 /// The arguments of the `cargo` that runs the tests.
-const CARGO: &[&str] = &[
-    "test",
-    "--package",
-    "jackfield",
-    "--features",
-    "test-util",
-    "--test",
-    "scoreboard_*",
-    "--no-fail-fast",
-];
+const CARGO: &[&str] =
+    &["test", "--package", "jackfield", "--features", "test-util", "--test", "scoreboard*", "--no-fail-fast"];
 
 /// Prints the score; fails if a test failed, the tests could not be run to their end, or a document contradicts them.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {

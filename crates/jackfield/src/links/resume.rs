@@ -332,7 +332,7 @@ fn resync(log: &Log<Prepared>, present: &Place, missed: Option<u64>) -> Prepared
 /// A publication with the position of those who get it as its id.
 fn with_id(log: &Log<Prepared>, logged: &Logged<Prepared>) -> Prepared {
     match logged.is_ahead {
-        true => logged.item.with_id(logged.place, log.history.is_numbered()),
+        true => logged.item.clone().with_id(logged.place, log.history.is_numbered()),
         false => logged.item.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::message::form::Form;
 use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::iter;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -35,7 +35,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Forms>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Forms {
     /// The frame for WebSockets, whose payload is the message itself. `None`: an event without data.
     frame: Option<Arc<[u8]>>,
@@ -43,6 +43,8 @@ struct Forms {
     /// The event for event streams. For a text it is made when the first event stream needs it. `None`: it has no such
     /// form.
     event: OnceLock<Option<Arc<[u8]>>>,
+    /// The id of the event, for when it is made.
+    id: Option<Box<str>>,
     /// It was made from an event.
     is_event: bool,
     /// The message before its frame got an id.
@@ -71,13 +73,16 @@ pub(super) enum MadeOf<'a> {
 
 /// The frame, compressed.
 #[cfg(feature = "deflate")]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Deflated {
     /// The size of the window that it needs, as a power of two.
     window_bits: u8,
     /// `None`: compressing does not make it shorter.
     frame: Option<Arc<[u8]>>,
 }
+
+/// Room for most ids of a history: an epoch in hexadecimal, a dot, and an offset.
+const ID_BYTES: usize = 32;
 
 /// The two reference counts of an `Arc`.
 const ARC_BYTES: usize = 2 * size_of::<usize>();
@@ -116,44 +121,29 @@ impl Prepared {
     }
 
     /// The same with this id on event streams, in place of any earlier id. `in_frames`: on WebSockets too.
-    pub(crate) fn with_id(&self, id: impl fmt::Display, in_frames: bool) -> Self {
-        let plain = self.0.plain.as_ref().unwrap_or(self);
-        let id = id.to_string();
-        let with_id = |event: &Arc<[u8]>| {
-            // The last id in an event counts, and the last line of an event is empty.
-            let lines = event.strip_suffix(b"\n").unwrap_or(event);
-            [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
-        };
-        let event = OnceLock::from(plain.shared(Form::Event).map(with_id));
-        let numbered = if in_frames { plain.numbered(&id) } else { None };
-        let frame = numbered.as_ref().unwrap_or(plain);
-        let forms = Forms {
-            frame: frame.0.frame.clone(),
-            header_bytes: frame.0.header_bytes,
-            event,
-            is_event: self.0.is_event,
-            plain: numbered.is_some().then(|| plain.clone()),
-            marks: self.0.marks.clone(),
+    pub(crate) fn with_id(self, id: impl fmt::Display, in_frames: bool) -> Self {
+        let mut prepared = self.0.plain.clone().unwrap_or(self);
+        let id = text_of(id);
+        let numbered = if in_frames { prepared.numbered(&id) } else { None };
+        let plain = numbered.is_some().then(|| prepared.clone());
+        // Copied only if somebody else holds it too.
+        let forms = Arc::make_mut(&mut prepared.0);
+        if let Some(made) = forms.event.take() {
+            forms.event = OnceLock::from(made.map(|event| event_with_id(&event, &id)));
+        }
+        if let Some(numbered) = numbered {
+            (forms.frame, forms.header_bytes) = (numbered.0.frame.clone(), numbered.0.header_bytes);
             #[cfg(feature = "deflate")]
-            deflated: OnceLock::new(),
-        };
-        Self(Arc::new(forms))
+            forms.deflated.take();
+        }
+        (forms.id, forms.plain) = (Some(id), plain);
+        prepared
     }
 
     /// The same with these marks.
-    pub(super) fn with_marks(&self, marks: Marks) -> Self {
-        let Forms { frame, header_bytes, event, is_event, plain, .. } = &*self.0;
-        let forms = Forms {
-            frame: frame.clone(),
-            header_bytes: *header_bytes,
-            event: event.clone(),
-            is_event: *is_event,
-            plain: plain.clone(),
-            marks,
-            #[cfg(feature = "deflate")]
-            deflated: OnceLock::new(),
-        };
-        Self(Arc::new(forms))
+    pub(super) fn with_marks(mut self, marks: Marks) -> Self {
+        Arc::make_mut(&mut self.0).marks = marks;
+        self
     }
 
     pub(super) fn marks(&self) -> &Marks {
@@ -170,6 +160,7 @@ impl Prepared {
             frame,
             header_bytes,
             event,
+            id: None,
             is_event,
             plain: None,
             marks: Marks::default(),
@@ -244,13 +235,16 @@ impl Prepared {
         let encoded = encoded.chain(self.0.deflated.get().and_then(|deflated| deflated.frame.as_ref()));
         let bytes = encoded.map(|bytes| ARC_BYTES + bytes.len());
         let plain = self.0.plain.as_ref().map_or(0, Self::heap_bytes);
-        ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>() + plain
+        let id = self.0.id.as_ref().map_or(0, |id| id.len());
+        ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>() + id + plain
     }
 
     /// The event for a text.
     fn make_event(&self) -> Option<Arc<[u8]>> {
-        let text = std::str::from_utf8(self.encoded(Form::Bytes)?).ok()?;
-        event(&Event::data(text))
+        let plain = self.0.plain.as_ref().unwrap_or(self);
+        let text = std::str::from_utf8(plain.encoded(Form::Bytes)?).ok()?;
+        let event = event(&Event::data(text))?;
+        Some(self.0.id.as_ref().map_or_else(|| event.clone(), |id| event_with_id(&event, id)))
     }
 }
 
@@ -259,6 +253,21 @@ fn event(event: &Event<'_>) -> Option<Arc<[u8]>> {
     let mut bytes = Vec::new();
     event.encode(&mut bytes).ok()?;
     Some(bytes.into())
+}
+
+/// An encoded event with this id.
+fn event_with_id(event: &[u8], id: &str) -> Arc<[u8]> {
+    // The last id in an event counts, and the last line of an event is empty.
+    let lines = event.strip_suffix(b"\n").unwrap_or(event);
+    [lines, b"id: ", id.as_bytes(), b"\n\n"].concat().into()
+}
+
+/// An id as text, which is allocated once.
+fn text_of(id: impl fmt::Display) -> Box<str> {
+    let mut text = String::with_capacity(ID_BYTES);
+    // Writing to a `String` can't fail.
+    let _ = write!(text, "{id}");
+    text.into()
 }
 
 /// A message as a frame, and the length of its header.

@@ -48,7 +48,7 @@ impl Receive for Receiver {
         for (position, message) in messages {
             let (origin, packet) = split(message);
             let read = || Prepared::unpack(packet).map(|item| (item, packet.len()));
-            let with_id = |item: &Prepared, position| item.with_id(position, log.history.is_numbered());
+            let with_id = |item: Prepared, position| item.with_id(position, log.history.is_numbered());
             is_new |= log.take_in(*position, origin, read, with_id);
         }
         if is_new {

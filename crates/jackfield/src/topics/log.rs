@@ -248,7 +248,7 @@ impl<T: Clone> Log<T> {
         position: Position,
         origin: Origin,
         read: impl FnOnce() -> Option<(T, usize)>,
-        with_position: impl FnOnce(&T, Position) -> T,
+        with_position: impl FnOnce(T, Position) -> T,
     ) -> bool {
         let mut kept = self.lock(None);
         if position <= kept.head {
@@ -268,7 +268,7 @@ impl<T: Clone> Log<T> {
             },
             Outcome::Twice => (None, 0, ConnectionId::NONE),
         };
-        let item = item.map(|item| with_position(&item, position));
+        let item = item.map(|item| with_position(item, position));
         kept.push(position, Entry { item, bytes, at: None, but, origin });
         kept.trim(&self.history);
         true

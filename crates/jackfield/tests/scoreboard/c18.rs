@@ -1,0 +1,373 @@
+//! A bandwidth limit: a token bucket in each direction. Bytes are counted by the server's own time.
+
+use crate::{support, tls};
+use jackfield::test::{FarEnd, TestOptions, listener};
+use jackfield::{Bandwidth, BodyPlan, ConnectionId, Drain, Limits, Listener, ReadPause, WireStats};
+use std::time::Duration;
+use support::probe::Probe;
+use support::{Lab, get, socket, statuses, text};
+use tls::{Identity, Secured};
+
+const SECOND: Duration = Duration::from_secs(1);
+const RATE: u32 = 1000;
+
+/// More than may pass in twenty seconds.
+const LONG: usize = 21_000;
+
+/// Nothing is sent but what the test wants to be.
+fn limited(bytes_in: u32, bytes_out: u32) -> Limits {
+    Limits::default().with(|limits| {
+        limits.bandwidth = Bandwidth::new(bytes_in, bytes_out);
+        (limits.heartbeat, limits.events_heartbeat) = (Duration::ZERO, Duration::ZERO);
+    })
+}
+
+/// Streams bodies, says nothing back, and when something is posted to it sends as much as is long.
+fn probe() -> Probe {
+    Probe {
+        on_head: |_, _, _| BodyPlan::Stream,
+        on_request: |_, exchange, request| match request.path() {
+            "/events" => {
+                exchange.events();
+            }
+            "/long" => exchange.ok("text/plain", "x".repeat(LONG)),
+            _ => exchange.ok("text/plain", "done"),
+        },
+        on_message: |_, _, _| {},
+        on_data: |_, _, data| data.len(),
+        on_line: |_, _, _| {},
+        on_post: |_, connection, _| {
+            for _ in 0..LONG / 1000 {
+                assert!(connection.send_to(connection.id(), "m".repeat(1000)).is_accepted());
+            }
+        },
+        ..Probe::default()
+    }
+}
+
+/// The far end, in plain text or with TLS above it.
+enum Far {
+    Plain(FarEnd),
+    Tls(Box<Secured>),
+}
+
+impl Far {
+    fn connect(lab: &mut Lab, listener: usize, identity: Option<&Identity>) -> Self {
+        let far = lab.connect_to(listener);
+        match identity {
+            None => Self::Plain(far),
+            Some(identity) => {
+                let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+                peer.shake_hands(&mut lab.server).expect("a handshake");
+                Self::Tls(Box::new(peer))
+            }
+        }
+    }
+
+    fn say(&mut self, lab: &mut Lab, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Plain(far) => lab.say(far, bytes),
+            Self::Tls(peer) => peer.say(&mut lab.server, bytes),
+        }
+    }
+}
+
+fn only_id(lab: &Lab) -> ConnectionId {
+    lab.server.wires().ids().next().expect("there is one")
+}
+
+fn stats(lab: &Lab, id: ConnectionId) -> WireStats {
+    lab.server.wires().wire_stats(id).expect("it is there")
+}
+
+fn post(lab: &mut Lab, id: ConnectionId) {
+    lab.server.handle().post(id, ()).expect("there is room");
+    lab.run();
+}
+
+/// What may have passed at each of these times (ms) is what has passed, and no byte more or less, in plain text and over
+/// TLS: a second's worth at once, and a tenth of it in each tenth of a second. Nobody is lost on the way.
+fn check(name: &str, is_in: bool, listener: usize, hello: &[u8], flood: &[u8]) {
+    let identity = Identity::new();
+    for identity in [None, Some(&identity)] {
+        let limits = if is_in { limited(RATE, 0) } else { limited(0, RATE) };
+        let tls = identity.map(Identity::server_config);
+        let mut lab = Lab::with_options(TestOptions { limits, tls, ..TestOptions::default() }, probe);
+        let mut far = Far::connect(&mut lab, listener, identity);
+        let id = only_id(&lab);
+        far.say(&mut lab, &[hello, flood].concat());
+        if flood.is_empty() {
+            post(&mut lab, id);
+        }
+        let total = if is_in {
+            hello.len() + flood.len()
+        } else {
+            stats(&lab, id).bytes_out as usize + stats(&lab, id).queued
+        };
+        assert!(total >= LONG, "{name}: {total} is not long");
+        let mut now = 0;
+        for at in [0, 1, 99, 100, 101, 199, 1000, 1099, 1100, 7777, 19_999, 30_000] {
+            lab.advance(Duration::from_millis(at - now));
+            now = at;
+            far.say(&mut lab, b"");
+            let stats = stats(&lab, id);
+            let passed = if is_in { stats.bytes_in } else { stats.bytes_out };
+            let expected = u64::from(RATE) + u64::from(RATE / 10) * (at / 100);
+            let is_tls = identity.is_some();
+            assert_eq!(
+                passed,
+                expected.min(total as u64),
+                "{name}, TLS: {is_tls}, {at} ms of {:?}",
+                lab.log.events()
+            );
+            let pause = lab.server.wires().read_pause(id);
+            let is_waiting = is_in && passed < total as u64;
+            assert_eq!(
+                pause == Some(ReadPause::Bandwidth),
+                is_waiting,
+                "{name}, TLS: {is_tls}, {at} ms: {pause:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn c18_input_is_read_no_faster_than_its_limit() {
+    let body = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LONG}\r\n\r\n");
+    check("HTTP", true, listener::HTTP, body.as_bytes(), &[b'x'; LONG]);
+    let messages: Vec<u8> = (0..LONG / 100).flat_map(|_| socket::binary(&[b'x'; 100])).collect();
+    check("WebSocket", true, listener::HTTP, socket::UPGRADE.as_bytes(), &messages);
+    check("raw", true, listener::RAW, b"", &[b'x'; LONG]);
+    check("lines", true, listener::LINES, b"first\n", &b"a line\n".repeat(LONG / 7));
+}
+
+#[test]
+fn c18_output_is_written_no_faster_than_its_limit() {
+    check("HTTP", false, listener::HTTP, b"", get("/long").as_bytes());
+    check("events", false, listener::HTTP, get("/events").as_bytes(), b"");
+    check("WebSocket", false, listener::HTTP, socket::UPGRADE.as_bytes(), b"");
+    check("raw", false, listener::RAW, b"", b"");
+    check("lines", false, listener::LINES, b"first\n", b"");
+}
+
+#[test]
+fn c18_each_connection_and_direction_has_its_own_tokens_for_one_second() {
+    let mut lab = Lab::with_limits(limited(100, 1000), || Probe {
+        on_data: |_, raw, data| {
+            raw.send("x".repeat(2000));
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let fars = [(); 2].map(|()| lab.connect_to(listener::RAW));
+    for far in &fars {
+        far.send(&[b'x'; 250]);
+    }
+    // At once, in each tenth of a second, and after a rest of any length.
+    for (at, waits, read, written) in
+        [(0, 0, 100, 1000), (0, 100, 110, 1100), (100, 900, 200, 2000), (1000, 59_000, 250, 61_000)]
+    {
+        lab.advance(Duration::from_millis(waits));
+        let far_stats: Vec<_> = lab.server.wires().ids().map(|id| stats(&lab, id)).collect();
+        for far in far_stats {
+            let written = written.min(far.bytes_out + far.queued as u64);
+            assert_eq!((far.bytes_in, far.bytes_out), (read, written), "{at} + {waits} ms");
+        }
+    }
+    for far in &fars {
+        let before = far.received();
+        far.send(&[b'x'; 99]);
+        lab.run();
+        assert_eq!(far.received() - before, 1000);
+    }
+}
+
+#[test]
+fn c18_a_bandwidth_limit_can_be_changed_at_run_time() {
+    let mut lab = Lab::new(|| Probe {
+        on_data: |_, raw, data| {
+            match &data[..] {
+                b"slow" => raw.set_bandwidth(Bandwidth::new(10, 50)),
+                b"fast" => raw.set_bandwidth(Bandwidth::default()),
+                _ => {
+                    raw.send("x".repeat(1000));
+                }
+            }
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect_to(listener::RAW);
+    let received = |lab: &mut Lab, bytes: &str| lab.say(&far, bytes).len();
+    assert_eq!(received(&mut lab, "any"), 1000);
+    received(&mut lab, "slow");
+    assert_eq!(received(&mut lab, "any"), 50);
+    lab.advance(SECOND);
+    assert_eq!(far.take().len(), 50);
+    // When the limit is removed, pending output leaves at once and unread input is read.
+    lab.advance(SECOND);
+    assert_eq!(received(&mut lab, "fast"), 900 + 50 - 50);
+    assert_eq!(received(&mut lab, "any"), 1000);
+    let id = only_id(&lab);
+    let tables = lab.server.wires().timers();
+    lab.server.handle().close(id).expect("there is room");
+    lab.run();
+    assert!(tables <= 2, "the limit has left no timer: {tables}");
+}
+
+/// Whatever a peer may be too slow for, it is not too slow because of its limit.
+#[test]
+fn c18_no_deadline_is_missed_because_of_the_limit() {
+    let hasty = |limits: &mut Limits| {
+        limits.reactor.write_stall = SECOND;
+        limits.reactor.write_stall_bytes_min = 1000;
+        limits.reactor.flush_interval = SECOND;
+        limits.http_idle = SECOND;
+        limits.events_heartbeat = SECOND;
+        limits.raw_idle = SECOND * 3;
+        limits.websocket_idle = SECOND;
+        limits.heartbeat = SECOND;
+        limits.heartbeat_dead = SECOND;
+        limits.head_timeout = SECOND;
+        limits.message_timeout = SECOND;
+        limits.body_interval = SECOND;
+        limits.answer_timeout = SECOND;
+    };
+    let long_head = get(&"/".repeat(600));
+    let body = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n".to_owned() + &"x".repeat(600);
+    let message = [socket::UPGRADE.as_bytes(), &socket::binary(&[b'x'; 600])].concat();
+    // What is said, whether something is posted, and what must have been heard of it, or have come, after a minute.
+    let cases: [(&str, usize, Vec<u8>, bool, &str); 7] = [
+        ("a head", listener::HTTP, long_head.into(), false, "request GET"),
+        ("a body", listener::HTTP, body.into(), false, "request POST"),
+        ("a message", listener::HTTP, message, false, "binary"),
+        ("an answer", listener::HTTP, get("/long").into(), false, ""),
+        ("events", listener::HTTP, get("/events").into(), true, ""),
+        ("messages", listener::HTTP, socket::UPGRADE.into(), true, ""),
+        ("bytes", listener::RAW, vec![], true, ""),
+    ];
+    for (name, listener, said, posts, heard) in cases {
+        let mut lab = Lab::with_limits(limited(100, 500).with(hasty), probe);
+        let far = lab.connect_to(listener);
+        let id = only_id(&lab);
+        far.send(&said);
+        lab.run();
+        if posts {
+            lab.advance(SECOND * 2);
+            post(&mut lab, id);
+        }
+        let mut seconds = 0;
+        while if heard.is_empty() { far.received() < 14_000 } else { !lab.log.has(heard) } {
+            lab.advance(SECOND);
+            seconds += 1;
+            assert!(seconds < 30 && !lab.log.has("disconnect"), "{name}: {:?}", lab.log.events());
+        }
+        assert!(seconds >= 5, "{name}: it took {seconds} seconds and none of these times was over");
+    }
+}
+
+/// One that is too slow is found out all the same.
+#[test]
+fn c18_a_peer_that_is_too_slow_by_itself_is_not_kept() {
+    let limits = limited(0, 500).with(|limits| limits.reactor.write_stall = SECOND * 2);
+    let mut lab = Lab::with_limits(limits, probe);
+    let far = lab.connect_to(listener::RAW);
+    let id = only_id(&lab);
+    far.set_room(Some(2000));
+    post(&mut lab, id);
+    lab.advance(SECOND * 4);
+    assert_eq!((far.received(), lab.connections()), (2000, 1));
+    lab.advance(SECOND * 2);
+    assert!(lab.log.has("disconnect Timeout(Write)"), "{:?}", lab.log.events());
+
+    let limits = limited(500, 0).with(|limits| limits.body_interval = SECOND);
+    let mut lab = Lab::with_limits(limits, probe);
+    let far = lab.connect();
+    far.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\n");
+    for _ in 0..4 {
+        far.send(&[b'x'; 100]);
+        lab.advance(SECOND);
+    }
+    assert_eq!(statuses(&far.take()), [408]);
+    // Also where its limit allows less than two bytes in that time.
+    let limits = limited(1, 0).with(|limits| limits.body_interval = SECOND);
+    let mut lab = Lab::with_limits(limits, probe);
+    let silent = lab.connect();
+    silent.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+    lab.advance(SECOND * 600);
+    assert_eq!(lab.connections(), 0, "{:?}", lab.log.events());
+}
+
+#[test]
+fn c18_queued_output_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline() {
+    let closed = || Probe {
+        on_data: |_, raw, _| {
+            raw.send("x".repeat(3000));
+            raw.close();
+            0
+        },
+        ..Probe::default()
+    };
+    let mut lab =
+        Lab::with_limits(limited(0, 100).with(|limits| limits.reactor.flush_interval = SECOND), closed);
+    let far = lab.connect_to(listener::RAW);
+    lab.say(&far, "x");
+    lab.advance(SECOND * 28);
+    assert_eq!((far.received(), far.is_finished()), (2900, false));
+    lab.advance(SECOND);
+    assert_eq!((far.received(), far.is_finished()), (3000, true));
+
+    for (deadline, received) in [(5_050, 600), (60_000, 3000)] {
+        let mut lab = Lab::with_limits(limited(0, 100), || Probe {
+            on_data: |_, raw, data| {
+                raw.send("x".repeat(3000));
+                data.len()
+            },
+            ..Probe::default()
+        });
+        let far = lab.connect_to(listener::RAW);
+        lab.say(&far, "x");
+        lab.server.handle().shutdown(Drain::within(Duration::from_millis(deadline)));
+        lab.run();
+        lab.advance(SECOND * 61);
+        assert_eq!(
+            (far.received(), lab.connections()),
+            (received, 0),
+            "{deadline} ms: {:?}",
+            lab.log.events()
+        );
+    }
+}
+
+#[test]
+fn c18_a_peer_that_ends_while_it_is_not_read_is_read_to_its_end() {
+    let mut lab = Lab::with_limits(limited(100, 0), Probe::default);
+    let far = lab.connect_to(listener::RAW);
+    far.send(&[b'x'; 250]);
+    lab.run();
+    far.finish();
+    lab.run();
+    lab.advance(SECOND * 2);
+    assert_eq!(text(&far.take()), "x".repeat(250));
+    assert!(lab.log.has("disconnect Peer") && far.is_finished(), "{:?}", lab.log.events());
+}
+
+/// A listener has its own, and the others have that of the server.
+#[test]
+fn c18_a_listener_has_its_own_bandwidth() {
+    let limits = limited(0, 500);
+    let listeners = vec![
+        Listener::tcp("in memory").raw(),
+        Listener::tcp("in memory").raw().limits(|limits| limits.bandwidth = Bandwidth::new(0, 2000)),
+        Listener::tcp("in memory").raw().limits(|limits| limits.bandwidth = Bandwidth::default()),
+    ];
+    let mut lab = Lab::with_options(TestOptions { limits, listeners, ..TestOptions::default() }, probe);
+    for (at, expected) in [500, 2000, LONG].into_iter().enumerate() {
+        let far = lab.connect_to(at);
+        let id = lab.server.wires().ids().last().expect("it is there");
+        post(&mut lab, id);
+        assert_eq!(far.received(), expected, "at listener {at}");
+        lab.advance(SECOND);
+        assert_eq!(far.received(), (expected * 2).min(LONG), "at listener {at}, after a second");
+    }
+}

@@ -1,0 +1,288 @@
+//! Ease.
+
+use jackfield::{Access, Authenticator, Error, Limits, Listener, Request, Server};
+use std::error::Error as _;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Every file below a folder that ends so.
+fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, ending, found);
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for name in ["jackfield", "jackfield-proto", "jackfield-reactor"] {
+        files(&crates.join(name).join("src"), ".rs", &mut found);
+    }
+    found.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Lines of code: neither empty nor comment.
+fn lines_of_code(source: &str) -> usize {
+    source.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+#[test]
+fn e1_the_smallest_echo_server_has_at_most_15_lines() {
+    // Cargo compiles it, and `clients.rs` runs it.
+    let echo = include_str!("../../../../examples/echo.rs");
+    assert!(lines_of_code(echo) <= 15, "{} lines", lines_of_code(echo));
+    // So has the one in the crate's documentation, which is compiled as well.
+    let shown = include_str!("../../src/lib.rs").split("```").nth(1).unwrap();
+    let shown: String =
+        shown.lines().skip(1).map(|line| line.trim_start_matches("//!").to_owned() + "\n").collect();
+    assert!(shown.contains("Server::bind") && lines_of_code(&shown) <= 15, "{shown}");
+}
+
+#[test]
+fn e2_there_is_no_async_and_no_runtime() {
+    for (path, source) in sources() {
+        for (number, line) in source.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let words = ["async fn", "async move", "async {", ".await;", ".await?", ".await."];
+            let is_async = words.iter().any(|word| code.contains(word));
+            assert!(!is_async, "{}:{}", path.display(), number + 1);
+        }
+    }
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for name in ["jackfield", "jackfield-proto", "jackfield-reactor"] {
+        let manifest = fs::read_to_string(crates.join(name).join("Cargo.toml")).unwrap();
+        let needed = manifest.split("[dev-dependencies]").next().unwrap();
+        for runtime in ["tokio", "futures", "async-std", "smol", "hyper"] {
+            assert!(!needed.contains(runtime), "{name} needs {runtime}");
+        }
+    }
+}
+
+#[test]
+fn e3_the_names_of_other_frameworks_lead_here() {
+    let sources = sources();
+    let has = |alias: &str| {
+        let line = format!("#[doc(alias = \"{alias}\")]");
+        sources.iter().any(|(_, source)| source.contains(&line))
+    };
+    let aliases = [
+        // CEF
+        "CreateServer",
+        "OnServerCreated",
+        "OnServerDestroyed",
+        "OnClientConnected",
+        "OnClientDisconnected",
+        "OnHttpRequest",
+        "OnWebSocketRequest",
+        "OnWebSocketConnected",
+        "OnWebSocketMessage",
+        "GetTaskRunner",
+        "Shutdown",
+        "IsRunning",
+        "GetAddress",
+        "SendHttp200Response",
+        "SendHttp404Response",
+        "SendHttp500Response",
+        "SendHttpResponse",
+        "SendRawData",
+        "CloseConnection",
+        "SendWebSocketMessage",
+        // ICS
+        "ClientClass",
+        "OnClientConnect",
+        "OnClientDisconnect",
+        "OnClientCreate",
+        "OnDataAvailable",
+        "OnDataSent",
+        "LineMode",
+        "OnLineLimitExceeded",
+        "Banner",
+        "BannerTooBusy",
+        "MaxClients",
+        "ClientCount",
+        "ListenBacklog",
+        "MultiListenSockets",
+        "MultiListenIndex",
+        "CloseDelayed",
+        "Abort",
+        "Pause",
+        "Resume",
+        "OnBgException",
+        "KeepAliveTimeSec",
+        "OnWSHandshake",
+        "OnWSReady",
+        "OnWSFrameRcvd",
+        "WSSendText",
+        "WSClose",
+        "SslContext",
+        // IPWorks
+        "WebSocketOpenRequest",
+        "ConnectionId",
+        "SubProtocols",
+        "ResponseHeaders",
+        "StatusCode",
+        "DataIn",
+        "ReadyToSend",
+        "MaxConnections",
+        "OriginHeader",
+        "SendText",
+        // Qore
+        "getConnectionImpl",
+        "handleRequest",
+        "registered",
+        "connectionClosed",
+        "gotMessage",
+        "sendAll",
+        "sendOne",
+        "stopOne",
+        "getConnectionIds",
+        "setHeartbeat",
+        "sendEncoded",
+        "ServerSentEventConnection",
+    ];
+    let missing: Vec<_> = aliases.into_iter().filter(|alias| !has(alias)).collect();
+    assert!(missing.is_empty(), "nothing is found under {missing:?}");
+}
+
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn check(&self, _request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        Access::Deny
+    }
+}
+
+#[test]
+fn e4_all_errors_are_reported_together() {
+    let limits = Limits::default().with(|limits| {
+        limits.events_per_turn = 0;
+        limits.mailbox_max = 0;
+    });
+    let wrong = Server::builder()
+        .listen("nowhere")
+        .listen(Listener::tcp("127.0.0.1:0").banner("hello"))
+        .preset(limits)
+        .reactors(0)
+        .listen(Listener::tcp("127.0.0.1:0").raw().lines_until(0))
+        .listen(Listener::tcp("127.0.0.1:0").lines().status().lines())
+        .any_origin()
+        .allowed_origins(["example.com"])
+        .authenticator(Nobody)
+        .authenticator(Nobody)
+        .bind();
+    let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
+    for word in [
+        "nowhere",
+        "banner",
+        "events_per_turn",
+        "mailbox_max",
+        "reactors",
+        "example.com",
+        "`raw` and `lines_until` contradict each other",
+        "`lines` and `status` contradict each other",
+        "`allowed_origins` and `any_origin` contradict each other",
+        "`authenticator` is given more than once",
+    ] {
+        assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:?}");
+    }
+    assert_eq!(faults.len(), 10, "{faults:?}");
+    let told = Error::Options(faults.clone()).to_string();
+    assert!(faults.iter().all(|fault| told.contains(fault)));
+}
+
+#[test]
+fn e4_the_error_without_a_listener_says_what_to_do() {
+    let error = Server::builder().bind().unwrap_err().to_string();
+    assert!(error.contains("`listen`"), "{error}");
+}
+
+#[test]
+fn e4_timeouts_that_are_too_short_to_use_are_all_named() {
+    let zero = Duration::ZERO;
+    let mut limits = Limits::default().with(|limits| {
+        limits.head_timeout = zero;
+        limits.body_interval = zero;
+        limits.upgrade_wait = zero;
+        limits.message_timeout = zero;
+    });
+    (limits.reactor.write_stall, limits.reactor.handshake) = (zero, zero);
+    let wrong = Server::builder().listen("127.0.0.1:0").preset(limits).bind();
+    let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
+    let names =
+        ["head_timeout", "body_interval", "upgrade_wait", "message_timeout", "write_stall", "handshake"];
+    assert_eq!(faults.len(), names.len(), "{faults:?}");
+    assert!(names.iter().zip(&faults).all(|(name, fault)| fault.contains(name)), "{faults:?}");
+    for limits in [Limits::local(), Limits::lan(), Limits::internet()] {
+        assert!(Server::builder().listen("127.0.0.1:0").preset(limits).bind().is_ok());
+    }
+}
+
+#[test]
+fn e4_an_error_names_its_subject_and_keeps_its_cause() {
+    let addr = jackfield::Addr::Ip("127.0.0.1:80".parse().unwrap());
+    let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+    for (error, word, has_cause) in [
+        (Error::from(refused()), "permission denied", true),
+        (Error::Bind(vec![(addr, refused())]), "127.0.0.1:80", true),
+        (Error::Reactor(3), "reactor 3", false),
+        (Error::Options(vec!["this and that".into()]), "this and that", false),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(word), "{text}");
+        // `main` shows the second form of what it returns.
+        assert_eq!(format!("{error:?}"), text);
+        assert_eq!(error.source().is_some(), has_cause, "{text}");
+    }
+}
+
+#[test]
+fn e4_too_many_listeners_are_refused() {
+    let builder = (0..251).fold(Server::builder(), |builder, _| builder.listen("127.0.0.1:0"));
+    let error = builder.bind().unwrap_err().to_string();
+    assert!(error.contains("250 listeners"), "{error}");
+}
+
+#[test]
+fn e4_limits_that_contradict_each_other_are_named() {
+    let base = Limits::default;
+    let mut outbox = base();
+    outbox.reactor.outbox_bytes_low = outbox.reactor.outbox_bytes_high + 1;
+    let mut carry = base();
+    carry.line_bytes_max = carry.reactor.carry_bytes_max + 1;
+    let mut headers = base();
+    headers.http.headers_max = 10_000;
+    let mut head = base();
+    head.http.head_bytes_max = 1 << 20;
+    let deaf = base().with(|limits| limits.heartbeat_dead = Duration::ZERO);
+    for (limits, word) in [
+        (outbox, "outbox_bytes_low"),
+        (carry, "carry_bytes_max"),
+        (headers, "headers_max"),
+        (head, "head_bytes_max"),
+        (deaf, "heartbeat_dead"),
+    ] {
+        let error = Server::builder().listen("127.0.0.1:0").preset(limits).bind().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    // Zero times are an answer too, where they mean "any".
+    let off = base().with(|limits| {
+        limits.heartbeat = Duration::ZERO;
+        limits.http_idle = Duration::ZERO;
+    });
+    assert!(Server::builder().listen("127.0.0.1:0").preset(off).bind().is_ok());
+}
+
+#[test]
+fn e4_missing_tls_files_are_named() {
+    let listener = Listener::tcp("127.0.0.1:0").tls("/no/certificate.pem", "/no/key.pem");
+    let error = Server::bind(listener).unwrap_err().to_string();
+    assert!(error.contains("/no/certificate.pem"), "{error}");
+}

@@ -1,0 +1,539 @@
+//! H11: files as answers.
+
+use crate::support;
+use jackfield::test::{FarEnd, TestServer};
+use jackfield::{Client, Exchange, Files, Request, Server};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, UNIX_EPOCH};
+use support::real::{self, Live};
+use support::{statuses, text};
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            Self(std::env::temp_dir().join(format!("jackfield-files-{}-{number}", std::process::id())));
+        fs::create_dir_all(folder.0.join("root")).unwrap();
+        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
+        folder
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.join("root")
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.root().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        // 2026-01-01, and half a second.
+        let modified = UNIX_EPOCH + Duration::from_millis(1_767_225_600_500);
+        fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Clone)]
+struct Page(Files);
+
+impl Client for Page {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.0.answer(exchange, request);
+    }
+}
+
+fn serve(files: Files) -> TestServer {
+    TestServer::new(move |_peer| Page(files.clone()))
+}
+
+/// Head and body of the answer.
+fn ask(server: &mut TestServer, method: &str, path: &str, lines: &str) -> (String, Vec<u8>) {
+    let far = server.connect();
+    far.send(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n{lines}\r\n").as_bytes());
+    parts(&take_all(server, &far))
+}
+
+/// What a slow reader takes at once.
+const ROOM: usize = 100_000;
+
+fn take_all(server: &mut TestServer, far: &FarEnd) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        if far.room().is_some() {
+            far.set_room(Some(ROOM));
+        }
+        server.run();
+        let some = far.take();
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
+    }
+}
+
+fn parts(answer: &[u8]) -> (String, Vec<u8>) {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("there is a head") + 4;
+    (text(&answer[..end]), answer[end..].to_vec())
+}
+
+fn line<'h>(head: &'h str, name: &str) -> &'h str {
+    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
+}
+
+#[track_caller]
+fn check(server: &mut TestServer, path: &str, status: u16) -> (String, Vec<u8>) {
+    let (head, body) = ask(server, "GET", path, "");
+    assert_eq!(statuses(head.as_bytes()), [status], "{path}");
+    (head, body)
+}
+
+fn usual() -> Folder {
+    Folder::new(&[
+        ("index.html", b"<p>home"),
+        ("a.txt", b"0123456789"),
+        ("a bé.JS", b"js"),
+        ("sub/index.html", b"sub"),
+        ("sub/x.unknown", b"?"),
+        ("empty.css", b""),
+        (".secret", b"no"),
+    ])
+}
+
+#[test]
+fn h11_a_folder_is_served_with_types() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap().cache_control("max-age=60"));
+    for (path, kind, body) in [
+        ("/", "text/html; charset=utf-8", "<p>home"),
+        ("/a.txt?x", "text/plain; charset=utf-8", "0123456789"),
+        ("/a%20b%C3%A9.JS", "text/javascript; charset=utf-8", "js"),
+        ("/sub/", "text/html; charset=utf-8", "sub"),
+        ("/sub/x.unknown", "application/octet-stream", "?"),
+        ("/empty.css", "text/css; charset=utf-8", ""),
+    ] {
+        let (head, found) = check(&mut server, path, 200);
+        assert_eq!((line(&head, "Content-Type"), &*text(&found)), (kind, body), "{path}");
+        assert_eq!(line(&head, "Content-Length"), body.len().to_string());
+        assert_eq!(line(&head, "Last-Modified"), "Thu, 01 Jan 2026 00:00:00 GMT");
+        assert_eq!((line(&head, "Accept-Ranges"), line(&head, "Cache-Control")), ("bytes", "max-age=60"));
+        let (without, body) = ask(&mut server, "HEAD", path, "");
+        assert_eq!((without, body.len()), (head, 0), "{path}");
+    }
+    let (head, _) = check(&mut server, "/sub", 308);
+    assert_eq!(line(&head, "Location"), "/sub/");
+    let (head, _) = ask(&mut server, "POST", "/a.txt", "");
+    assert_eq!((statuses(head.as_bytes()), line(&head, "Allow")), (vec![405], "GET, HEAD"));
+}
+
+#[test]
+fn h11_paths_outside_the_folder_and_non_files_are_not_found() {
+    let folder = usual();
+    fs::write(folder.0.join("outside.txt"), "secret").unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.0.join("outside.txt"), folder.root().join("out.txt")).unwrap();
+        std::os::unix::fs::symlink(&folder.0, folder.root().join("up")).unwrap();
+        std::os::unix::fs::symlink("a.txt", folder.root().join("in.txt")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.root().join("zero")).unwrap();
+        std::os::unix::net::UnixListener::bind(folder.root().join("socket")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.root().join("fifo")).status().unwrap();
+        assert!(made.success());
+    }
+    let files = Files::folder(folder.root()).unwrap();
+    let mut server = serve(files.clone());
+    for path in [
+        "/none",
+        "/../outside.txt",
+        "/%2e%2e/outside.txt",
+        "/sub/../a.txt",
+        "/%C0%AE%C0%AE/outside.txt",
+        "//a.txt",
+        "/a.txt%00",
+        "/a.txt/",
+        "/..%5Coutside.txt",
+        "/.secret",
+        "/out.txt",
+        "/up/outside.txt",
+        "/zero",
+        "/fifo",
+        "/socket",
+        "/%FF",
+    ] {
+        check(&mut server, path, 404);
+    }
+    assert_eq!(check(&mut server, "/in.txt", 200).1, b"0123456789");
+    // Who allows more gets more, and no devices.
+    let mut server = serve(files.clone().links_out(true).hidden(true));
+    assert_eq!(check(&mut server, "/out.txt", 200).1, b"secret");
+    assert_eq!(check(&mut server, "/.secret", 200).1, b"no");
+    check(&mut server, "/zero", 404);
+    check(&mut serve(files.index(None)), "/", 404);
+    assert!(Files::folder(folder.root().join("a.txt")).is_err() && Files::file(folder.root()).is_err());
+}
+
+#[test]
+fn h11_one_file_is_served_for_any_path() {
+    let folder = usual();
+    let mut server = serve(Files::file(folder.root().join("a.txt")).unwrap());
+    for path in ["/", "/any/path/", "/../x"] {
+        assert_eq!(check(&mut server, path, 200).1, b"0123456789");
+    }
+}
+
+#[test]
+fn h11_conditions_are_evaluated_in_order() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let (head, _) = check(&mut server, "/a.txt", 200);
+    let etag = line(&head, "ETag").to_owned();
+    let (before, same, after) =
+        ("Wed, 31 Dec 2025 23:59:59 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:01 GMT");
+    for (lines, status) in [
+        (format!("If-None-Match: {etag}\r\n"), 304),
+        (format!("If-None-Match: \"x\", W/{etag}\r\n"), 304),
+        ("If-None-Match: *\r\n".into(), 304),
+        ("If-None-Match: \"x\"\r\n".into(), 200),
+        // The tag counts, and not the date.
+        (format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {after}\r\n"), 200),
+        (format!("If-Modified-Since: {same}\r\n"), 304),
+        (format!("If-Modified-Since: {before}\r\n"), 200),
+        ("If-Modified-Since: yesterday\r\n".into(), 200),
+        (format!("If-Match: {etag}\r\n"), 200),
+        ("If-Match: *\r\n".into(), 200),
+        (format!("If-Match: W/{etag}\r\n"), 412),
+        (format!("If-Unmodified-Since: {same}\r\n"), 200),
+        (format!("If-Unmodified-Since: {before}\r\n"), 412),
+        (format!("If-Match: {etag}\r\nIf-Unmodified-Since: {before}\r\n"), 200),
+    ] {
+        let (head, body) = ask(&mut server, "GET", "/a.txt", &lines);
+        assert_eq!(statuses(head.as_bytes()), [status], "{lines}");
+        assert_eq!(body.len(), if status == 200 { 10 } else { 0 }, "{lines}");
+        assert_eq!(line(&head, "ETag"), etag);
+    }
+    folder.write("a.txt", b"another");
+    assert_ne!(line(&check(&mut server, "/a.txt", 200).0, "ETag"), etag);
+}
+
+#[test]
+fn h11_ranges_are_parts_or_416() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let etag = line(&check(&mut server, "/a.txt", 200).0, "ETag").to_owned();
+    for (lines, status, range, body) in [
+        ("Range: bytes=2-4\r\n".to_owned(), 206, "bytes 2-4/10", "234"),
+        ("Range: bytes=-2\r\n".into(), 206, "bytes 8-9/10", "89"),
+        ("Range: bytes=10-\r\n".into(), 416, "bytes */10", ""),
+        ("Range: bytes=4-2\r\n".into(), 416, "bytes */10", ""),
+        ("Range: lines=4-2\r\n".into(), 200, "", "0123456789"),
+        (format!("Range: bytes=0-0\r\nIf-Range: {etag}\r\n"), 206, "bytes 0-0/10", "0"),
+        ("Range: bytes=0-0\r\nIf-Range: \"x\"\r\n".into(), 200, "", "0123456789"),
+        ("Range: bytes=0-0\r\nIf-Range: Thu, 01 Jan 2026 00:00:00 GMT\r\n".into(), 206, "bytes 0-0/10", "0"),
+        (format!("Range: bytes=0-0\r\nIf-None-Match: {etag}\r\n"), 304, "", ""),
+    ] {
+        let (head, found) = ask(&mut server, "GET", "/a.txt", &lines);
+        assert_eq!(statuses(head.as_bytes()), [status], "{lines}");
+        assert_eq!((line(&head, "Content-Range"), &*text(&found)), (range, body), "{lines}");
+    }
+    let (head, body) = ask(&mut server, "GET", "/a.txt", "Range: bytes=0-1,8-\r\n");
+    let boundary = line(&head, "Content-Type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |range: &str, bytes: &str| {
+        format!(
+            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: {range}\r\n\r\n{bytes}\r\n"
+        )
+    };
+    let expected = part("bytes 0-1/10", "01") + &part("bytes 8-9/10", "89") + &format!("--{boundary}--\r\n");
+    assert_eq!((text(&body), statuses(head.as_bytes())), (expected, vec![206]));
+}
+
+#[test]
+fn h11_precompressed_files_are_sent_to_clients_that_accept_them() {
+    let folder = usual();
+    folder.write("a.txt.gz", b"gzipped");
+    folder.write("a.txt.br", b"brotli");
+    let files = Files::folder(folder.root()).unwrap();
+    let mut server = serve(files.clone().precompressed(true));
+    let mut etags = Vec::new();
+    for (accepts, encoding, body) in [
+        ("gzip, br", "br", "brotli"),
+        ("gzip, br;q=0", "gzip", "gzipped"),
+        ("zstd", "", "0123456789"),
+        ("", "", "0123456789"),
+    ] {
+        let (head, found) = ask(&mut server, "GET", "/a.txt", &format!("Accept-Encoding: {accepts}\r\n"));
+        assert_eq!((line(&head, "Content-Encoding"), &*text(&found)), (encoding, body), "{accepts}");
+        assert_eq!(line(&head, "Content-Type"), "text/plain; charset=utf-8");
+        assert_eq!(line(&head, "Vary"), "Accept-Encoding");
+        etags.push(line(&head, "ETag").to_owned());
+    }
+    assert!(etags[0] != etags[1] && etags[1] != etags[2] && etags[2] == etags[3], "{etags:?}");
+    let (head, _) = ask(&mut serve(files), "GET", "/a.txt", "Accept-Encoding: br\r\n");
+    assert_eq!(line(&head, "Content-Encoding"), "");
+}
+
+fn large() -> Vec<u8> {
+    (0..3 << 20).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// A reader that stops costs a few pieces, not the file.
+#[test]
+fn h11_a_large_file_is_read_as_it_is_taken() {
+    let bytes = large();
+    let folder = Folder::new(&[("large.bin", &bytes)]);
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let far = server.connect();
+    far.set_room(Some(ROOM));
+    far.send(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\nGET /large.bin HTTP/1.1\r\nHost: h\r\nRange: bytes=-5\r\n\r\n");
+    server.run();
+    let held = server.handle().metrics().memory_bytes;
+    assert!(held < 1 << 20, "{held} bytes wait for the reader");
+    let all = take_all(&mut server, &far);
+    let (head, body) = parts(&all);
+    assert_eq!(line(&head, "Content-Length"), bytes.len().to_string());
+    assert!(body[..bytes.len()] == bytes);
+    let (head, last) = parts(&body[bytes.len()..]);
+    assert_eq!((statuses(head.as_bytes()), &*last), (vec![206], &bytes[bytes.len() - 5..]));
+}
+
+/// A file that is kept is answered with as one that is read, and read anew when it has changed.
+#[test]
+fn h11_a_file_is_kept_until_it_changes() {
+    let folder = usual();
+    let medium = [7; 100_000];
+    folder.write("medium.bin", &medium);
+    // Until no later change can be taken for this one.
+    std::thread::sleep(Duration::from_millis(30));
+    for files in [Files::folder(folder.root()), Files::file(folder.root().join("a.txt"))] {
+        let mut server = serve(files.unwrap().cache_control("no-cache"));
+        for path in ["/a.txt", "/", "/sub/", "/medium.bin", "/empty.css"] {
+            let first = check(&mut server, path, 200);
+            let etag = line(&first.0, "ETag").to_owned();
+            assert_eq!(check(&mut server, path, 200), first);
+            let (head, body) = ask(&mut server, "HEAD", path, "");
+            assert!(head == first.0 && body.is_empty());
+            let (head, body) = ask(&mut server, "GET", path, &format!("If-None-Match: {etag}\r\n"));
+            assert_eq!(
+                (statuses(head.as_bytes()), &*body, line(&head, "ETag")),
+                (vec![304], &[][..], &*etag)
+            );
+        }
+        let (head, body) = ask(&mut server, "GET", "/a.txt", "Range: bytes=2-3\r\n");
+        assert_eq!((statuses(head.as_bytes()), &*body), (vec![206], &b"23"[..]));
+        check(&mut server, "/a.txt", 200);
+        for (bytes, expected) in [(b"9876543210", b"9876543210"), (b"0123456789", b"0123456789")] {
+            folder.write("a.txt", bytes);
+            assert_eq!(check(&mut server, "/a.txt", 200).1, expected, "same length, same time");
+        }
+    }
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    check(&mut server, "/a.txt", 200);
+    fs::remove_file(folder.root().join("a.txt")).unwrap();
+    check(&mut server, "/a.txt", 404);
+    assert_eq!(ask(&mut server, "GET", "/medium.bin", "").1, medium);
+    fs::remove_file(folder.root().join("medium.bin")).unwrap();
+    fs::create_dir(folder.root().join("medium.bin")).unwrap();
+    check(&mut server, "/medium.bin", 308);
+}
+
+/// No job of the pool is needed for what is kept; what is not to be kept waits for one.
+#[cfg(target_os = "linux")]
+#[test]
+fn h11_a_file_that_is_kept_needs_no_pool() {
+    let folder = usual();
+    std::thread::sleep(Duration::from_millis(30));
+    for (cache, status) in [(1 << 20, 200), (0, 503)] {
+        let files = Files::folder(folder.root()).unwrap().cache(cache);
+        let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
+        let live = Live::serve(builder, move |_peer| Page(files.clone()));
+        let ask = || {
+            let mut stream = live.connect();
+            stream.write_all(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+            statuses(real::read_to_end(&mut stream).as_bytes())
+        };
+        assert_eq!(ask(), [200]);
+        let (gate, theirs) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (taken, end) = (gate.clone(), theirs.clone());
+        let block = move || {
+            taken.wait();
+            end.wait();
+        };
+        assert!(live.handle.offload(jackfield::ConnectionId::NONE, block).is_ok());
+        gate.wait();
+        while live.handle.offload(jackfield::ConnectionId::NONE, || ()).is_ok() {}
+        assert_eq!(ask(), [status]);
+        theirs.wait();
+    }
+}
+
+/// What was sent must not look like a whole.
+#[test]
+fn h11_a_file_that_changes_while_it_is_sent_ends_the_answer() {
+    type Change = fn(&Path);
+    let changes: [Change; 3] = [
+        |path| fs::write(path, "short").unwrap(),
+        |path| fs::write(path, vec![7; 3 << 20]).unwrap(),
+        |path| fs::File::options().append(true).open(path).unwrap().write_all(b"more").unwrap(),
+    ];
+    for change in changes {
+        let folder = Folder::new(&[("large.bin", &large())]);
+        let mut server = serve(Files::folder(folder.root()).unwrap());
+        let far = server.connect();
+        far.set_room(Some(ROOM));
+        far.send(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n");
+        server.run();
+        change(&folder.root().join("large.bin"));
+        let all = take_all(&mut server, &far);
+        assert!(all.len() < 3 << 20 && server.handle().count() == 0, "{} bytes", all.len());
+    }
+}
+
+/// On threads; and where too many jobs wait, the answer says so.
+#[test]
+fn h11_a_full_pool_is_an_answer() {
+    let bytes = large();
+    let folder = Folder::new(&[("large.bin", &bytes)]);
+    let files = Files::folder(folder.root()).unwrap();
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").offload_threads(1), move |_peer| {
+        Page(files.clone())
+    });
+    let ask = || {
+        let mut stream = live.connect();
+        stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut all).unwrap();
+        parts(&all)
+    };
+    assert!(ask().1 == bytes);
+    let gate = Arc::new(Barrier::new(2));
+    let theirs = gate.clone();
+    let block = move || {
+        theirs.wait();
+        theirs.wait();
+    };
+    assert!(live.handle.offload(jackfield::ConnectionId::NONE, block).is_ok());
+    // The thread has taken it.
+    gate.wait();
+    let mut waiting = 0;
+    while live.handle.offload(jackfield::ConnectionId::NONE, || ()).is_ok() {
+        waiting += 1;
+    }
+    assert_eq!(waiting, 1024);
+    let (head, _) = ask();
+    assert_eq!((statuses(head.as_bytes()), line(&head, "Retry-After")), (vec![503], "1"));
+    gate.wait();
+    real::wait_until(|| ask().1 == bytes);
+}
+
+/// Ranges are for GET only (RFC 9110 section 14.2): an answer to HEAD must not be a 206.
+#[test]
+fn h11_a_range_of_a_head_request_is_ignored() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let (whole, _) = ask(&mut server, "HEAD", "/a.txt", "");
+    for range in ["bytes=0-1", "bytes=0-1,8-", "bytes=99-"] {
+        let (head, body) = ask(&mut server, "HEAD", "/a.txt", &format!("Range: {range}\r\n"));
+        assert_eq!((&head, body.len()), (&whole, 0), "{range}");
+    }
+}
+
+/// The fault: a neighbour of the one file counted as outside.
+#[test]
+fn h11_one_file_may_have_compressed_neighbours() {
+    let folder = usual();
+    folder.write("a.txt.gz", b"gzipped");
+    fs::write(folder.0.join("outside"), "no").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.0.join("outside"), folder.root().join("a.txt.br")).unwrap();
+    let mut server = serve(Files::file(folder.root().join("a.txt")).unwrap().precompressed(true));
+    let (head, body) = ask(&mut server, "GET", "/", "Accept-Encoding: br, gzip\r\n");
+    assert_eq!((line(&head, "Content-Encoding"), &*body), ("gzip", &b"gzipped"[..]));
+    assert_eq!(check(&mut server, "/", 200).1, b"0123456789");
+}
+
+/// The fault: a 412 or 416 could be cached as long as the file itself, and an empty body was said to be compressed.
+#[test]
+fn h11_a_refusal_is_not_described_as_the_file() {
+    let folder = usual();
+    folder.write("a.txt.gz", b"gzipped");
+    let files = Files::folder(folder.root()).unwrap().precompressed(true).cache_control("max-age=31536000");
+    let mut server = serve(files);
+    for accepts in ["", "Accept-Encoding: gzip\r\n"] {
+        for (lines, status) in [("If-Match: \"x\"\r\n", 412), ("Range: bytes=99-\r\n", 416)] {
+            let (head, _) = ask(&mut server, "GET", "/a.txt", &format!("{accepts}{lines}"));
+            assert_eq!(statuses(head.as_bytes()), [status]);
+            assert_eq!((line(&head, "Cache-Control"), line(&head, "Content-Encoding")), ("", ""), "{head}");
+        }
+        let (head, _) = ask(&mut server, "GET", "/a.txt", &format!("{accepts}If-None-Match: *\r\n"));
+        assert_eq!(
+            (statuses(head.as_bytes()), line(&head, "Cache-Control")),
+            (vec![304], "max-age=31536000")
+        );
+    }
+}
+
+/// The fault: the query was lost. And the location is never at another host.
+#[test]
+fn h11_the_redirect_to_a_folder_keeps_its_query() {
+    struct Below(Files);
+    impl Client for Below {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            self.0.answer_at(exchange, request, "/sub");
+        }
+    }
+    let folder = usual();
+    let files = Files::folder(folder.root()).unwrap();
+    let mut server = TestServer::new(move |_peer| Below(files.clone()));
+    for (target, location) in [
+        ("/sub", "/sub/"),
+        ("/sub?a=b&c", "/sub/?a=b&c"),
+        ("/sub?", "/sub/?"),
+        ("//evil.example/sub", "/evil.example/sub/"),
+        ("/\\evil.example/sub", "/evil.example/sub/"),
+        ("http://h/sub?x", "/sub/?x"),
+    ] {
+        let (head, _) = check(&mut server, target, 308);
+        assert_eq!(line(&head, "Location"), location, "{target}");
+    }
+}
+
+/// Package managers such as Nix and OSTree set the time of each file to the beginning of 1970. The fault: a new version of the
+/// same length was a 304 for ever.
+#[cfg(unix)]
+#[test]
+fn h11_a_time_that_every_file_has_identifies_no_version() {
+    let folder = usual();
+    let write = |bytes: &[u8]| {
+        folder.write("a.txt", bytes);
+        let file = fs::File::options().write(true).open(folder.root().join("a.txt")).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+    };
+    for cache in [0, 1 << 20] {
+        write(b"0123456789");
+        std::thread::sleep(Duration::from_millis(30));
+        let mut server = serve(Files::folder(folder.root()).unwrap().cache(cache));
+        let (head, _) = check(&mut server, "/a.txt", 200);
+        let etag = line(&head, "ETag").to_owned();
+        assert_eq!((line(&head, "Last-Modified"), etag.is_empty()), ("", false));
+        let tag = format!("If-None-Match: {etag}\r\n");
+        let date = "If-Modified-Since: Thu, 01 Jan 1970 00:00:01 GMT\r\n";
+        let same = ask(&mut server, "GET", "/a.txt", &tag).0;
+        assert_eq!(statuses(same.as_bytes()), [304]);
+        write(b"9876543210");
+        for lines in [&tag, date, &format!("Range: bytes=0-\r\nIf-Range: {etag}\r\n")] {
+            let (head, body) = ask(&mut server, "GET", "/a.txt", lines);
+            assert_eq!((statuses(head.as_bytes()), &*body), (vec![200], &b"9876543210"[..]), "{lines}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What any thread may ask of a server: who is there, values and closures for its reactors, and what becomes of them when
+//! it has ended.
+
+use crate::support;
+use jackfield::test::{TestOptions, TestServer, listener};
+use jackfield::{
+    Busy, Client, Connection, ConnectionId, Drain, Handle, Limits, NotPosted, Server, State, Subscribed,
+};
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use support::probe::observed;
+use support::{get, text};
+
+/// Subscribes to what it is asked for on its line, and tells what is posted to it.
+struct Member {
+    told: Sender<(ConnectionId, u32)>,
+}
+
+impl Client for Member {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        assert!(connection.handle().contains(connection.id()), "from before it");
+    }
+
+    fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {
+        assert_eq!(raw.subscribe(&text(line)), Subscribed::New);
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        if let Ok(number) = value.downcast::<u32>() {
+            self.told.send((connection.id(), *number)).unwrap();
+            if *number == 99 {
+                // Who leaves while copies are handed out changes nothing for the others.
+                let all = connection.connection_ids();
+                all.into_iter().for_each(|id| connection.close_other(id).unwrap());
+            }
+        }
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &jackfield::Disconnect) {
+        assert!(connection.handle().contains(connection.id()), "until after it");
+    }
+}
+
+fn members(limits: Limits) -> (TestServer, Receiver<(ConnectionId, u32)>) {
+    let (told, heard) = channel();
+    let options = TestOptions { limits, ..TestOptions::default() };
+    (TestServer::with_options(options, move |_peer| Member { told: told.clone() }), heard)
+}
+
+#[test]
+fn c8_the_ids_are_those_of_connections_with_a_client() {
+    let (mut server, _heard) = members(Limits::default());
+    let handle = server.handle();
+    assert_eq!(handle.ids(), []);
+    let ends: Vec<_> = (0..4).map(|_| server.connect_to(listener::LINES)).collect();
+    let ids = handle.ids();
+    assert_eq!(ids, server.wires().ids().collect::<Vec<_>>());
+    ends[1].reset();
+    server.run();
+    assert_eq!(handle.ids(), [ids[0], ids[2], ids[3]]);
+    // Its slot is used again, and its id is not.
+    let _again = server.connect_to(listener::LINES);
+    assert_eq!((handle.ids().len(), handle.contains(ids[1]), handle.contains(ids[2])), (4, false, true));
+    assert!(!handle.contains(ConnectionId::NONE) && !handle.contains(ConnectionId::from_bits(9 << 56)));
+    handle.shutdown(Drain::now());
+    server.run();
+    assert_eq!(handle.ids(), []);
+}
+
+/// Who is refused never had a client.
+#[test]
+fn refused_connections_are_not_listed() {
+    let mut server = TestServer::new(|_peer| Err::<Member, _>(jackfield::Refuse::Busy));
+    let far = server.connect();
+    far.send(get("/").as_bytes());
+    assert_eq!(server.handle().ids(), []);
+    server.run();
+    assert_eq!(server.handle().ids(), []);
+}
+
+#[test]
+fn a_value_that_is_not_posted_comes_back() {
+    let mut small = Limits::default();
+    small.mailbox_max = 2;
+    let (mut server, heard) = members(small);
+    let _far = server.connect_to(listener::LINES);
+    let (handle, id) = (server.handle(), server.wires().ids().next().unwrap());
+    let outcomes: Vec<_> = (0..3_u32).map(|number| handle.post(id, number)).collect();
+    assert_eq!(outcomes, [Ok(()), Ok(()), Err(NotPosted { value: 2, why: Busy::Full })]);
+    server.run();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(id, 0), (id, 1)]);
+    let unknown = ConnectionId::from_bits(9 << 56);
+    assert_eq!(handle.post(unknown, 7), Err(NotPosted { value: 7, why: Busy::Unknown }));
+    // Also one that is not `Copy`.
+    let text = handle.post(unknown, String::from("mine")).unwrap_err();
+    assert_eq!((text.value.as_str(), text.to_string()), ("mine", Busy::Unknown.to_string()));
+}
+
+#[test]
+fn each_subscriber_gets_a_copy() {
+    let (mut server, heard) = members(Limits::default());
+    let ends: Vec<_> = (0..6).map(|_| server.connect_to(listener::LINES)).collect();
+    for far in &ends[..5] {
+        far.send(b"room\n");
+    }
+    server.run();
+    let (handle, ids) = (server.handle(), server.handle().ids());
+    let mut check = |topic: &str, number: u32, reactors: usize, expected: &[ConnectionId]| {
+        let published = handle.post_to_topic(topic, number);
+        assert_eq!((published.here, published.reactors, published.full), (0, reactors, 0));
+        server.run();
+        let told: Vec<_> = heard.try_iter().collect();
+        assert_eq!(told, expected.iter().map(|id| (*id, number)).collect::<Vec<_>>());
+    };
+    check("room", 1, 1, &ids[..5]);
+    check("nobody", 2, 0, &[]);
+    // The first closes all: connections that are closing get no further messages.
+    check("room", 99, 1, &ids[..1]);
+    ends.iter().for_each(|far| far.finish());
+    server.run();
+    assert_eq!(handle.ids(), []);
+}
+
+#[test]
+fn a_value_that_panics_when_it_is_copied_and_dropped_ends_nothing() {
+    /// The copies of a copy panic, and so does its drop.
+    struct Bad(bool);
+    impl Clone for Bad {
+        fn clone(&self) -> Self {
+            assert!(!self.0, "it is copied");
+            Self(true)
+        }
+    }
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            assert!(!self.0, "it is dropped");
+        }
+    }
+    let (mut server, heard) = members(Limits::default());
+    let far = server.connect_to(listener::LINES);
+    far.send(b"room\n");
+    server.run();
+    let handle = server.handle();
+    assert_eq!(handle.post_to_topic("room", Bad(false)).reactors, 1);
+    server.run();
+    assert_eq!(handle.post_to_topic("room", 5_u32).reactors, 1);
+    server.run();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(handle.ids()[0], 5)]);
+    assert_eq!(handle.metrics().panics, 2);
+}
+
+#[test]
+fn a_closure_runs_on_the_reactor() {
+    let (options, seen) = observed();
+    let (told, heard) = channel();
+    let mut server = TestServer::with_options(options, move |_peer| Member { told: told.clone() });
+    let handle = server.handle();
+    let ends = [server.connect_to(listener::LINES), server.connect_to(listener::RAW)];
+    ends[0].send(b"room\n");
+    server.run();
+    let ids = handle.ids();
+    handle
+        .run_on(0, |reactor| {
+            assert_eq!((reactor.number(), reactor.connection_ids(), reactor.subscribers("room")), {
+                (0, reactor.handle().ids(), 1)
+            });
+            for id in reactor.connection_ids() {
+                assert!(reactor.send_to(id, "one ").is_accepted());
+            }
+            assert_eq!(reactor.publish("room", String::from("two")).here, 1);
+            reactor.post(reactor.connection_ids()[1], 3_u32).unwrap();
+        })
+        .unwrap();
+    server.run();
+    assert_eq!(ends.map(|far| text(&far.take())), ["one two", "one "]);
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(ids[1], 3)]);
+    // A panic in a closure closes no connection.
+    handle.run_on(0, |_| std::panic::panic_any("in a closure")).unwrap();
+    server.run();
+    assert!(seen.has("panic in a closure"));
+    assert_eq!((handle.ids().len(), handle.metrics().panics), (2, 1));
+    assert_eq!(handle.run_on(1, |_| ()), Err(Busy::Unknown));
+}
+
+/// Each command to a server that has ended is an error, and nothing is kept for it.
+#[track_caller]
+fn check_ended(handle: &Handle, id: ConnectionId) {
+    let held = Arc::new(());
+    assert_eq!(handle.state(), State::Stopped);
+    for _ in 0..1000 {
+        assert_eq!(handle.send(id, "x"), Err(Busy::Stopped));
+        assert_eq!(handle.close(id), Err(Busy::Stopped));
+        assert_eq!(handle.close_with(id, 1000, ""), Err(Busy::Stopped));
+        assert_eq!(handle.abort(id), Err(Busy::Stopped));
+        let value = handle.post(id, held.clone()).unwrap_err();
+        assert_eq!((value.why, Arc::strong_count(&value.value)), (Busy::Stopped, 2));
+        let inside = held.clone();
+        assert_eq!(handle.run_on(0, move |_| drop(inside)), Err(Busy::Stopped));
+        handle.shutdown(Drain::now());
+    }
+    assert_eq!((Arc::strong_count(&held), handle.metrics().memory_bytes, handle.ids()), (1, 0, Vec::new()));
+}
+
+#[test]
+fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
+    let held = Arc::new(());
+    let (told, _heard) = channel();
+    let mut server = TestServer::new(move |_peer| Member { told: told.clone() });
+    let _far = server.connect_to(listener::LINES);
+    let (handle, id) = (server.handle(), server.handle().ids()[0]);
+    // These wait in the mailbox when it ends; one of them panics when it is dropped.
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("in the mailbox");
+        }
+    }
+    for _ in 0..1000 {
+        handle.post(id, held.clone()).unwrap();
+    }
+    handle.post(id, Grenade).unwrap();
+    for _ in 0..1000 {
+        let inside = held.clone();
+        handle.run_on(0, move |_| drop(inside)).unwrap();
+    }
+    assert_eq!(Arc::strong_count(&held), 2001);
+    drop(server);
+    assert_eq!(Arc::strong_count(&held), 1, "what waited is dropped");
+    check_ended(&handle, id);
+}
+
+#[test]
+fn a_server_that_never_served_or_was_shut_down_takes_nothing_either() {
+    let id = ConnectionId::new(0, 0, 0);
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let handle = server.handle();
+    drop(server);
+    check_ended(&handle, id);
+
+    let server = Server::builder().listen("127.0.0.1:0").reactors(2).bind().unwrap();
+    let handle = server.handle();
+    handle.shutdown(Drain::now());
+    let (told, _heard) = channel();
+    server.serve(move |_peer| Member { told: told.clone() }).unwrap();
+    check_ended(&handle, id);
+}

@@ -1,0 +1,29 @@
+//! How the server behaves beside the rows of docs/features.md: life cycle, histories, deadlines, and bugs that were found.
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/tls.rs"]
+mod tls;
+
+mod backlog;
+mod closing;
+mod cluster;
+mod defence;
+mod finished;
+mod goodbyes;
+mod handle;
+mod history;
+mod idle;
+mod late;
+mod leaving;
+mod limits;
+mod paused;
+mod publication;
+mod regressions;
+mod regressions2;
+mod regressions3;
+mod regressions_of_others;
+mod relay;
+mod setup;
+mod sim_regressions;
+mod smoke;
