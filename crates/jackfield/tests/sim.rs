@@ -1,4 +1,4 @@
-//! The server in simulation: thousands of schedules of echo, chat, event streams, lines and HTTP, each a bad day of its
+//! The server in simulation: a thousand schedules of echo, chat, event streams, lines and HTTP, each a bad day of its
 //! own. `JACKFIELD_SIM_SEEDS=10000` runs so many; a seed that failed is replayed with its trace by
 //! `JACKFIELD_SIM_SEED=N cargo test -p jackfield --test sim replay -- --nocapture`.
 
@@ -20,7 +20,7 @@ impl Client for Echo {
 
 #[test]
 fn bad_days() {
-    sim::each_seed(3000, |seed, options| {
+    sim::each_seed(1000, |seed, options| {
         bad_day(seed, options).run();
     });
 }

@@ -7,6 +7,8 @@ mod asking;
 mod deflating;
 #[path = "../../../jackfield-reactor/tests/common/identity.rs"]
 mod identity;
+#[path = "../support/steady.rs"]
+mod steady;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tls.rs"]
@@ -46,6 +48,7 @@ mod n5;
 mod o;
 mod p;
 mod p11;
+mod q;
 mod s;
 mod section_0;
 mod t;

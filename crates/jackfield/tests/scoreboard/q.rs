@@ -1,39 +1,11 @@
 //! Test, fuzz, bench.
 
-#[path = "support/steady.rs"]
-mod steady;
-mod support;
-
+use crate::{steady, support};
 use jackfield::test::{TestServer, listener};
 use jackfield::{BodyPlan, Client, Exchange, Message, Request, WebSocket};
-use jackfield_fuzz::{Runner, TARGETS, Target};
 use steady::{Worker, echo, milli_allocations, ok_bytes, requests};
 use support::probe::Probe;
 use support::{get, outcome, socket};
-
-#[test]
-fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
-    for name in [
-        "http1_head",
-        "http1_chunked",
-        "http1_machine",
-        "http1_client",
-        "websocket_server",
-        "websocket_client",
-        "websocket_deflate",
-        "websocket_handshake",
-        "sse_stream",
-        "forms",
-        "proxy",
-        "server",
-    ] {
-        let target = Target::named(name).unwrap_or_else(|| panic!("there is no target {name}"));
-        let run = Runner::new(target).seed(0x9e37).executions(500).run();
-        let report = run.unwrap_or_else(|finding| panic!("{finding}"));
-        assert!(report.executions == 500 && report.corpus > target.seeds.len(), "{name}: {report:?}");
-    }
-    assert_eq!(TARGETS.len(), 12, "each target is named above");
-}
 
 #[test]
 fn q4_however_a_session_is_split_its_events_are_the_same() {
@@ -133,7 +105,7 @@ fn q7_the_proof_of_no_allocation_sees_a_planted_one() {
 /// have no right or wrong.
 #[test]
 fn q1_the_results_of_autobahn_are_in_the_repository_and_all_of_them_ok() {
-    let document = include_str!("../../../docs/autobahn.md");
+    let document = include_str!("../../../../docs/autobahn.md");
     let rows: Vec<Vec<&str>> = document
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| section") && !line.starts_with("| ---"))
