@@ -370,8 +370,10 @@ impl Connection<'_> {
     /// Subscribes it to a topic, and sends it the messages that were published there after the one with this id. For an event
     /// stream the id is what a browser sends as `Last-Event-ID` when it connects again
     /// ([`last_event_id`](crate::last_event_id)); for a WebSocket it is what the page has stored, if the topic's history is
-    /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages. The call is refused on a
-    /// connection that is not yet an event stream, a WebSocket, or a raw or line connection.
+    /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages. An event stream then gets an id at
+    /// once, without an event, so that it can resume even if it is lost before the first message. A WebSocket that is to do so
+    /// begins with `?`, which is never an id, and gets a `resync`. The call is refused on a connection that is not yet an event
+    /// stream, a WebSocket, or a raw or line connection.
     ///
     /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the peer gets exactly the
     /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the

@@ -3,7 +3,7 @@
 
 use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
-use crate::message::{Content, Prepared, Published, Sent};
+use crate::message::{Content, Form, Prepared, Published, Sent};
 use crate::shared::Unsent;
 use crate::topics::{Log, Logged, Lost, Place, Portion, Subscribed};
 use jackfield_proto::sse::Event;
@@ -112,10 +112,13 @@ impl Links {
             // It takes no publications, so it could not get a `resync` either.
             return Subscribed::Refused;
         }
-        let log = self.handle.shared().logs.find(topic).filter(|_| !last_event_id.is_empty());
+        let log = self.handle.shared().logs.find(topic);
+        if last_event_id.is_empty() {
+            return self.subscribe_at_present(wires, id, topic, log);
+        }
         let Some(log) = log else {
             let subscribed = self.subscribe(wires, id, topic);
-            if subscribed == Subscribed::New && !last_event_id.is_empty() {
+            if subscribed == Subscribed::New {
                 // Nothing was kept, so messages may be missing; the client must learn that.
                 self.send(wires, id, Content::Event(&Event::data("{\"missed\":null}").event("resync")));
             }
@@ -135,6 +138,24 @@ impl Links {
             self.resume(wires, id);
         }
         Subscribed::New
+    }
+
+    /// Subscribes a connection that has got nothing yet. An event stream of a topic with a history gets an id at once, without
+    /// an event: if it is lost before the first message, it can resume too.
+    fn subscribe_at_present(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        topic: &str,
+        log: Option<Arc<Log<Prepared>>>,
+    ) -> Subscribed {
+        let subscribed = self.subscribe(wires, id, topic);
+        let is_stream = self.link(id).protocol.form() == Some(Form::Event);
+        let log = log.filter(|_| subscribed == Subscribed::New && is_stream);
+        if let Some(place) = log.and_then(|log| self.place_of_members(&log)) {
+            self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));
+        }
+        subscribed
     }
 
     /// A connection gets its turn, if it has missed something that it has not got yet.

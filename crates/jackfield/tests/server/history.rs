@@ -123,6 +123,22 @@ fn cut_at_every_event_nothing_is_missed_and_nothing_comes_twice() {
     }
 }
 
+/// It was cut off before its first message, and had no id with which to come back.
+#[test]
+fn a_stream_that_has_got_nothing_yet_resumes_too() {
+    let mut server = server(History::new(10));
+    publish(&mut server, 1..=2);
+    let far = open(&mut server, "t", "");
+    let begun = text(&take(&far));
+    let id = begun.strip_prefix("id: ").and_then(|rest| rest.strip_suffix("\n\n"));
+    assert_eq!(events(begun.as_bytes()), [], "an id is no event");
+    far.reset();
+    server.run();
+    publish(&mut server, 3..=5);
+    let far = open(&mut server, "t", id.expect("it is alone"));
+    assert_eq!(data(&events(&take(&far))), ["3", "4", "5"]);
+}
+
 /// What a reader keeps of what came: the first event, and of a second half or nothing.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
@@ -664,7 +680,7 @@ fn n1_a_websocket_gets_the_number_of_messages_it_missed() {
     let pairs =
         |seen: &[Seen]| seen.iter().map(|(_, data, id)| (data.clone(), id.clone())).collect::<Vec<_>>();
     assert_eq!(pairs(&seen), pairs(&streamed), "both have the same ids");
-    for (last, missed) in [(&*seen[9].2, "40"), ("nonsense", "null"), (&"9".repeat(300), "null")] {
+    for (last, missed) in [(&*seen[9].2, "40"), ("nonsense", "null"), ("?", "null"), (&"9".repeat(300), "null")] {
         let back = open_socket(&mut server, last);
         let told = numbered(&back);
         assert_eq!(
