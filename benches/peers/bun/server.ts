@@ -1,4 +1,5 @@
-// Bun as a peer: `bun server.ts http|http-handler|ws|fanout|sse --listen ADDRESS`, in one process on one thread.
+// Bun as a peer: `bun server.ts http|http-handler|ws|fanout|sse --listen ADDRESS [--cert FILE --key FILE]`, in one process on
+// one thread.
 //
 // `http` is a static route, which Bun's authors recommend for answers that don't change: no JavaScript runs for a
 // request. `http-handler` is the same answer from a function, as every other peer makes it. Its sockets have
@@ -15,11 +16,14 @@ function refuse(why: string): never {
 
 const [mode, flag, address, ...rest] = process.argv.slice(2);
 const at = address?.match(/^\[?([^\]]+)\]?:(\d+)$/);
-if (flag !== "--listen" || !at || rest.length > 0) {
-  refuse("usage: server.ts http|http-handler|ws|fanout|sse --listen ADDRESS");
+const [certFlag, cert, keyFlag, key] = rest;
+const isSecure = rest.length === 4 && certFlag === "--cert" && keyFlag === "--key";
+if (flag !== "--listen" || !at || (rest.length > 0 && !isSecure)) {
+  refuse("usage: server.ts http|http-handler|ws|fanout|sse --listen ADDRESS [--cert FILE --key FILE]");
 }
+const tls = isSecure ? { cert: Bun.file(cert), key: Bun.file(key) } : undefined;
 // No time limit on idle connections: a benchmark of them keeps them for longer than Bun's 10 seconds.
-const common = { hostname: at[1], port: Number(at[2]), idleTimeout: 0, development: false } as const;
+const common = { hostname: at[1], port: Number(at[2]), idleTimeout: 0, development: false, tls } as const;
 const plain = { headers: { "Content-Type": "text/plain" } };
 
 type Stream = { write(data: string): unknown; flush(): unknown };

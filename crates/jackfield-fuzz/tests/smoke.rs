@@ -4,7 +4,7 @@ use jackfield_fuzz::{Runner, TARGETS, Tally, Target};
 use std::thread;
 
 /// Inputs of each target. The server is slower than a parser, and has longer inputs.
-const EXECUTIONS: [(&str, u64); 2] = [("server", 1500), ("", 4000)];
+const EXECUTIONS: [(&str, u64); 2] = [("server", 400), ("", 1000)];
 
 fn executions(target: &Target) -> u64 {
     EXECUTIONS.iter().find(|(name, _)| name.is_empty() || *name == target.name).map_or(0, |(_, count)| *count)
@@ -38,7 +38,7 @@ fn every_target_holds_for_a_while() {
             tally += run.join().expect("it has told what is wrong");
         }
     });
-    assert!(tally.partitions > 50_000 && tally.round_trips > 5000, "{tally:?}");
+    assert!(tally.partitions > 10_000 && tally.round_trips > 1000, "{tally:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const RESULT: &str = "docs/report/compare.json";
 const FOLDER: &str = "docs/report";
 
-/// The rows that are shown, each with its title: of those in which the spreads of the best two do not overlap.
+/// The rows that are shown, each with its title.
 const PANELS: [(&str, &str); 4] = [
     ("http-browser", "HTTP, requests as a browser sends them"),
     ("ws-16", "WebSocket, 16 echoes of 20 bytes in flight"),
@@ -62,6 +62,8 @@ struct Bar {
     name: String,
     /// Nanoseconds, the median of all runs.
     cost: f64,
+    /// The least and the most of all runs.
+    spread: (f64, f64),
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
@@ -98,7 +100,9 @@ fn draw(result: &Value, palette: &Palette) -> Result<String, String> {
     }
     let machine = result["origin"]["machine"].as_str().unwrap_or("a machine that is not known");
     let commit = result["origin"]["commit"].as_str().and_then(|commit| commit.get(..7)).unwrap_or("unknown");
-    let foot = format!("lab compare at {commit}, on {machine}; medians");
+    let foot = format!(
+        "lab compare at {commit}, on {machine}; medians, and lines from the least to the most of all runs"
+    );
     text(&mut svg, (10.0, height - 10.0), &foot, "font-size=\"11\"", palette.faint);
     svg.push_str("</svg>\n");
     Ok(svg)
@@ -124,27 +128,30 @@ fn bar(server: &Value) -> Option<Bar> {
         server["turns"].as_array()?.iter().filter_map(|turn| turn["cost"].as_f64()).collect();
     costs.sort_by(f64::total_cmp);
     let cost = *costs.get(costs.len() / 2)?;
-    Some(Bar { name: server["name"].as_str()?.to_owned(), cost })
+    let spread = (*costs.first()?, *costs.last()?);
+    Some(Bar { name: server["name"].as_str()?.to_owned(), cost, spread })
 }
 
 fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, bars: &[Bar], palette: &Palette) {
     text(svg, (left, top + 14.0), title, "font-size=\"13\" font-weight=\"600\"", palette.text);
-    let longest = bars.iter().map(|bar| bar.cost).fold(f64::MIN_POSITIVE, f64::max);
+    let longest = bars.iter().map(|bar| bar.spread.1).fold(f64::MIN_POSITIVE, f64::max);
+    let end_of = |cost: f64| left + NAME_WIDTH + BAR_WIDTH * cost / longest;
     for (index, bar) in bars.iter().enumerate() {
         let (y, is_ours) = (top + 26.0 + BAR_STEP * index as f64, bar.name == "ours");
         let (name, weight) =
             if is_ours { ("Jackfield", " font-weight=\"600\"") } else { (bar.name.as_str(), "") };
         let style = format!("font-size=\"12\" text-anchor=\"end\"{weight}");
         text(svg, (left + NAME_WIDTH - 8.0, y + 13.0), name, &style, palette.text);
-        let (width, fill) =
-            (BAR_WIDTH * bar.cost / longest, if is_ours { palette.ours } else { palette.peer });
+        let (begin, fill) = (end_of(0.0), if is_ours { palette.ours } else { palette.peer });
         let _ = writeln!(
             svg,
-            "<rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\" fill=\"{fill}\"/>",
-            left + NAME_WIDTH
+            "<rect x=\"{begin:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\" fill=\"{fill}\"/>",
+            end_of(bar.cost) - begin
         );
-        let at = (left + NAME_WIDTH + width + 6.0, y + 13.0);
-        text(svg, at, &time(bar.cost), &format!("font-size=\"12\"{weight}"), palette.faint);
+        let (least, most) = (end_of(bar.spread.0), end_of(bar.spread.1));
+        let (middle, faint) = (y + BAR_HEIGHT / 2.0, palette.faint);
+        let _ = writeln!(svg, "<path d=\"M{least:.1} {middle:.1}H{most:.1}\" stroke=\"{faint}\"/>");
+        text(svg, (most + 6.0, y + 13.0), &time(bar.cost), &format!("font-size=\"12\"{weight}"), faint);
     }
 }
 
@@ -199,7 +206,7 @@ mod tests {
                 assert!(svg.contains(title), "{title}");
             }
             assert!(svg.contains("slow &amp; old") && svg.contains("200 ns") && svg.contains("9.00 µs"));
-            assert!(svg.contains("at 0123456, on two cores"));
+            assert!(svg.contains("at 0123456, on two cores; medians"));
         }
     }
 }

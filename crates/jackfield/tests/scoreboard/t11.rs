@@ -1,6 +1,6 @@
 //! T11 of docs/features.md: handshakes that go nowhere cost others nothing.
 
-use crate::{support, tls};
+use crate::tls;
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{Client, Exchange, Peer, Reason, Request, Timeout};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -680,7 +680,9 @@ fn n1_a_websocket_gets_the_number_of_messages_it_missed() {
     let pairs =
         |seen: &[Seen]| seen.iter().map(|(_, data, id)| (data.clone(), id.clone())).collect::<Vec<_>>();
     assert_eq!(pairs(&seen), pairs(&streamed), "both have the same ids");
-    for (last, missed) in [(&*seen[9].2, "40"), ("nonsense", "null"), ("?", "null"), (&"9".repeat(300), "null")] {
+    for (last, missed) in
+        [(&*seen[9].2, "40"), ("nonsense", "null"), ("?", "null"), (&"9".repeat(300), "null")]
+    {
         let back = open_socket(&mut server, last);
         let told = numbered(&back);
         assert_eq!(

@@ -176,6 +176,7 @@ impl Contender {
             Kind::Ours | Kind::Limit if row.is_tls => Some("rustls with ring"),
             Kind::Peer if row.is_tls => Some("tokio-rustls with ring"),
             Kind::Nginx if row.is_tls => Some("OpenSSL"),
+            Kind::Bun if row.is_tls => Some("BoringSSL"),
             Kind::Ours if is_connect => Some("`Listener::defer_accept`, as Bun's listener is by default"),
             Kind::Ours if row.file.is_some() => Some("`Files::answer`: the file is in its cache"),
             Kind::Nginx if row.file.is_some() => Some("`sendfile on`"),
@@ -201,8 +202,7 @@ impl Contender {
 
     fn speaks_tls(&self) -> bool {
         match self.kind {
-            Kind::Ours | Kind::Limit | Kind::Nginx => true,
-            Kind::Bun => false,
+            Kind::Ours | Kind::Limit | Kind::Nginx | Kind::Bun => true,
             Kind::Peer => matches!(self.program, "axum" | "hyper"),
         }
     }

@@ -55,7 +55,7 @@ fn each_row_is_measured_and_written() {
         ("| hyper | gap: not built |", 18),
         ("| hyper | gap: no bare TCP in it |", 1),
         ("| may_minihttp | gap: it takes at most 16 header fields", 1),
-        ("| bun | gap: not installed |", 13),
+        ("| bun | gap: not installed |", 18),
         ("| bun, handler | gap: not installed |", 4),
         ("| ntex | gap: it is not set up for TLS here |", 5),
         ("\n| **ours** | ", 21),

@@ -23,7 +23,7 @@ fn growth_is_drawn_and_written() {
     let (numbers, report) = (path("docs/numbers.md"), path("docs/report"));
     let args = [
         "--plots=memory-time,memory-bytes,subscribers-ws",
-        "--most=1000",
+        "--most=100",
         "--seconds=250ms",
         "--numbers",
         &numbers,
