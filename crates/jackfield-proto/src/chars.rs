@@ -58,7 +58,7 @@ pub(crate) const fn is_target(byte: u8) -> bool {
 
 /// `field-vchar`, space and tab (RFC 9110 section 5.5).
 #[inline]
-pub(crate) const fn is_field_value(byte: u8) -> bool {
+pub(crate) const fn is_field_value_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & VALUE != 0
 }
 
@@ -76,5 +76,5 @@ pub(crate) fn is_token_name(name: &[u8]) -> bool {
 /// Whether nothing in `value` could end its line.
 #[inline]
 pub(crate) fn is_field_text(value: &[u8]) -> bool {
-    value.iter().all(|byte| is_field_value(*byte))
+    value.iter().all(|byte| is_field_value_byte(*byte))
 }

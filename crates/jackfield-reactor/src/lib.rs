@@ -50,7 +50,7 @@ pub use session::hello::{Answer, Hello};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;
-pub use session::{BehindPreamble, Session};
+pub use session::{AfterPreamble, Session};
 pub use stats::{Counter, Stats, TURN_NS};
 pub use stream::Stream;
 pub use stream::addr::Addr;

@@ -14,7 +14,7 @@ use jackfield::ConnectionId;
 use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use topics::{History, Logs, Order, TopicIndex, Topics};
+use topics::{History, TopicLogs, Order, TopicIndex, Topics};
 
 /// What the directory finds in the server at the same path.
 mod sync {
@@ -118,7 +118,7 @@ fn a_new_subscriber_misses_nothing_after_its_first_message() {
 #[test]
 fn of_a_topic_with_a_history_no_publication_falls_between() {
     loom::model(|| {
-        let (index, logs) = (Arc::new(TopicIndex::new(2, Arc::default())), Logs::new());
+        let (index, logs) = (Arc::new(TopicIndex::new(2, Arc::default())), TopicLogs::new());
         assert!(logs.declare(TOPIC, Order::Own(1), History::new(10), 2));
         let log = logs.find(TOPIC).expect("it was declared");
         let (publishers, publishes) = (index.clone(), log.clone());

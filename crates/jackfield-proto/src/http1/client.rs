@@ -43,7 +43,7 @@ pub enum ClientEvent<'b> {
 
 /// A request to send, apart from its body.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestHead<'m> {
+pub struct RequestToSend<'m> {
     /// The method. `CONNECT` is refused.
     pub method: &'m str,
     /// The target: a path with query, an absolute URI, or `*` for `OPTIONS`.
@@ -126,7 +126,7 @@ impl ClientMachine {
     /// outstanding, or the connection serves no further request: see [`RequestError`]. Nothing is written then.
     pub fn encode_request(
         &mut self,
-        head: &RequestHead<'_>,
+        head: &RequestToSend<'_>,
         body: RequestBody,
         out: &mut Vec<u8>,
     ) -> Result<(), RequestError> {
@@ -356,7 +356,7 @@ impl Default for ClientMachine {
     }
 }
 
-fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
+fn check_request(head: &RequestToSend<'_>) -> Result<(), RequestError> {
     if !is_token_name(head.method.as_bytes())
         || head.method.len() > METHOD_BYTES_MAX
         || head.method == "CONNECT"
@@ -372,7 +372,7 @@ fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
     Ok(())
 }
 
-fn encode_head(head: &RequestHead<'_>, body: RequestBody, out: &mut Vec<u8>) {
+fn encode_head(head: &RequestToSend<'_>, body: RequestBody, out: &mut Vec<u8>) {
     for part in [head.method, " ", head.target, " HTTP/1.1\r\nHost: ", head.host, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }

@@ -7,7 +7,7 @@ use crate::chars::is_field_text;
 
 /// The head of an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct ResponseHead<'m> {
+pub struct ResponseToSend<'m> {
     /// The status, from 200 to 999. Any other number is sent as 500: an answer is final, and has three digits.
     pub status: u16,
     /// The media type of the body. `""` if there is none, or if `fields` contains it.
@@ -16,7 +16,7 @@ pub struct ResponseHead<'m> {
     pub fields: &'m Fields,
 }
 
-impl<'m> ResponseHead<'m> {
+impl<'m> ResponseToSend<'m> {
     /// A head without further fields.
     #[must_use]
     pub const fn new(status: u16, content_type: &'m str) -> Self {
@@ -70,7 +70,7 @@ impl<'m> ResponseHead<'m> {
 /// Whether the caller has to send the body that it announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum SendBody {
+pub enum BodyDue {
     /// The body must follow, in the announced length.
     Yes,
     /// Nothing may follow: the request was `HEAD`, the status is 204, 205 or 304, or no answer was due.
@@ -101,7 +101,7 @@ pub(super) enum Fate {
 
 /// The head of nearly every answer: 200, a type, a length, and a connection that stays.
 #[inline(always)]
-pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock, out: &mut Vec<u8>) {
+pub(super) fn encode_usual_head(content_type: &str, body_bytes: u64, date: &DateBlock, out: &mut Vec<u8>) {
     out.extend_from_slice(date.whole());
     out.extend_from_slice(content_type.as_bytes());
     encode_length_and_end(body_bytes, out);
@@ -109,7 +109,7 @@ pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock
 
 /// Any head that can be written.
 pub(super) fn encode_head(
-    head: &ResponseHead<'_>,
+    head: &ResponseToSend<'_>,
     delimiter: Delimiter,
     fate: Fate,
     date: &DateBlock,

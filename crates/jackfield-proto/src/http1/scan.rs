@@ -8,7 +8,7 @@
 
 use super::Error;
 use super::limits::{Limits, METHOD_BYTES_MAX};
-use crate::chars::{is_field_value, is_target, is_token};
+use crate::chars::{is_field_value_byte, is_target, is_token};
 
 /// How far into a head that comes in pieces the search for its end has got.
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +184,6 @@ fn value(byte: u8) -> Result<Scan, Error> {
     match byte {
         b'\r' => Ok(Scan::LineLf),
         b'\n' => Err(Error::LineEnd),
-        _ => expect(is_field_value(byte), Scan::Value, Error::FieldValue),
+        _ => expect(is_field_value_byte(byte), Scan::Value, Error::FieldValue),
     }
 }

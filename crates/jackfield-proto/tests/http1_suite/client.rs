@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     BodyError, ClientEvent, ClientMachine, Error, Fields, HEADERS_MAX, HeaderSlots, Limits,
-    PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestHead,
+    PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestToSend,
 };
 
 use crate::server::cuts;
@@ -202,7 +202,7 @@ fn the_fields_of_a_response_are_found_by_their_names() {
 fn requests_are_written() {
     let (mut machine, mut out, mut fields) = (ClientMachine::new(), Vec::new(), Fields::new());
     fields.push("A", "b").unwrap();
-    let head = RequestHead { method: "POST", target: "/x", host: "a:1", fields: &fields };
+    let head = RequestToSend { method: "POST", target: "/x", host: "a:1", fields: &fields };
     machine.encode_request(&head, RequestBody::Length(3), &mut out).unwrap();
     assert_eq!(machine.encode_request(&head, RequestBody::None, &mut out), Err(RequestError::BodyUnfinished));
     machine.encode_part(b"abc", &mut out).unwrap();
@@ -236,7 +236,7 @@ fn requests_that_cannot_be_sent_are_refused() {
         ("GET", "/", "a", &hosts, RequestError::Host),
     ] {
         let (mut machine, mut out) = (ClientMachine::new(), Vec::new());
-        let head = RequestHead { method, target, host, fields };
+        let head = RequestToSend { method, target, host, fields };
         assert_eq!(
             machine.encode_request(&head, RequestBody::None, &mut out),
             Err(expected),

@@ -92,7 +92,7 @@ impl Account {
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
-            // `SeqCst`, in one order with the mark in `news`: otherwise a reactor that passes a threshold and one that
+            // `SeqCst`, in one order with the mark in `take_pressure_change`: otherwise a reactor that passes a threshold and one that
             // frees memory could miss each other.
             self.budget.used.fetch_add(total.wrapping_sub(self.published), SeqCst);
             self.published = total;

@@ -85,13 +85,13 @@ impl MemoryDriver {
     ///
     /// # Errors
     /// As [`MemoryDriver::check`].
-    pub fn check_rest(&self) -> Result<(), String> {
+    pub fn check_at_rest(&self) -> Result<(), String> {
         self.check()?;
         for (_, wire) in &self.reactor.wires.slab {
             let listens = matches!(wire.phase, Phase::Open | Phase::OutputClosed | Phase::Lingering)
                 && !wire.has(Flags::AGAIN | Flags::ENDED | ReadStop::ANY);
             let Some(pipe) = wire.session.stream().as_pipe() else { continue };
-            if listens && pipe.is_forgotten() {
+            if listens && pipe.has_unreported_input() {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
             }
             let is_open = matches!(wire.phase, Phase::Open | Phase::OutputClosed);

@@ -121,7 +121,7 @@ impl MemoryDriver {
 
     /// Plays a lag of `waited` in which this reactor had the processor only for `used`; other threads had it for the rest.
     /// [`Service::on_loop_lag`] gets the smaller of the two.
-    pub fn lag_beside<S: Service + ?Sized>(&mut self, service: &mut S, waited: Duration, used: Duration) {
+    pub fn report_lag_beside<S: Service + ?Sized>(&mut self, service: &mut S, waited: Duration, used: Duration) {
         self.lag(service, super::clock::own_share(waited, used), Duration::ZERO);
     }
 

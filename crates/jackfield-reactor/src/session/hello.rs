@@ -2,7 +2,7 @@
 //!
 //! rustls keeps the bytes: the handshake goes on with them, and nothing is read twice.
 
-use super::below::{Below, DECODE_ERROR, NO_TLS, fatal_alert};
+use super::below::{Below, DECODE_ERROR, NOT_TLS, fatal_alert};
 use super::tls::Tls;
 use crate::reason::Reason;
 use crate::stream::Stream;
@@ -102,7 +102,7 @@ impl Hello {
             let Stage::Reading(acceptor) = &mut self.stage else { return ReadOutcome::Nothing };
             match acceptor.read_tls(&mut self.below) {
                 Ok(0) => return ReadOutcome::End,
-                Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
+                Ok(_) if self.below.has_ended_in_plaintext() => return self.refuse(io::Error::other(NOT_TLS)),
                 Ok(_) => match acceptor.accept() {
                     Ok(None) => {}
                     Ok(Some(accepted)) => {

@@ -18,7 +18,7 @@ impl Reactor {
         wire.flags.remove(Flags::ENDING);
         match wire.phase {
             // The writable edge brings it back here.
-            Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.watch_flush(id),
+            Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.arm_flush_timer(id),
             Phase::Closing if planted(31) => {}
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // Both sides end at once.
@@ -29,8 +29,8 @@ impl Reactor {
                 match is_sent {
                     Ok(true) => self.await_end(id, service),
                     Ok(false) => {
-                        self.wires.watch_stall(id);
-                        self.wires.watch_flush(id);
+                        self.wires.arm_stall_timer(id);
+                        self.wires.arm_flush_timer(id);
                     }
                     Err(_) => self.end_wire(id, service),
                 }
@@ -54,7 +54,7 @@ impl Reactor {
         match is_sent {
             Ok(true) => {}
             // The writable edge brings it back here.
-            Ok(false) => self.wires.watch_stall(id),
+            Ok(false) => self.wires.arm_stall_timer(id),
             Err(error) => self.wires.abort(id, Reason::of_error(&error)),
         }
     }
@@ -63,7 +63,7 @@ impl Reactor {
     fn reset<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.session.encrypted_bytes() > 0 {
-            return self.wires.watch_flush(id);
+            return self.wires.arm_flush_timer(id);
         }
         wire.session.stream_mut().reset();
         self.end_wire(id, service);

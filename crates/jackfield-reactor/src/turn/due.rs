@@ -44,7 +44,7 @@ impl Reactor {
             timer_key::WRITE_TOKENS => self.on_write_tokens(id),
             timer_key::UNREAD => self.on_unread(id),
             timer_key::HANDSHAKE => self.wires.on_handshake_due(id),
-            key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
+            key if !self.wires.is_closing(id) => service.on_timer(&mut self.wires, id, key),
             _ => {}
         }
     }
@@ -75,7 +75,7 @@ impl Reactor {
         if !planted(80) {
             self.wires.write_by_new_tokens(id);
         }
-        self.close_on(id);
+        self.continue_close(id);
     }
 
     /// The peer has closed, and the wire stayed paused with unread bytes for the whole time.
@@ -104,7 +104,7 @@ impl Reactor {
         if taken < least && !planted(59) {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
-            self.wires.watch_flush(id);
+            self.wires.arm_flush_timer(id);
         }
     }
 

@@ -80,7 +80,7 @@ impl Reactor {
             Phase::Closing | Phase::Dead => return,
             Phase::Lingering => return self.discard(id),
             Phase::Handshake => {
-                if !self.wires.may_shake_hands() {
+                if !self.wires.try_count_handshake() {
                     return self.wires.look_again(id);
                 }
             }
@@ -136,22 +136,22 @@ impl Reactor {
                 self.wires.charge_encrypted(id);
             }
             #[cfg(feature = "tls")]
-            if self.has_heard_hello(id, service) {
+            if self.deliver_hello(id, service) {
                 if self.wires.is_closing(id) || !self.wires.listens(id) {
                     return;
                 }
                 continue;
             }
-            if self.is_established(id, service) && !self.wires.goes_on(id) {
+            if self.finish_handshake(id, service) && !self.wires.goes_on(id) {
                 return self.put_off(id, &got);
             }
-            let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
+            let ReadOutcome::Bytes { count, drained } = got else { return self.on_empty_read(id, got, service) };
             let Some(wire) = self.wires.wire_mut(id) else { return };
             // A final read ends only when a read returns nothing.
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
             }
-            budget = budget.saturating_sub(count.max(wire.session.encrypted_read()));
+            budget = budget.saturating_sub(count.max(wire.session.encrypted_bytes_read()));
             if !self.take_in(id, count, service) {
                 return self.recheck_later(id);
             }
@@ -171,7 +171,7 @@ impl Reactor {
     #[cold]
     fn read_by_tokens(&mut self, id: ConnectionId) -> Option<ReadOutcome> {
         let room = self.rx.len() - self.headroom;
-        let room = room.min(self.wires.read_tokens(id)?);
+        let room = room.min(self.wires.read_allowance(id)?);
         let got = self.wires.wire_mut(id)?.session.read(&mut self.rx[self.headroom..self.headroom + room]);
         if let ReadOutcome::Bytes { count, .. } = got {
             self.wires.use_read_tokens(id, count);

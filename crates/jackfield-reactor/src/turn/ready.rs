@@ -97,7 +97,7 @@ impl Reactor {
         let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.carry.is_none() && wire.session.is_at_end() {
-            self.take_end(id, ReadOutcome::End, service);
+            self.on_empty_read(id, ReadOutcome::End, service);
         } else {
             if wire.has(ReadStop::PAUSED) {
                 self.wires.arm_once(id, timer_key::UNREAD, now.after(unread_wait).0);
@@ -134,11 +134,11 @@ impl Reactor {
         }
         self.wires.charge_encrypted(id);
         self.wires.note_write(id);
-        self.close_on(id);
+        self.continue_close(id);
     }
 
     /// If the queued bytes have left, continues with our FIN, if that is due.
-    pub(super) fn close_on(&mut self, id: ConnectionId) {
+    pub(super) fn continue_close(&mut self, id: ConnectionId) {
         match self.wires.wire_mut(id) {
             Some(wire)
                 if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>
@@ -158,12 +158,12 @@ impl Reactor {
         service: &mut S,
     ) {
         self.wires.begin_event(id);
-        self.take_end(id, got, service);
+        self.on_empty_read(id, got, service);
         self.wires.end_event();
     }
 
     /// The read gave no bytes: the socket is empty, finished or broken.
-    pub(super) fn take_end<S: Service + ?Sized>(
+    pub(super) fn on_empty_read<S: Service + ?Sized>(
         &mut self,
         id: ConnectionId,
         got: ReadOutcome,
@@ -206,7 +206,7 @@ impl Reactor {
     /// read until it is known.
     #[cfg(feature = "tls")]
     #[inline(always)]
-    pub(super) fn has_heard_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+    pub(super) fn deliver_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.wire_mut(id) else { return false };
         wire.phase == Phase::Handshake && self.take_hello(id, service)
     }
@@ -227,7 +227,7 @@ impl Reactor {
 
     /// True if the handshake has just ended. Then the layer above gets `on_established`.
     #[inline(always)]
-    pub(super) fn is_established<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+    pub(super) fn finish_handshake<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.wire_mut(id) else { return false };
         if wire.phase != Phase::Handshake || wire.session.is_handshaking() {
             return false;

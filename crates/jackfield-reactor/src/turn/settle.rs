@@ -77,7 +77,7 @@ impl Reactor {
         while let Some((id, why)) = self.wires.memory_work.to_evict.pop_front() {
             if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
-                let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::RESTARTED);
+                let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::STARTTLS);
                 if self.wires.wire(id).is_some_and(is_begun) {
                     service.on_evict(&mut self.wires, id, why);
                 }

@@ -75,7 +75,7 @@ impl Wire {
 
     /// True if the peer sends no more bytes that could cause a reset.
     pub(crate) fn is_over(&self) -> bool {
-        self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
+        self.has(Flags::ENDED) || (self.has(Flags::PEER_DONE) && !self.has(Flags::UNREAD))
     }
 
     /// Our FIN was sent after all queued bytes, and the layer above is being told.

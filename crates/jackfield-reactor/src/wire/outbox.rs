@@ -110,7 +110,7 @@ impl Outbox {
 
     /// Appends a whole shared body. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a shorter one is
     /// copied and counts.
-    pub fn share_body(&mut self, bytes: Arc<[u8]>) {
+    pub fn push_shared_body(&mut self, bytes: Arc<[u8]>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
         }
@@ -119,7 +119,7 @@ impl Outbox {
 
     /// Appends a whole body and takes ownership of it. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a
     /// shorter one is copied and counts.
-    pub fn own_body(&mut self, bytes: Vec<u8>) {
+    pub fn push_owned_body(&mut self, bytes: Vec<u8>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
         }
@@ -135,7 +135,7 @@ impl Outbox {
     }
 
     /// Queued bytes, without those that come before the first message.
-    pub(crate) fn queued_messages(&self) -> usize {
+    pub(crate) fn queued_message_bytes(&self) -> usize {
         let heads = self.pieces.iter().map(Piece::unsent_head).take_while(|bytes| *bytes > 0);
         self.queued() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
     }
@@ -457,7 +457,7 @@ mod tests {
                 match act {
                     Act::Append(bytes) => { wanted.extend(&bytes); outbox.tail().extend(&bytes) }
                     Act::Share(bytes) => { wanted.extend(&bytes); outbox.share(&bytes.into()) }
-                    Act::Own(bytes) => { wanted.extend(&bytes); outbox.own_body(bytes) }
+                    Act::Own(bytes) => { wanted.extend(&bytes); outbox.push_owned_body(bytes) }
                     Act::Through(bytes) => {
                         wanted.extend(b"head");
                         wanted.extend(&bytes);
@@ -505,7 +505,7 @@ mod tests {
             far.set_room(Some(0));
             for len in head {
                 wanted.extend(vec![b'h'; len]);
-                if len % 2 == 0 { outbox.own_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
+                if len % 2 == 0 { outbox.push_owned_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
             }
             outbox.begin_messages();
             // The ends of the messages that are still in the outbox.
@@ -519,7 +519,7 @@ mod tests {
                     1 => drop(outbox.write_through(&mut session, &bytes[..4], &bytes[4..])),
                     _ => outbox.tail().extend(bytes),
                 }
-                prop_assert_eq!(outbox.queued_messages(), wanted.len() - far.received().max(ends[0]));
+                prop_assert_eq!(outbox.queued_message_bytes(), wanted.len() - far.received().max(ends[0]));
                 far.set_room(Some(room));
                 let _ = outbox.write_to(&mut session);
                 far.set_room(Some(room % 300));

@@ -52,7 +52,7 @@ impl Wires {
     }
 
     /// How many bytes the bandwidth limit lets come in during `time`. `None`: incoming bytes have no limit.
-    pub fn bandwidth_in(&self, id: ConnectionId, time: Duration) -> Option<u64> {
+    pub fn incoming_bytes_within(&self, id: ConnectionId, time: Duration) -> Option<u64> {
         let buckets = self.buckets.get(&id.slot()).filter(|_| self.wire(id).is_some())?;
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
     }
@@ -64,7 +64,7 @@ impl Wires {
     }
 
     /// Bytes that may be read now. `None`: none, until a timer fires.
-    pub(crate) fn read_tokens(&mut self, id: ConnectionId) -> Option<usize> {
+    pub(crate) fn read_allowance(&mut self, id: ConnectionId) -> Option<usize> {
         let now = self.now;
         // Bytes of a handshake do not count.
         if self.wire(id)?.phase == Phase::Handshake {
@@ -109,7 +109,7 @@ impl Wires {
         buckets.output.fill(now);
         let most = usize::try_from(buckets.output.left()).unwrap_or(usize::MAX);
         if most > 0 {
-            self.write_by(id, |outbox, session| outbox.write_some(session, most));
+            self.write_once(id, |outbox, session| outbox.write_some(session, most));
         } else {
             self.keep_for_later(id);
         }
@@ -120,7 +120,7 @@ impl Wires {
             buckets.output.take(taken);
         }
         if encrypted > 0 || (queued > 0 && taken < most as u64) {
-            self.watch_stall(id);
+            self.arm_stall_timer(id);
         } else if queued > 0 {
             self.await_tokens(id, queued);
         }

@@ -41,8 +41,8 @@ impl Wires {
     /// shared with other connections must not be counted.
     #[cold]
     #[inline(never)]
-    pub fn charge_above(&mut self, id: ConnectionId, bytes: usize) {
-        self.charge_all_above(id, bytes + self.timer_bytes(id));
+    pub fn charge_service(&mut self, id: ConnectionId, bytes: usize) {
+        self.charge_service_and_timers(id, bytes + self.timer_bytes(id));
     }
 
     /// Charges tables of the service that belong to no connection, in place of what was charged before.
@@ -69,7 +69,7 @@ impl Wires {
     }
 
     /// Charges the memory of the layer above, and the timers.
-    pub(super) fn charge_all_above(&mut self, id: ConnectionId, bytes: usize) {
+    pub(super) fn charge_service_and_timers(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let grew = self.account.charge(&mut wire.above, bytes);
         self.charged(id, grew);

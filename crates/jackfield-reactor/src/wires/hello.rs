@@ -17,7 +17,7 @@ impl Wires {
         self.wire(id)?.session.hello()?.client_hello()
     }
 
-    /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::secure`] gives
+    /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::answer_hello`] gives
     /// the session back. Until then the connection is not read, and its handshake deadline goes on.
     pub fn take_hello(&mut self, id: ConnectionId) -> Option<Box<Accepted>> {
         self.wire_mut(id)?.session.hello_mut()?.take()

@@ -361,7 +361,7 @@ impl Wires {
 
     /// Shows a watchdog that bytes of the connection are handled, with the label of [`Wires::set_label`]. The reactor does
     /// this before each `on_bytes`.
-    pub fn mark_bytes(&self, id: ConnectionId) {
+    pub fn show_watchdog_bytes(&self, id: ConnectionId) {
         if let Some(wire) = self.wire(id) {
             self.mark(id, wire.label);
         }

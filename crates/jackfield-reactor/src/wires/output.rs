@@ -25,19 +25,19 @@ impl Wires {
         if self.broadcast.has_bytes() && !planted(43) {
             self.distribute();
         }
-        self.corked(id)
+        self.cork_or_outbox(id)
     }
 
     /// The same for a connection that gets nothing of the broadcast that is in progress, if any. What is collected for the others
     /// stays where it is.
     pub fn outbox_of_left_out(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         debug_assert_eq!(self.broadcast.owed(id, |_| ()), 0, "{id} would get it out of order");
-        self.corked(id)
+        self.cork_or_outbox(id)
     }
 
     /// The same, after the bytes of a running broadcast.
     #[inline(always)]
-    pub(super) fn corked(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    pub(super) fn cork_or_outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if id == self.current && !self.stopped {
             return Some(&mut self.cork);
         }
@@ -71,13 +71,13 @@ impl Wires {
     }
 
     /// Bytes of messages that wait for the kernel: all but those from before [`Outbox::begin_messages`].
-    pub fn queued_messages(&self, id: ConnectionId) -> usize {
+    pub fn queued_message_bytes(&self, id: ConnectionId) -> usize {
         let outbox = if id == self.current {
             Some(&self.cork)
         } else {
             self.wire(id).and_then(|wire| wire.outbox.as_ref())
         };
-        outbox.map_or(0, |outbox| outbox.queued_messages()) + self.owed(id)
+        outbox.map_or(0, |outbox| outbox.queued_message_bytes()) + self.owed(id)
     }
 
     /// Drops all queued messages that the kernel has not begun to take, frees their memory, and returns the number of
@@ -157,9 +157,9 @@ impl Wires {
     pub fn set_read_while_congested(&mut self, id: ConnectionId, reads: bool) {
         let is_congested = self.is_congested(id);
         let Some(wire) = self.wire_mut(id) else { return };
-        wire.flags.remove(Flags::READS_ON | Flags::CONGESTED_AND_READ);
+        wire.flags.remove(Flags::READ_WHILE_CONGESTED | Flags::CONGESTED_AND_READ);
         if reads {
-            wire.flags.insert(Flags::READS_ON);
+            wire.flags.insert(Flags::READ_WHILE_CONGESTED);
             wire.flags.insert(if is_congested { Flags::CONGESTED_AND_READ } else { Flags::default() });
             self.resume_reading(id, ReadStop::CONGESTED);
         } else if is_congested {
@@ -185,7 +185,7 @@ impl Wires {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.wire_mut(id) else { return };
         self.stopped = wire.phase != Phase::Open;
-        self.mark_bytes(id);
+        self.show_watchdog_bytes(id);
         if let Some(backlog) = self.wire_mut(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take())
         {
             let empty = std::mem::replace(&mut self.cork, backlog);
@@ -265,12 +265,12 @@ impl Wires {
 
     /// The same at a writable event, even if the wire was blocked.
     pub(crate) fn write_out(&mut self, id: ConnectionId) {
-        self.write_by(id, Outbox::write_to);
+        self.write_once(id, Outbox::write_to);
     }
 
     /// Makes one write of the queued bytes.
     #[inline(always)]
-    pub(super) fn write_by(
+    pub(super) fn write_once(
         &mut self,
         id: ConnectionId,
         write: impl FnOnce(&mut Outbox, &mut Session) -> io::Result<usize>,
@@ -366,7 +366,7 @@ impl Wires {
         let is_current = id == self.current;
         let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Dead) else { return };
         if queued > high || is_full {
-            let reads = wire.has(Flags::READS_ON);
+            let reads = wire.has(Flags::READ_WHILE_CONGESTED);
             wire.flags.insert(if reads { Flags::CONGESTED_AND_READ } else { ReadStop::CONGESTED.into() });
             self.stopped |= is_current;
         } else if queued <= low && wire.has(Flags::CONGESTED) && !planted(12) {
@@ -376,12 +376,12 @@ impl Wires {
         if waiting == 0 {
             wire.flags.remove(WriteStop::BLOCKED);
         } else if !wire.has(WriteStop::BY_TOKENS) {
-            self.watch_stall(id);
+            self.arm_stall_timer(id);
         }
     }
 
     /// The kernel has not taken all bytes: sets the write timeout. A timer from an earlier backlog is set again.
-    pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
+    pub(crate) fn arm_stall_timer(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
             self.disarm(id, timer_key::STALL);

@@ -17,7 +17,7 @@ pub(crate) struct Broadcast {
     /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
     /// More messages may join: nothing has happened for which each wire must be checked again.
-    pub(super) goes_on: bool,
+    pub(super) accepts_more: bool,
     /// Above this the water marks of the outboxes must be checked again.
     pub(super) bytes_max: usize,
 }
@@ -29,8 +29,8 @@ impl Broadcast {
     }
 
     #[inline(always)]
-    pub(super) fn goes_on(&self) -> bool {
-        self.goes_on
+    pub(super) fn accepts_more(&self) -> bool {
+        self.accepts_more
     }
 
     /// Begins with these connections.

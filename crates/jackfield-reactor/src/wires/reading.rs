@@ -35,7 +35,7 @@ pub enum ReadPause {
 
 impl Wires {
     /// True if the current connection may not go on as usual: it was closed, stopped reading, or became congested. Then ask
-    /// [`Wires::goes_on`] before the next of its bytes is used.
+    /// [`Wires::may_handle_bytes`] before the next of its bytes is used.
     #[inline(always)]
     pub fn is_stopped(&self) -> bool {
         self.stopped
@@ -130,7 +130,7 @@ impl Wires {
     }
 
     /// Reads what has already arrived from the peer, and then calls [`Service::on_end`](crate::Service::on_end), although
-    /// the peer has not closed its side. [`Wires::has_ended`] is false in that call. While there is a reason not to read
+    /// the peer has not closed its side. [`Wires::has_peer_ended`] is false in that call. While there is a reason not to read
     /// the connection, all of this waits.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
@@ -174,18 +174,13 @@ impl Wires {
     }
 
     /// Whether one more handshake may go on in this turn, which then counts among
-    /// [`Limits::handshakes_per_turn`](crate::Limits::handshakes_per_turn). To be asked before [`Wires::secure`], if a session
+    /// [`Limits::handshakes_per_turn`](crate::Limits::handshakes_per_turn). To be asked before [`Wires::answer_hello`], if a session
     /// is made on the reactor's thread outside of [`Service::on_hello`](crate::Service::on_hello). False: ask again in the next
     /// turn.
-    pub fn may_shake_hands(&mut self) -> bool {
+    pub fn try_count_handshake(&mut self) -> bool {
         let is_one_left = self.handshakes_left > 0;
         self.handshakes_left -= usize::from(is_one_left);
         is_one_left
-    }
-
-    /// True while the service gets the events of the wire.
-    pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
-        self.wire(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
     /// True while the wire is read.

@@ -398,7 +398,7 @@ fn a_reset_is_noticed_for_any_reason_not_to_read() {
             world.room(0, Some(0));
             world.send(0, &format!("{stop}\n"));
             world.send(0, unread);
-            world.far[0].reset_behind();
+            world.far[0].reset_after_sent();
             world.run();
             world.expect(&["0 accept", &format!("0 line {stop}"), "0 close Reset"]);
             world.is_empty();
@@ -632,7 +632,7 @@ fn a_closing_wire_may_have_more_than_four_gigabytes_left() {
         world.room(0, Some(0));
         let (id, body): (_, Arc<[u8]>) = (world.id(0), vec![0; 16 << 20].into());
         let outbox = world.wires().outbox(id).expect("it is open");
-        (0..300).for_each(|_| outbox.share_body(body.clone()));
+        (0..300).for_each(|_| outbox.push_shared_body(body.clone()));
         world.act(0, "close");
         world.advance(10_000);
         world.far[0].set_room(Some(taken));

@@ -125,7 +125,7 @@ fn a_reset_after_bytes_is_noticed_when_they_pause_the_wire() {
     let mut world = World::new();
     world.connect();
     world.far[0].send(b"pause\n");
-    world.far[0].reset_behind();
+    world.far[0].reset_after_sent();
     world.run();
     world.expect(&["0 accept", "0 line pause", "0 close Reset"]);
     world.is_empty();

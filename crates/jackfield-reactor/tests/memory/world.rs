@@ -264,8 +264,8 @@ impl Script {
         let copy = bytes.clone();
         let write = move |outbox: &mut jackfield_reactor::Outbox| match how {
             "share" => outbox.share(&Arc::from(copy)),
-            "body" => outbox.share_body(Arc::from(copy)),
-            "own" => outbox.own_body(copy),
+            "body" => outbox.push_shared_body(Arc::from(copy)),
+            "own" => outbox.push_owned_body(copy),
             _ => outbox.tail().extend(copy),
         };
         self.give(wires, whom, write, &bytes);

@@ -155,7 +155,7 @@ fn an_eviction_in_the_handshake_is_reported() {
     let mut world = plain();
     world.send(b"starttls\n", 1 << 20);
     let id = world.driver.reactor.wires.ids().next().expect("one");
-    world.driver.reactor.wires.charge_above(id, 65 << 20);
+    world.driver.reactor.wires.charge_service(id, 65 << 20);
     world.run();
     let close = format!("close Limit(Memory) {PEER} at 3");
     assert_eq!(world.log(), ["line starttls", "evicted TooLarge", &close]);

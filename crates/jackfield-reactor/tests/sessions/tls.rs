@@ -111,7 +111,7 @@ fn many_pieces_of_any_length_are_full_records() {
     for (number, length) in lengths.enumerate() {
         let bytes = vec![number as u8; length];
         all.extend_from_slice(&bytes);
-        world.driver.reactor.wires.outbox(id).expect("it is open").own_body(bytes);
+        world.driver.reactor.wires.outbox(id).expect("it is open").push_owned_body(bytes);
     }
     world.run();
     let encrypted = world.far.take();
@@ -360,7 +360,7 @@ fn the_last_bytes_of_a_record_are_waited_for() {
         world.run();
         let id = world.id();
         assert!(world.driver.reactor.wires.has_backlog(id), "{room} bytes were taken");
-        world.driver.reactor.wires.abort_behind(id, Reason::Local);
+        world.driver.reactor.wires.abort_after_flush(id, Reason::Local);
         world.run();
         assert!(!world.far.is_reset(), "{room} bytes were taken");
         world.far.set_room(None);

@@ -271,7 +271,7 @@ fn more_pieces_than_one_write_takes_all_leave() {
     let plan = Plan {
         open: |wires, id| {
             for _ in 0..1500 {
-                wires.outbox(id).expect("open").own_body(pattern(2048));
+                wires.outbox(id).expect("open").push_owned_body(pattern(2048));
             }
         },
         ..Plan::default()

@@ -151,7 +151,7 @@ impl Connection<'_> {
     #[must_use]
     #[doc(alias = "queue")]
     pub fn buffered(&self) -> usize {
-        self.wires.queued_messages(self.id)
+        self.wires.queued_message_bytes(self.id)
     }
 
     /// Messages to it that its [`Overflow`] policy dropped, because the peer reads too slowly.

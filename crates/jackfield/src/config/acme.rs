@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// let challenges = AcmeChallenges::default();
 /// let server = Server::builder().listen("[::]:80").acme(challenges.clone()).bind()?;
 /// // On the thread that speaks ACME:
-/// challenges.answer_http("token", "token.thumbprint");
+/// challenges.add_http_answer("token", "token.thumbprint");
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 #[doc(alias = "letsencrypt")]
@@ -39,7 +39,7 @@ impl AcmeChallenges {
     /// Stores this text, the key authorization (RFC 8555 section 8.3), as the answer at `/.well-known/acme-challenge/` and this
     /// token. Every listener for HTTP gives it, before a client sees the request. False: 1024 answers are stored already.
     #[doc(alias = "http-01")]
-    pub fn answer_http(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
+    pub fn add_http_answer(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
         put(&mut self.write().http, token.into(), authorization.into())
     }
 
@@ -50,7 +50,7 @@ impl AcmeChallenges {
     /// # Errors
     /// Everything that is wrong with the pair; or that 1024 answers are stored already.
     #[doc(alias = "tls-alpn-01")]
-    pub fn answer_tls(
+    pub fn add_tls_answer(
         &self,
         name: &str,
         chain: impl Into<Vec<u8>>,

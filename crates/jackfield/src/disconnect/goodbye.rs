@@ -155,7 +155,7 @@ pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
     })
 }
 
-/// The `retry:` for the peer of an event stream. `number` spreads the times, as in [`busy`].
+/// The `retry:` for the peer of an event stream. `number` spreads the times, as in [`busy_response`].
 pub(crate) fn retry(number: u64) -> &'static [u8] {
     RETRY[retry_after(number) - 1]
 }

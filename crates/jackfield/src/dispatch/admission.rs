@@ -175,8 +175,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         match is_provisional {
             // A PROXY header or a TLS handshake comes first.
             _ if !wires.is_open(id) => {}
-            true => self.await_first_request(wires, id),
-            false if self.is_status(listener) => self.await_first_request(wires, id),
+            true => self.begin_provisional(wires, id),
+            false if self.is_status(listener) => self.begin_provisional(wires, id),
             false => self.create(wires, id, &peer),
         }
     }
@@ -206,13 +206,13 @@ impl<F: ClientFactory> Dispatcher<F> {
             });
         }
         #[cfg(feature = "tls")]
-        if self.was_challenge(wires, id) {
+        if self.close_if_challenge(wires, id) {
             return;
         }
         let link = self.links.link(id);
         let (listener, admission) = (link.listener.into(), link.admission);
         if admission == Admission::Provisional || self.is_status(listener) {
-            return self.await_first_request(wires, id);
+            return self.begin_provisional(wires, id);
         }
         if self.links.ask_for_websocket(wires, id) {
             return;
@@ -262,7 +262,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             wires.set_idle_timeout(id, idle);
         }
         if matches!(links.link(id).protocol, Protocol::WebSocket(_)) {
-            links.await_idle(wires, id);
+            links.apply_idle_timeout(wires, id);
         }
         links.apply_limits(wires, id, limits);
         if !listener.banner.is_empty() {
@@ -325,7 +325,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// A connection that never had a client has ended.
     #[cold]
-    pub(super) fn never_begun(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
+    pub(super) fn on_end_without_client(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
         let link = self.links.link(id);
         if matches!(link.protocol, Protocol::Refused) {
             self.refusals -= 1;
@@ -334,7 +334,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         // Without a client only a provisional connection speaks HTTP, and its handshake is done.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
         let listener = usize::from(link.listener);
-        let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
+        let why = link.reason.unwrap_or_else(|| Reason::from_reactor(why));
         self.links.metrics.count_end(why);
         let listener = &self.settings.listeners[listener];
         if why == Reason::Proxy || (listener.requires_proxy && !listener.is_tls()) {

@@ -46,7 +46,7 @@ pub(super) fn call_named<C: Client, T>(
 ) -> T {
     connection.wires.mark(connection.id, name as u8);
     let value = call(client, connection, callback);
-    connection.wires.mark_bytes(connection.id);
+    connection.wires.show_watchdog_bytes(connection.id);
     value
 }
 

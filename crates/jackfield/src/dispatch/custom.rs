@@ -23,7 +23,7 @@ pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, r
 }
 
 /// Delivers the next line, if its end has come.
-pub(super) fn take_line<C: Client>(
+pub(super) fn deliver_line<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rest: &[u8],

@@ -16,7 +16,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// All bytes before the end were delivered: before the peer's FIN, or before the point where this side stops
     /// reading.
     #[cold]
-    pub(super) fn on_own_end(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(super) fn on_input_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         match self.links.link(id).reason {
             Some(why) if !wires.has_ended(id) => self.say_goodbye(wires, id, why),
             _ => self.tell_peer_closed(wires, id),
@@ -43,7 +43,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// Drains the next part of all connections, while the server shuts down.
-    pub(super) fn drain_on(&mut self, wires: &mut Wires) {
+    pub(super) fn drain_next(&mut self, wires: &mut Wires) {
         for id in self.links.next_to_drain(wires) {
             self.drain(wires, id, Reason::Shutdown);
         }

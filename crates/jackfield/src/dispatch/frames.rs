@@ -17,7 +17,7 @@ pub(super) fn feed<C: Client>(
     scratch: &mut Scratch,
     limits: &Limits,
 ) -> usize {
-    if !connection.links.link(connection.id).asks.about_frames() {
+    if !connection.links.link(connection.id).checks.shows_frames() {
         return websocket::feed(client, connection, rx, scratch, limits);
     }
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
@@ -35,7 +35,7 @@ pub(super) fn feed<C: Client>(
                     (used, used)
                 }
                 NextFrame::Incomplete => {
-                    connection.links.await_rest_of_message(connection.wires, connection.id, true);
+                    connection.links.set_message_deadline(connection.wires, connection.id, true);
                     return at;
                 }
                 NextFrame::Machines => {
@@ -111,7 +111,7 @@ fn hand_out<C: Client>(
         links.metrics.messages_in.add(1);
         links.settle_control_deadline(wires, *id);
     } else {
-        links.await_rest_of_message(wires, *id, true);
+        links.set_message_deadline(wires, *id, true);
     }
     set(connection, if is_last { FrameState::Head } else { FrameState::Taken(payload) });
     let is_client = connection.is_websocket_client();

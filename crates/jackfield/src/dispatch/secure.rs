@@ -54,8 +54,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Goes on with as many handshakes whose host was looked for as one turn may. Each connection has one at most.
     pub(super) fn go_on_with_found_hosts(&mut self, wires: &mut Wires) {
         while !self.found_hosts.is_empty() {
-            if !wires.may_shake_hands() {
-                return wires.go_on_next_turn();
+            if !wires.try_count_handshake() {
+                return wires.request_next_turn();
             }
             if let Some((id, found)) = self.found_hosts.pop_front() {
                 self.host_found(wires, id, found);
@@ -98,7 +98,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// A connection that was only an ACME challenge is closed without a client (RFC 8737 section 3).
-    pub(super) fn was_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(super) fn close_if_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let is_one = self.settings.acme.is_some()
             && wires.tls(id).is_some_and(|session| session.alpn_protocol() == Some(ACME));
         if is_one {

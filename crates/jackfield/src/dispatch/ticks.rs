@@ -16,7 +16,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.connect(wires, &outgoing);
         }
         if !self.ticks.is_empty() {
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 

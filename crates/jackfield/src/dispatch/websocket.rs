@@ -72,10 +72,10 @@ fn plain<'b>(
     if link.awaited != Awaited::Nothing {
         return None;
     }
-    if let Some(used) = machine.short_frame(rx, &limits.websocket) {
+    if let Some(used) = machine.short_frame_bytes(rx, &limits.websocket) {
         return Some((used, machine.take_short_frame(&mut rx[..used])));
     }
-    let used = machine.medium_frame(rx, &limits.websocket)?;
+    let used = machine.medium_frame_bytes(rx, &limits.websocket)?;
     Some((used, machine.take_medium_frame(&mut rx[..used])))
 }
 
@@ -126,7 +126,7 @@ fn step<'b, C: Client>(
             Outcome::Other(used)
         }
         Step::Need(used) => {
-            connection.links.await_rest_of_message(connection.wires, connection.id, used < bytes);
+            connection.links.set_message_deadline(connection.wires, connection.id, used < bytes);
             Outcome::Nothing(used)
         }
         Step::Paused => Outcome::Nothing(0),

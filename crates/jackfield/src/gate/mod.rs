@@ -8,7 +8,7 @@ mod forwarded;
 mod host;
 mod origin;
 mod overload;
-mod reserved;
+mod path_list;
 mod status;
 
 pub use auth::{Access, Authenticator};
@@ -16,7 +16,7 @@ pub(crate) use forwarded::{ForwardedBy, client_ip};
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
-pub(crate) use reserved::Reserved;
+pub(crate) use path_list::Reserved;
 pub(crate) use status::{Page, StatusPaths};
 
 use jackfield_reactor::planted::planted;
@@ -72,18 +72,18 @@ impl Gate {
     }
 
     /// Decides on a request. `has_room` (for one more WebSocket) is called only if everything else allows the request.
-    pub(crate) fn judge(&self, asked: &Asked<'_>, has_room: impl FnOnce() -> bool) -> Verdict {
-        if !self.hosts.allow(asked.host) {
+    pub(crate) fn judge(&self, request: &Asked<'_>, has_room: impl FnOnce() -> bool) -> Verdict {
+        if !self.hosts.allow(request.host) {
             // Misdirected Request (RFC 9110 section 15.5.20).
             return Verdict::Refuse(421);
         }
-        let Some(origin) = asked.upgrade else {
-            return self.page(asked.path).map_or(Verdict::Pass, Verdict::Serve);
+        let Some(origin) = request.upgrade else {
+            return self.page(request.path).map_or(Verdict::Pass, Verdict::Serve);
         };
-        if !self.origins.allow(origin, asked.host.unwrap_or_default()) {
+        if !self.origins.allow(origin, request.host.unwrap_or_default()) {
             return Verdict::Refuse(403);
         }
-        if !self.is_exempt(asked.path) && !has_room() {
+        if !self.is_exempt(request.path) && !has_room() {
             return Verdict::TryLater;
         }
         Verdict::Pass
@@ -142,8 +142,8 @@ mod tests {
             (Some("h"), "/health", Some(None), false, Verdict::Pass),
         ];
         for (host, path, upgrade, has_room, verdict) in rows {
-            let asked = Asked { host, path, upgrade };
-            assert_eq!(gate.judge(&asked, || has_room), verdict, "{asked:?}, room: {has_room}");
+            let request = Asked { host, path, upgrade };
+            assert_eq!(gate.judge(&request, || has_room), verdict, "{request:?}, room: {has_room}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::links::{Admission, Links};
 use crate::message::Body;
-use jackfield_proto::http1::{self, Owed, ResponseHead};
+use jackfield_proto::http1::{self, Owed, ResponseToSend};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
 use std::borrow::Cow;
@@ -153,7 +153,7 @@ impl Links {
     pub(crate) fn abort_after_flush(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
             self.note_reason(wires, id, why);
-            wires.abort_behind(id, reactor::Reason::Local);
+            wires.abort_after_flush(id, reactor::Reason::Local);
             self.leave_soon(wires, id);
         }
     }
@@ -216,7 +216,7 @@ impl Links {
             Reason::Protocol(_) => ("text/plain", Cow::Borrowed(http1::reason_phrase(status))),
             _ => ("", Cow::Borrowed("")),
         };
-        self.respond(wires, id, &ResponseHead::new(status, content_type), Body::from(text));
+        self.respond(wires, id, &ResponseToSend::new(status, content_type), Body::from(text));
         self.end(wires, id, why);
     }
 
@@ -233,7 +233,7 @@ impl Links {
             }
         }
         // Nothing may follow a Close (RFC 6455 section 5.5.1), so there is no need to wait for the peer's FIN.
-        wires.take_as_ended(id);
+        wires.set_peer_done(id);
         self.end(wires, id, Reason::Peer);
     }
 
@@ -277,7 +277,7 @@ impl Links {
     ) -> Disconnect {
         let stats = wires.wire_stats(id);
         let link = &mut self.table[id.slot()];
-        let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
+        let reason = link.reason.unwrap_or_else(|| Reason::from_reactor(reason));
         self.metrics.count_end(reason);
         let status = link.extra.as_ref().and_then(|extra| extra.status);
         let dropped = link.extra.as_ref().map_or(0, |extra| extra.unsent);

@@ -29,7 +29,7 @@ impl OwnDeflater {
         self.deflater.compress(message)
     }
 
-    pub(crate) fn pass_by(&mut self) {
+    pub(crate) fn note_other_deflater(&mut self) {
         self.is_passed = !planted(68);
     }
 
@@ -159,13 +159,13 @@ impl Compressors {
     /// The frame for all receivers, to be shared. `None`: it is not worth compressing.
     pub(crate) fn share(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
         match content {
-            Content::Prepared(prepared) => self.share_prepared(prepared).cloned(),
+            Content::Prepared(prepared) => self.shared_frame_of(prepared).cloned(),
             Content::Message(_) | Content::Event(_) => self.make_frame(content.message()?),
         }
     }
 
     /// The same for a prepared message, which keeps the frame.
-    pub(crate) fn share_prepared<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
+    pub(crate) fn shared_frame_of<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
         let window_bits = self.window_bits()?;
         prepared.deflated(window_bits, |message| self.make_frame(message))
     }
@@ -173,7 +173,7 @@ impl Compressors {
     /// Appends the frame for all receivers. False, and nothing appended: it is not worth compressing.
     pub(crate) fn append(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> bool {
         if let Content::Prepared(prepared) = content {
-            let shared = self.share_prepared(prepared);
+            let shared = self.shared_frame_of(prepared);
             out.extend_from_slice(shared.map_or(&[], |frame| frame));
             return shared.is_some();
         }

@@ -20,7 +20,7 @@ impl Links {
             return Err(Busy::Stopped);
         }
         let reactor = wires.reactor();
-        if !self.handle.assign_outgoing(reactor, self.settings.limits.outgoing_max) {
+        if !self.handle.try_count_outgoing(reactor, self.settings.limits.outgoing_max) {
             return Err(Busy::Full);
         }
         let deadline = wires.now().after(outgoing.within);
@@ -83,7 +83,7 @@ impl Links {
                 self.resolved(wires, id, addrs);
             }
             #[cfg(feature = "sim")]
-            Names::Made(make) => self.handle.look_up_held(id, make(name)),
+            Names::Made(make) => self.handle.resolve_held(id, make(name)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Links {
     pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
         self.handle.shared().look_ups.forget(id);
         let link = self.link(id);
-        link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_wire(why)) {
+        link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_reactor(why)) {
             Reason::Peer | Reason::PeerReset => Reason::Connect(ConnectError::Closed),
             Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
             Reason::Io(kind) => Reason::Connect(ConnectError::Io(kind)),

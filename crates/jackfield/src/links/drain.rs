@@ -52,7 +52,7 @@ impl Links {
         }
         if let Some(slot) = next.filter(|_| !planted(48)) {
             self.walk = Some(Walk { slot, does });
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
         ids
     }
@@ -89,7 +89,7 @@ impl Links {
     /// A connection has reached its lifetime. True: it is to be drained as at a shutdown, so that an answer that is owed is
     /// sent first.
     #[cold]
-    pub(crate) fn has_lasted(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(crate) fn on_lifetime_end(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let why = Reason::Timeout(Timeout::Lifetime);
         match self.link(id).reason {
             None => self.link(id).reason = Some(why),

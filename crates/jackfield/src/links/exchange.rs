@@ -6,7 +6,7 @@ use crate::links::link::Link;
 use crate::links::protocol::Protocol;
 use crate::links::record::{ExchangeRecord, Parts};
 use crate::shared::{AnsweredAs, Finished, LogEntry, Settings};
-use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
+use jackfield_proto::http1::{Fields, Owed, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -84,7 +84,7 @@ impl Links {
         content_type: &str,
         fields: &Fields,
     ) {
-        let head = ResponseHead { status, content_type, fields };
+        let head = ResponseToSend { status, content_type, fields };
         if let Some(record) = self.record(id) {
             record.status = head.sent_status();
         }
@@ -133,10 +133,10 @@ impl Links {
         let Self { open_record, table, settings, date, .. } = self;
         let link = &mut table[id.slot()];
         if let Some(record) = open_record.end(id) {
-            return tell(record, record.asked.parts(), settings, date, link, wires, id, is_complete);
+            return tell(record, record.request.parts(), settings, date, link, wires, id, is_complete);
         }
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
-        tell(&record, record.asked.parts(), settings, date, link, wires, id, is_complete);
+        tell(&record, record.request.parts(), settings, date, link, wires, id, is_complete);
         open_record.give_back(record);
         self.charge(wires, id);
     }
@@ -171,7 +171,7 @@ fn log_fast(
     wires: &Wires,
     id: ConnectionId,
 ) -> bool {
-    let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.is_for_the_access_log_only()) else {
+    let Some(log) = settings.access_log.as_ref().filter(|_| link.checks.only_logs_access()) else {
         return false;
     };
     log.take_entry(&LogEntry {
@@ -216,10 +216,10 @@ fn tell(
         answered: record.answered,
         is_complete,
     };
-    if link.asks.for_the_observer() {
+    if link.checks.tells_observer() {
         settings.observer.on_finished(&finished);
     }
-    if let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.for_the_access_log()) {
+    if let Some(log) = settings.access_log.as_ref().filter(|_| link.checks.logs_access()) {
         log.take(&finished);
     }
 }

@@ -7,7 +7,7 @@ use jackfield_reactor::{ConnectionId, Time};
 /// A request and its result so far.
 #[derive(Debug)]
 pub(crate) struct ExchangeRecord {
-    pub(super) asked: Asked,
+    pub(super) request: Asked,
     pub(super) begun_at: Time,
     pub(super) bytes_in: u64,
     /// Bytes sent on the connection before its answer.
@@ -20,7 +20,7 @@ pub(crate) struct ExchangeRecord {
 impl ExchangeRecord {
     /// Bytes that it takes, with the parts of its request.
     pub(super) fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.asked.text.capacity()
+        size_of::<Self>() + self.request.text.capacity()
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Asked {
     version: Version,
 }
 
-/// Method, path and query, borrowed from a request or from an [`Asked`].
+/// Method, path and query, borrowed from a request or from a [`RequestCopy`].
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'r> {
     pub(super) method: &'r str,
@@ -54,9 +54,9 @@ impl<'r> Parts<'r> {
 
 impl Default for ExchangeRecord {
     fn default() -> Self {
-        let asked = Asked { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
+        let request = Asked { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
         let (begun_at, answered) = (Time(0), AnsweredAs::AtOnce);
-        Self { asked, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
+        Self { request, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
     }
 }
 
@@ -113,7 +113,7 @@ impl OpenRecord {
 
     /// Copies the parts of the request into the record.
     pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
-        self.record.asked.take(request);
+        self.record.request.take(request);
         self.lacks_request = false;
     }
 
@@ -171,7 +171,7 @@ impl SpareRecords {
     }
 
     fn keep(&mut self, record: Box<ExchangeRecord>) {
-        if self.0.len() < SPARE_RECORDS_MAX && record.asked.text.capacity() <= TEXT_BYTES_KEPT {
+        if self.0.len() < SPARE_RECORDS_MAX && record.request.text.capacity() <= TEXT_BYTES_KEPT {
             self.0.push(record);
         }
     }

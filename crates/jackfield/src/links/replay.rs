@@ -28,7 +28,7 @@ pub(crate) enum Progress {
 /// The replays of a connection, by topic.
 #[derive(Debug, Default)]
 pub(crate) struct Missed {
-    pub(crate) replays: Vec<Replay>,
+    pub(crate) list: Vec<Replay>,
     /// It waits for its turn: its id is in [`Links::replaying`](crate::links::Links) once.
     pub(crate) is_listed: bool,
 }
@@ -53,11 +53,11 @@ impl Replay {
 
 impl Missed {
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.replays.capacity() * size_of::<Replay>()
+        self.list.capacity() * size_of::<Replay>()
     }
 
     pub(crate) fn position(&self, topic: &str) -> Option<usize> {
-        self.replays.iter().position(|replay| *replay.log().name == *topic)
+        self.list.iter().position(|replay| *replay.log().name == *topic)
     }
 }
 
@@ -69,4 +69,4 @@ impl Delivered {
 
 /// Connections that wait for their turn. Whether one has left or does not read is checked when its turn comes, so that
 /// neither an end nor a subscription must search this queue.
-pub(crate) type Turns = VecDeque<ConnectionId>;
+pub(crate) type ReplayQueue = VecDeque<ConnectionId>;

@@ -56,7 +56,7 @@ impl Links {
         // Behind what waits already.
         self.deliver(wires, log);
         let place = self.topics.place(&log.name).filter(|_| *goes_on);
-        let here = place.map_or(0, |place| self.publish_at(wires, place, Content::Prepared(prepared), but));
+        let here = place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
         Published { here, ..published }
     }
 
@@ -72,11 +72,11 @@ impl Links {
         let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
         if let Some(lost) = found.lost {
             let resync = resync(log, &found.from, count_of(lost));
-            self.publish_at(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
+            self.publish_to_place(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
         }
         let mut count = 0;
         for logged in &found.items {
-            count = self.publish_at(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
+            count = self.publish_to_place(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
         }
         if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.place = Some(found.to);
@@ -127,9 +127,9 @@ impl Links {
         // A longer text is not an id, whatever its beginning is.
         let name = if last_event_id.len() <= ID_BYTES_MAX { last_event_id } else { "" };
         let replay = Replay::new(self.handle.follow(&log), Progress::Named(name.into()));
-        let missed = &mut self.link(id).extra().missed;
-        missed.replays.push(replay);
-        missed.is_listed = false;
+        let replays = &mut self.link(id).extra().replays;
+        replays.list.push(replay);
+        replays.is_listed = false;
         self.charge(wires, id);
         if self.next_replay(wires, id).is_some() {
             self.resume(wires, id);
@@ -140,15 +140,15 @@ impl Links {
     /// A connection gets its turn, if it has missed something that it has not got yet.
     pub(crate) fn resume(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
-        if !extra.missed.replays.is_empty() && !std::mem::replace(&mut extra.missed.is_listed, true) {
+        if !extra.replays.list.is_empty() && !std::mem::replace(&mut extra.replays.is_listed, true) {
             self.replaying.push_back(id);
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 
     /// Continues with the clients whose turn it is. The rest waits for the next turn; a client that reads too slowly
     /// gets its turn when it has drained, and one that is sent a message in fragments at the end of that.
-    pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
+    pub(crate) fn continue_replays(&mut self, wires: &mut Wires) {
         let mut budget = PUBLICATIONS_PER_TURN;
         for _ in 0..self.replaying.len() {
             if budget == 0 {
@@ -160,7 +160,7 @@ impl Links {
             if !wires.is_open(id) {
                 continue;
             }
-            self.link(id).extra().missed.is_listed = false;
+            self.link(id).extra().replays.is_listed = false;
             if self.may_go_on(wires, id) {
                 budget = budget.saturating_sub(self.replay_portion(wires, id));
             }
@@ -169,7 +169,7 @@ impl Links {
             }
         }
         if !self.replaying.is_empty() {
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 
@@ -177,7 +177,7 @@ impl Links {
     /// read for it.
     fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
         let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
-        let log = self.link(id).extra().missed.replays[index].log().clone();
+        let log = self.link(id).extra().replays.list[index].log().clone();
         // If there are members, they have got all up to here. A client that got more on another reactor or server waits for
         // them: a notice of that was sent, or will be.
         let has_members = self.topics.place(&log.name).is_some();
@@ -191,7 +191,7 @@ impl Links {
             return found.visits;
         }
         let at = self.send_missed(wires, id, after, &log, &found);
-        if self.link(id).extra().missed.replays.get(index).is_none() {
+        if self.link(id).extra().replays.list.get(index).is_none() {
             // Sending to it has closed it.
             return found.visits;
         }
@@ -201,7 +201,7 @@ impl Links {
             self.join(wires, id, &log.name, Some(at));
             self.handle.notify_reactor(&log, self.reactor);
         } else {
-            self.link(id).extra().missed.replays[index].progress = Progress::At(at);
+            self.link(id).extra().replays.list[index].progress = Progress::At(at);
             if found.visits == 0 {
                 self.wait(wires, id);
             }
@@ -235,11 +235,11 @@ impl Links {
     /// The replay of a connection that can go on, and its position. If its id names nothing that is kept, the connection
     /// gets a `resync` and becomes a member. If the members must wait, so does the connection.
     fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, Place)> {
-        let mut index = self.link(id).extra().missed.replays.len();
+        let mut index = self.link(id).extra().replays.list.len();
         while index > 0 {
             index -= 1;
             // None: it was closed by what it was told of another topic.
-            let replay = self.link(id).extra().missed.replays.get_mut(index)?;
+            let replay = self.link(id).extra().replays.list.get_mut(index)?;
             let (name, is_asked) = match &replay.progress {
                 Progress::At(place) => return Some((index, *place)),
                 Progress::Named(name) => (name.clone(), false),
@@ -255,7 +255,7 @@ impl Links {
             }
             if !is_asked && self.handle.ask_for(&log, &name) {
                 // It was on another node that is ahead of this one.
-                self.link(id).extra().missed.replays[index].progress = Progress::AskedFor(name);
+                self.link(id).extra().replays.list[index].progress = Progress::AskedFor(name);
                 continue;
             }
             let _followed = self.end_replay(id, index);
@@ -267,9 +267,9 @@ impl Links {
 
     /// Lets a connection wait until a new message comes.
     fn wait(&mut self, wires: &Wires, id: ConnectionId) {
-        let missed = &mut self.link(id).extra().missed;
-        if !missed.replays.is_empty() {
-            missed.is_listed = true;
+        let replays = &mut self.link(id).extra().replays;
+        if !replays.list.is_empty() {
+            replays.is_listed = true;
             self.awaiting.push_back(id);
             if self.awaiting.len() > 2 * wires.len() + AWAITING_SPARE {
                 self.forget_gone(wires);
@@ -292,7 +292,7 @@ impl Links {
     fn wake_awaiting(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.awaiting) {
             if wires.is_open(id) {
-                self.link(id).extra().missed.is_listed = false;
+                self.link(id).extra().replays.is_listed = false;
                 self.resume(wires, id);
             }
         }
@@ -302,7 +302,7 @@ impl Links {
     /// Without it the topic could be unfollowed in between, and the broker would be asked again for all that it has.
     #[must_use]
     fn end_replay(&mut self, id: ConnectionId, index: usize) -> Replay {
-        self.link(id).extra().missed.replays.swap_remove(index)
+        self.link(id).extra().replays.list.swap_remove(index)
     }
 
     /// A client can't get all messages after this offset: it gets a `resync`, and then the new messages.

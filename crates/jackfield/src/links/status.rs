@@ -9,7 +9,7 @@ use crate::links::protocol::Protocol;
 use crate::message::Body;
 use crate::shared::{PROMETHEUS, State};
 use jackfield_proto::Step;
-use jackfield_proto::http1::{Event, Fields, HeaderSlots, Owed, Request, ResponseHead};
+use jackfield_proto::http1::{Event, Fields, HeaderSlots, Owed, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
@@ -42,11 +42,11 @@ impl Links {
                         }
                     }
                     if has_rest {
-                        self.await_body(wires, id);
+                        self.set_body_deadline(wires, id);
                     }
                 }
                 Step::Need(used) => {
-                    self.await_rest_of_request(wires, id);
+                    self.set_request_deadline(wires, id);
                     return at + used;
                 }
                 Step::Paused => return at,
@@ -93,7 +93,7 @@ impl Links {
         };
         let pushed = fields.push("Cache-Control", "no-store");
         debug_assert!(pushed.is_ok(), "the line is valid");
-        self.respond(wires, id, &ResponseHead { status, content_type, fields: &fields }, Body::from(body));
+        self.respond(wires, id, &ResponseToSend { status, content_type, fields: &fields }, Body::from(body));
         match &self.link(id).protocol {
             // The body is still to come.
             Protocol::Http(machine) if machine.owed() == Owed::Open => {}

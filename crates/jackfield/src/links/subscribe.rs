@@ -30,14 +30,14 @@ impl Links {
         let limits = &self.settings.listeners[listener].limits;
         let place = self.topics.place(topic);
         let mut count = 0;
-        if let Some(Extra { topics, missed, .. }) = self.table[id.slot()].extra.as_deref() {
+        if let Some(Extra { topics, replays, .. }) = self.table[id.slot()].extra.as_deref() {
             wires.stats().visits.add(topics.len() as u64);
             let is_member =
                 place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
-            if is_member || missed.position(topic).is_some() {
+            if is_member || replays.position(topic).is_some() {
                 return Err(Subscribed::Already);
             }
-            count = topics.len() + missed.replays.len();
+            count = topics.len() + replays.list.len();
         }
         if count >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max {
             return Err(Subscribed::Refused);
@@ -71,8 +71,8 @@ impl Links {
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra else { return false };
-        if let Some(index) = extra.missed.position(topic) {
-            extra.missed.replays.swap_remove(index);
+        if let Some(index) = extra.replays.position(topic) {
+            extra.replays.list.swap_remove(index);
             return true;
         }
         let Some(place) = self.topics.place(topic) else { return false };
@@ -90,7 +90,7 @@ impl Links {
     pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
-        extra.missed.replays.clear();
+        extra.replays.list.clear();
         extra.topics_bytes = 0;
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(wires, id, subscription);
@@ -100,7 +100,7 @@ impl Links {
     /// A closing connection accepts nothing more and leaves its topics now, or after the publish that is in progress.
     pub(crate) fn leave_soon(&mut self, wires: &mut Wires, id: ConnectionId) {
         let extra = self.table[id.slot()].extra.as_deref();
-        if extra.is_none_or(|extra| extra.topics.is_empty() && extra.missed.replays.is_empty()) {
+        if extra.is_none_or(|extra| extra.topics.is_empty() && extra.replays.list.is_empty()) {
             return;
         }
         // The members of a broadcast are given back first.

@@ -1,6 +1,6 @@
 //! A message that is encoded once for many connections.
 
-use crate::message::form::Form;
+use crate::message::format::Form;
 use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
 use std::fmt::{self, Write};

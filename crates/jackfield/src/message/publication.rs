@@ -1,6 +1,6 @@
 //! A message before the protocols of its receivers are known.
 
-use crate::message::form::Form;
+use crate::message::format::Form;
 use crate::message::prepared::{self, Marks, Prepared};
 use jackfield_proto::sse::{self, Event};
 use jackfield_proto::websocket::{self, Message, Opcode};
@@ -135,7 +135,7 @@ impl<'a> Content<'a> {
     /// an event without data.
     pub(crate) fn encode_masked(self, mask: [u8; 4], deflated: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         if let Some(frame) = deflated {
-            websocket::encode_frame_masked(frame, mask, out);
+            websocket::mask_encoded_frame(frame, mask, out);
             return true;
         }
         let is_text = match self {

@@ -61,7 +61,7 @@ impl Handle {
     }
 
     /// Counts an outgoing connection. False, and not counted: there are as many as allowed.
-    pub(crate) fn assign_outgoing(&self, reactor: usize, most: usize) -> bool {
+    pub(crate) fn try_count_outgoing(&self, reactor: usize, most: usize) -> bool {
         if self.shared().outgoing.fetch_add(1, Ordering::Relaxed) >= most {
             self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
             return false;

@@ -6,7 +6,7 @@ use jackfield_reactor::{self as reactor, Time};
 use std::net::IpAddr;
 
 impl Handle {
-    /// Checks the address of a new connection. If it is allowed, it counts until [`Handle::leave`].
+    /// Checks the address of a new connection. If it is allowed, it counts until [`Handle::uncount_address`].
     ///
     /// # Errors
     /// The reason of the refusal.

@@ -11,12 +11,12 @@ use crate::shared::command::{Command, Copies};
 use crate::shared::finished::FinishedSink;
 use crate::shared::listeners::Listeners;
 use crate::shared::metrics::Metrics;
-use crate::shared::names::LookUps;
+use crate::shared::resolver::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::offload::{Offloaded, Pool, attempt};
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
-use crate::topics::{History, Logs, Order, TopicIndex};
+use crate::topics::{History, TopicLogs, Order, TopicIndex};
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
@@ -70,7 +70,7 @@ impl Handle {
     ) -> Self {
         let budget = remotes.first().map(RemoteReactor::budget).unwrap_or_default();
         let topic_index = TopicIndex::new(remotes.len(), budget);
-        let (logs, cluster) = (Logs::new(), broker.map(Cluster::new));
+        let (logs, cluster) = (TopicLogs::new(), broker.map(Cluster::new));
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
         let state = AtomicU8::new(0);
         Self(Arc::new(Shared {
@@ -449,7 +449,7 @@ impl Handle {
     }
 
     /// Counts the lines that the server's access log drops.
-    pub(crate) fn count_dropped_lines(&self, log: Option<&Arc<dyn FinishedSink>>) {
+    pub(crate) fn set_dropped_counter(&self, log: Option<&Arc<dyn FinishedSink>>) {
         if let Some(log) = log {
             // Set once, because a server has one log.
             let _ = self.0.access_log_dropped.set(log.dropped());

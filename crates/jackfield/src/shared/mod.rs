@@ -16,9 +16,9 @@ mod handle;
 mod inbox;
 mod listeners;
 mod listening;
-mod look_up;
+mod resolve;
 mod metrics;
-mod names;
+mod resolver;
 mod not_posted;
 mod observer;
 mod offload;
@@ -54,7 +54,7 @@ pub use listeners::{ListenerInfo, ListenerState, WhichListener};
 pub(crate) use listeners::{Listeners, backlog_max};
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
-pub(crate) use names::{LookUps, Names};
+pub(crate) use resolver::{LookUps, Names};
 pub use not_posted::NotPosted;
 #[cfg(feature = "expiry")]
 pub use observer::ExpiringCertificate;
@@ -82,7 +82,7 @@ pub use tls_info::TlsInfo;
 
 use crate::message::Prepared;
 use crate::shared::changes::ChangeSink;
-use crate::topics::{Logs, TopicIndex};
+use crate::topics::{TopicLogs, TopicIndex};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
@@ -90,7 +90,7 @@ pub(crate) struct Shared {
     pub(crate) remotes: Box<[RemoteReactor]>,
     pub(crate) topic_index: TopicIndex,
     /// The histories of topics that keep one.
-    pub(crate) logs: Logs<Prepared>,
+    pub(crate) logs: TopicLogs<Prepared>,
     /// The broker that connects the histories of several servers.
     pub(crate) cluster: Option<Cluster>,
     /// Threads for blocking work.

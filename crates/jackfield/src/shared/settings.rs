@@ -5,7 +5,7 @@ use crate::config::AcmeChallenges;
 use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::gate::Gate;
 use crate::shared::finished::FinishedSink;
-use crate::shared::names::Names;
+use crate::shared::resolver::Names;
 use crate::shared::observer::Observer;
 use jackfield_reactor::Time;
 use std::sync::Arc;

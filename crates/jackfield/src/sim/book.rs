@@ -407,7 +407,7 @@ impl Book {
     }
 
     /// The peers for which the server has said since the last call how many bytes have left.
-    pub(super) fn take_left(&self) -> Vec<(usize, u64)> {
+    pub(super) fn take_sent_reports(&self) -> Vec<(usize, u64)> {
         std::mem::take(&mut self.pages().left)
     }
 

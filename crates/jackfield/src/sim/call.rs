@@ -5,7 +5,7 @@ use crate::client::Connection;
 use crate::config::Outgoing;
 use crate::shared::{Busy, Handle, State};
 
-/// An outgoing connection that the server may begin once, to a peer of the simulation: see [`Sim::call`](super::Sim::call).
+/// An outgoing connection that the server may begin once, to a peer of the simulation: see [`Sim::add_outgoing`](super::Sim::add_outgoing).
 pub struct Call {
     pub(super) number: usize,
     pub(super) outgoing: Outgoing,

@@ -2,7 +2,7 @@
 
 use super::Random;
 use super::book::{Book, Ended, Record, digest};
-use super::called::Called;
+use super::dial_target::DialTarget;
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
 use crate::disconnect::{Limit, Reason, Timeout};
@@ -26,7 +26,7 @@ pub(super) struct Party {
     pub(super) far: Option<FarEnd>,
     pub(super) conduct: Conduct,
     /// Set if the server connects to it.
-    pub(super) called: Option<Called>,
+    pub(super) dial_target: Option<DialTarget>,
     plan: Plan,
     /// TLS above its connection, if there is any.
     secure: Option<Secure>,
@@ -170,7 +170,7 @@ impl Party {
             wake,
             far,
             conduct,
-            called: None,
+            dial_target: None,
             plan,
             secure,
             said,
@@ -203,7 +203,7 @@ impl Party {
 
     /// True if it will do something when its time comes.
     pub(super) fn has_work(&self) -> bool {
-        let Some(far) = &self.far else { return self.called.as_ref().is_none_or(Called::is_asked) };
+        let Some(far) = &self.far else { return self.dial_target.as_ref().is_none_or(DialTarget::is_asked) };
         let comes = !self.plan.never_reads && far.waiting() > 0;
         comes
             || self.has_to_tell()
@@ -304,7 +304,7 @@ impl Party {
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
         secure.decrypt(&bytes).unwrap_or_else(|text| {
             // A client that gives up its handshake may send an alert, which the server reports as an error.
-            let is_given_up = self.called.is_some() && secure.is_handshaking();
+            let is_given_up = self.dial_target.is_some() && secure.is_handshaking();
             if !self.conduct.forged && !is_given_up {
                 book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
             }
@@ -384,7 +384,7 @@ impl Party {
                 return far.finish();
             }
             Cut::Reset => far.reset(),
-            Cut::ResetBehind => far.reset_behind(),
+            Cut::ResetBehind => far.reset_after_sent(),
             Cut::Forge => {}
         }
         self.conduct.reset = true;
@@ -433,7 +433,7 @@ impl Party {
             || self.conduct.never_reads
             || self.conduct.cut
             || (self.far.is_some() && self.peer.is_done())
-            || (self.far.is_none() && self.called.as_ref().is_some_and(|called| !called.is_asked()))
+            || (self.far.is_none() && self.dial_target.as_ref().is_some_and(|target| !target.is_asked()))
     }
 
     /// It trickles until the server ends its connection.
@@ -447,7 +447,7 @@ impl Party {
             return;
         }
         // A called peer that is not connected yet has sent nothing.
-        self.conduct.cut |= self.called.is_some() && self.far.is_none();
+        self.conduct.cut |= self.dial_target.is_some() && self.far.is_none();
         match self.random.below(3) {
             0 if faults.silence && self.peer.may_fall_silent() => {
                 book.note(format_args!("peer {} falls silent", self.number));
@@ -465,7 +465,7 @@ impl Party {
 
     /// Checks that the server's account of the end is true, and explains what is missing.
     pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
-        if self.called.is_some() && !record.is_up {
+        if self.dial_target.is_some() && !record.is_up {
             return self.judge_call(record, was_told);
         }
         let Some(far) = &self.far else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! An HTTP connection of a test client, and its answers.
 
-use super::line::Line;
+use super::client_end::Line;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::cell::RefCell;

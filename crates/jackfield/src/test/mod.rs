@@ -24,7 +24,7 @@
 mod core;
 mod events;
 mod http;
-mod line;
+mod client_end;
 mod options;
 mod request;
 #[cfg(feature = "tls")]
@@ -45,7 +45,7 @@ use crate::client::{Closure, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
 use crate::shared::{Guarded, Handle, Listeners, Observer, Peer, Pool, RemoteReactor};
 use jackfield_reactor::{Budget, MemoryDriver, Wires};
-use line::Line;
+use client_end::Line;
 use std::cell::Ref;
 use std::io;
 use std::net::SocketAddr;
@@ -135,7 +135,7 @@ impl TestServer {
         #[cfg(feature = "tls")]
         let tls_client = options.tls_client.clone();
         let settings = options.settings(listeners, observer);
-        handle.count_dropped_lines(settings.access_log.as_ref());
+        handle.set_dropped_counter(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);

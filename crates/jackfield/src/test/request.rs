@@ -2,10 +2,10 @@
 
 use super::events::TestEvents;
 use super::http::{Http, TestExchange, TestResponse};
-use super::line::Line;
+use super::client_end::Line;
 use super::websocket::{KEY, TestWebSocket};
 use crate::message::HeaderValue;
-use jackfield_proto::http1::{ClientMachine, Fields, RequestBody, RequestHead};
+use jackfield_proto::http1::{ClientMachine, Fields, RequestBody, RequestToSend};
 use jackfield_proto::websocket::encode_request;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -126,7 +126,7 @@ impl TestRequest {
 
     fn encode(&self, machine: &mut ClientMachine, out: &mut Vec<u8>) -> Result<(), String> {
         let Self { method, target, host, fields, body, .. } = self;
-        let head = RequestHead { method, target, host, fields };
+        let head = RequestToSend { method, target, host, fields };
         let length = body.as_ref().map_or(RequestBody::None, |body| RequestBody::Length(body.len() as u64));
         machine.encode_request(&head, length, out).map_err(|error| error.to_string())?;
         if let Some(body) = body {

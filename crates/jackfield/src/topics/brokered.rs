@@ -9,7 +9,7 @@ use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
 
-/// The most publications of a topic that may be out; more are refused. `docs/limits.md` and `Redis::queue` name it.
+/// The most publications of a topic that may be out; more are refused. `docs/limits.md` and `Redis::queue_limits` name it.
 const OUT_MAX: usize = 1 << 14;
 
 /// The most nodes whose last number is kept. The node that has published nothing for the longest time is dropped first.
@@ -146,7 +146,7 @@ impl<T: Clone> Brokered<T> {
     /// While the broker can't be reached: if messages that are out may lie in a gap, for a client that has got those up to
     /// `got` the number up to which they may. It may have got them before the gap, so they are not sent to it again. When a
     /// later one comes in, they are not out any more: they would have come in before it.
-    pub(crate) fn in_doubt(&self, got: Origin) -> Option<Origin> {
+    pub(crate) fn doubtful_up_to(&self, got: Origin) -> Option<Origin> {
         let got = if got.node == self.node { got.sequence } else { 0 };
         let is_in_doubt = self.out.front().is_some_and(|own| own.sequence <= self.skipped);
         (is_in_doubt && !self.is_up && got < self.skipped)
@@ -186,12 +186,12 @@ impl<T: Clone> Brokered<T> {
     /// How far ahead of its position a new client is, if that is known.
     pub(crate) fn present(&self) -> Option<Origin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
-        (self.is_live || !self.is_up).then_some(self.still_ahead(Origin { node: self.node, sequence }))
+        (self.is_live || !self.is_up).then_some(self.remaining_ahead(Origin { node: self.node, sequence }))
     }
 
     /// How far ahead a client is that has got all received messages and also this one. Zero if this one was received
     /// too.
-    pub(crate) fn still_ahead(&self, ahead: Origin) -> Origin {
+    pub(crate) fn remaining_ahead(&self, ahead: Origin) -> Origin {
         let has_come = ahead.sequence <= self.last(ahead.node);
         if has_come { Origin { node: self.node, sequence: 0 } } else { ahead }
     }

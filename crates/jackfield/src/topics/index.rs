@@ -1,7 +1,7 @@
 //! Which topics have subscribers on which reactor.
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::topics::presence::Presence;
+use crate::topics::hash_counts::Presence;
 use jackfield_reactor::table::hash_table_bytes;
 use jackfield_reactor::{Budget, ConnectionId};
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 /// The topics of all reactors, with the number of subscribers on each. Locked when a reactor gets the first subscriber
 /// of a topic or loses the last, and for a publication that only other reactors may get. A message to a topic with
 /// subscribers on its own reactor takes no lock. A message to a topic without subscribers takes one only if topics
-/// share a number: see [`Presence`].
+/// share a number: see [`TopicHashCounts`].
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
     presence: Presence,
@@ -223,7 +223,7 @@ pub(super) fn push_gently(members: &mut Vec<ConnectionId>, id: ConnectionId) {
 mod tests {
     use super::*;
     use crate::sync::{TOPIC_NUMBERS, model};
-    use crate::topics::presence::number;
+    use crate::topics::hash_counts::number;
 
     /// The index is locked meanwhile, so a second lock would deadlock.
     #[test]

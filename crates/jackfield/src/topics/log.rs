@@ -425,7 +425,7 @@ impl<T: Clone> Kept<T> {
             lost = Some(Lost::Count(first - 1 - from.position.offset));
             from.position.offset = first - 1;
         }
-        if let Some(ahead) = self.brokered.as_ref().and_then(|brokered| brokered.in_doubt(from.ahead)) {
+        if let Some(ahead) = self.brokered.as_ref().and_then(|brokered| brokered.doubtful_up_to(from.ahead)) {
             (lost, from.ahead) = (Some(Lost::Unknown), ahead);
         }
         let last = up_to.map_or(self.head, |place| place.position.min(self.head)).offset;
@@ -445,7 +445,7 @@ impl<T: Clone> Kept<T> {
             }
         }
         if let Some(brokered) = self.brokered.as_ref().filter(|_| to.position == self.head) {
-            to.ahead = brokered.still_ahead(to.ahead);
+            to.ahead = brokered.remaining_ahead(to.ahead);
             for own in brokered.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
                 if visits == most {
                     break;
@@ -518,7 +518,7 @@ impl<T: Clone> Kept<T> {
 
 /// The topics that keep a history.
 #[derive(Debug)]
-pub(crate) struct Logs<T> {
+pub(crate) struct TopicLogs<T> {
     /// Set with the first history, so that a server without histories takes no lock.
     is_any: AtomicBool,
     logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
@@ -535,7 +535,7 @@ pub(crate) enum Order {
     Broker(u64),
 }
 
-impl<T: Clone> Logs<T> {
+impl<T: Clone> TopicLogs<T> {
     pub(crate) fn new() -> Self {
         Self {
             is_any: AtomicBool::new(false),

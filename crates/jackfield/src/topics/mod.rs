@@ -9,13 +9,13 @@ mod log;
 mod members;
 mod overflow;
 mod position;
-mod presence;
+mod hash_counts;
 
 pub(crate) use brokered::Way;
 pub(crate) use elsewhere::{Elsewhere, tell};
 pub(crate) use index::{ARC_BYTES, Counts, Generation, TopicIndex};
 pub use log::History;
-pub(crate) use log::{Log, Logged, Logs, Lost, Order, Portion};
+pub(crate) use log::{Log, Logged, TopicLogs, Lost, Order, Portion};
 pub use members::Subscribed;
 pub(crate) use members::{Left, Subscription, Topics};
 pub use overflow::Overflow;

@@ -32,7 +32,7 @@ pub(crate) struct Place {
 
 /// The text is not a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAPlace;
+pub(crate) struct NotAReadPosition;
 
 impl Place {
     /// Whether a client at this position has already got this message, although its position is later.
@@ -66,19 +66,19 @@ impl fmt::Display for Place {
 }
 
 impl FromStr for Place {
-    type Err = NotAPlace;
+    type Err = NotAReadPosition;
 
     /// Reads what `Display` writes, and nothing else.
-    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+    fn from_str(text: &str) -> Result<Self, NotAReadPosition> {
         let mut parts = text.split('.');
         let mut number = |radix| match parts.next() {
-            Some(part) => u64::from_str_radix(part, radix).map(Some).map_err(|_| NotAPlace),
+            Some(part) => u64::from_str_radix(part, radix).map(Some).map_err(|_| NotAReadPosition),
             None => Ok(None),
         };
-        let (epoch, offset) = (number(16)?.ok_or(NotAPlace)?, number(10)?.ok_or(NotAPlace)?);
+        let (epoch, offset) = (number(16)?.ok_or(NotAReadPosition)?, number(10)?.ok_or(NotAReadPosition)?);
         let (node, sequence) = (number(16)?.unwrap_or(0), number(10)?.unwrap_or(0));
         let place = Self { position: Position { epoch, offset }, ahead: Origin { node, sequence } };
-        if place.to_string() == text { Ok(place) } else { Err(NotAPlace) }
+        if place.to_string() == text { Ok(place) } else { Err(NotAReadPosition) }
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
             "g.1",
             "1. 1",
         ] {
-            assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
+            assert_eq!(text.parse::<Place>(), Err(NotAReadPosition), "{text}");
         }
     }
 

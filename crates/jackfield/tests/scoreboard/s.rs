@@ -338,7 +338,7 @@ impl Client for Opener {
                 }
                 exchange.ok("text/plain", "done");
             }
-            "/end" if last_event_id(request) == Some("end") => exchange.finish_events(),
+            "/end" if last_event_id(request) == Some("end") => exchange.stop_event_source(),
             "/end" => drop(exchange.events().finish(Event::data("").event("end").id("end"))),
             _ => drop(exchange.events().send("first")),
         }

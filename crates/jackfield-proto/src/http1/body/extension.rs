@@ -1,7 +1,7 @@
 //! Chunk extensions (RFC 9112 section 7.1.1), byte by byte. They are ignored, but a malformed one is refused: readers that
 //! skip to the next line, and disagree about where it begins, are how chunks get smuggled.
 
-use crate::chars::{is_field_value, is_token};
+use crate::chars::{is_field_value_byte, is_token};
 
 /// The position of the next byte in the extensions of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Extension {
         Some(match (self, byte) {
             (Self::Quoted, b'"') => Self::Unquoted,
             (Self::Quoted, b'\\') => Self::Escaped,
-            (Self::Quoted | Self::Escaped, _) if is_field_value(byte) => Self::Quoted,
+            (Self::Quoted | Self::Escaped, _) if is_field_value_byte(byte) => Self::Quoted,
             (Self::BeforeName | Self::Name, _) if is_token(byte) => Self::Name,
             (Self::BeforeValue | Self::Value, _) if is_token(byte) => Self::Value,
             (Self::BeforeValue, b'"') => Self::Quoted,

@@ -46,7 +46,7 @@ impl Deflater {
         let (header, payload) =
             compressed.unwrap_or_else(|| (frame_header(opcode(message), true, payload.len()), payload));
         match mask {
-            Some(key) => encode::encode_masked_behind(header, payload, key, out),
+            Some(key) => encode::encode_masked_with_header(header, payload, key, out),
             None => {
                 out.extend_from_slice(header.as_bytes());
                 out.extend_from_slice(payload);

@@ -48,7 +48,7 @@ mod inflater;
 mod offered;
 mod options;
 mod params;
-mod room;
+mod inflate_scratch;
 mod shared;
 
 pub use agreed::Agreed;
@@ -56,5 +56,5 @@ pub use deflater::Deflater;
 pub use inflater::{InflateError, Inflater};
 pub use offered::Offered;
 pub use options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
-pub(super) use room::Room;
+pub(super) use inflate_scratch::Room;
 pub use shared::SharedDeflaters;

@@ -3,7 +3,7 @@
 use crate::chars::is_token_name;
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
-use super::once::Once;
+use super::singleton::Once;
 use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
 
 /// A valid opening handshake of a client. It borrows the head of the request.
@@ -86,7 +86,7 @@ impl<'b> Offer<'b> {
     }
 }
 
-/// Appends the answer that accepts an offer: status 101, [`Offer::accept`], the subprotocol that was chosen from
+/// Appends the answer that accepts an offer: status 101, [`Offer::accept_key`], the subprotocol that was chosen from
 /// [`Offer::protocols`], if any, and further fields.
 ///
 /// # Errors

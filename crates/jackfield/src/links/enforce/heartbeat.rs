@@ -20,7 +20,7 @@ impl Links {
 
     /// Sets the idle timer of a connection that has become a WebSocket, or got another heartbeat. Without a heartbeat a
     /// peer that only receives never has to answer, so it is not idle as long as something is sent to it.
-    pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn apply_idle_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let heartbeat = self.heartbeat_of(id);
         let (idle, is_asked) = (heartbeat.idle(self.limits_of(id)), !heartbeat.after.is_zero());
         wires.set_writes_as_activity(id, !is_asked);
@@ -72,7 +72,7 @@ impl Links {
         self.heartbeats.fill(heartbeat);
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
         for id in ids {
-            self.await_idle(wires, id);
+            self.apply_idle_timeout(wires, id);
         }
     }
 
@@ -82,7 +82,7 @@ impl Links {
         link.extra().heartbeat = Some(Arc::new(heartbeat));
         link.has_own_idle_timeout = false;
         self.charge(wires, id);
-        self.await_idle(wires, id);
+        self.apply_idle_timeout(wires, id);
     }
 }
 

@@ -22,7 +22,7 @@ impl Links {
             Protocol::WebSocket(machine) => machine.heap_bytes(),
             _ => 0,
         };
-        wires.charge_above(id, machine + extra);
+        wires.charge_service(id, machine + extra);
     }
 
     /// Charges what the connections of this reactor share: topics and compressors.
@@ -31,7 +31,7 @@ impl Links {
     }
 
     /// Gives the scratch buffer back after its use, and frees it if it has grown large.
-    pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+    pub(crate) fn return_scratch(&mut self, scratch: Vec<u8>) {
         if scratch.capacity() <= SCRATCH_BYTES_KEPT {
             self.scratch = scratch;
         }

@@ -161,7 +161,7 @@ impl Links {
     }
 
     /// Continues with the readers that used up their part of the last turn.
-    pub(crate) fn pull_fragments_on(&mut self, wires: &mut Wires) {
+    pub(crate) fn continue_fragments(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.pulling) {
             if wires.is_open(id) {
                 self.pull_fragments(wires, id);
@@ -200,7 +200,7 @@ impl Links {
                 }
             }
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         if is_over {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(reader))) {
                 self.report_reader(id, &*payload);
@@ -209,7 +209,7 @@ impl Links {
             fragments.reader = Some(reader);
             if !wires.is_congested(id) {
                 self.pulling.push(id);
-                wires.go_on_next_turn();
+                wires.request_next_turn();
             }
         }
     }

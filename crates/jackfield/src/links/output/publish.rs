@@ -63,15 +63,15 @@ impl Links {
             return self.handle.publish_but(topic, content, reactor);
         };
         if local.counts.total() == local.counts.of(reactor) {
-            return Published { here: self.publish_at(wires, place, content, but), ..Published::default() };
+            return Published { here: self.publish_to_place(wires, place, content, but), ..Published::default() };
         }
         let prepared = content.prepare();
         let published = self.handle.pass_on(&local.name, &local.counts, &prepared, reactor);
-        Published { here: self.publish_at(wires, place, Content::Prepared(&prepared), but), ..published }
+        Published { here: self.publish_to_place(wires, place, Content::Prepared(&prepared), but), ..published }
     }
 
     /// Publishes to the subscribers of this reactor, if there are still some of this generation.
-    pub(crate) fn publish_here(
+    pub(crate) fn publish_on_this_reactor(
         &mut self,
         wires: &mut Wires,
         topic: &str,
@@ -79,12 +79,12 @@ impl Links {
         content: Content<'_>,
     ) {
         if let Some(place) = self.topics.place_of(topic, wires.reactor(), generation) {
-            self.publish_at(wires, place, content, ConnectionId::NONE);
+            self.publish_to_place(wires, place, content, ConnectionId::NONE);
             self.let_leave(wires);
         }
     }
 
-    pub(crate) fn publish_at(
+    pub(crate) fn publish_to_place(
         &mut self,
         wires: &mut Wires,
         place: usize,
@@ -109,7 +109,7 @@ impl Links {
         if to.is_long {
             self.charge_tables(wires);
         }
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         self.metrics.messages_out.add(count as u64);
         count
     }

@@ -62,7 +62,7 @@ impl Links {
     }
 
     /// Sends for another thread, which does not wait for the result.
-    pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
+    pub(crate) fn send_for_other_thread(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
         if sent == Sent::Full && self.link(id).overflow == Some(Overflow::GiveBack) {
             self.count_dropped(wires, id);
@@ -128,7 +128,7 @@ impl Links {
             true => self.send_bytes(wires, id, &[], &scratch),
             false => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 
@@ -139,7 +139,7 @@ impl Links {
             true => self.send_bytes(wires, id, &[], &scratch),
             false => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 

@@ -6,7 +6,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::{Sent, Source};
 use crate::shared::{Part, PartKind, Permit};
-use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseHead};
+use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -15,12 +15,12 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body_bytes: Option<u64>,
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
-        if self.link(id).asks.for_a_record() {
+        if self.link(id).checks.records_exchanges() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);
@@ -49,7 +49,7 @@ impl Links {
             Ok(()) => self.send_bytes(wires, id, &[], &scratch),
             Err(_) => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 
@@ -104,7 +104,7 @@ impl Links {
     }
 
     /// The connection has drained: there is room for more of its body, or the next piece of it is read.
-    pub(crate) fn pull_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn continue_pull(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
         extra.permit = None;
         if let Some((sequence, source)) = extra.source.take() {

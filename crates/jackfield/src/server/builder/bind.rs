@@ -134,7 +134,7 @@ impl Server {
     fn reload_on_sighup(&mut self) -> Result<()> {
         let wish = &self.handle.shared().reload;
         let (signals, waker) = Signals::catch(Purpose::Reload, wish.flag())?;
-        wish.drain_from(waker.try_clone()?);
+        wish.set_waker(waker.try_clone()?);
         self.signals.push(signals);
         Ok(self.drivers[0].wake_on(waker)?)
     }

@@ -3,7 +3,7 @@
 use super::{Ask, Line, Peer, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
+    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestToSend,
 };
 use jackfield_proto::sse::{self, DecodedEvent, Decoder, Whole};
 use std::fmt;
@@ -100,7 +100,7 @@ fn read(decoder: &mut Decoder, part: &[u8], seen: &mut usize, judge: &mut Judge)
 impl Peer for Events {
     fn on_connect(&mut self, line: &mut Line<'_>) {
         let fields = Fields::new();
-        let head = RequestHead { method: "GET", target: &self.ask.target, host: "sim", fields: &fields };
+        let head = RequestToSend { method: "GET", target: &self.ask.target, host: "sim", fields: &fields };
         if self.machine.encode_request(&head, RequestBody::None, line.bytes()).is_err() {
             line.wrong(format!("{} can't be asked for", self.ask.target));
         }

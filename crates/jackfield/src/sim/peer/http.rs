@@ -4,7 +4,7 @@ use super::{Line, Peer, excerpt};
 use crate::config::Speaks;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
+    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestToSend,
 };
 use jackfield_proto::websocket::encode_request;
 use std::collections::VecDeque;
@@ -154,7 +154,7 @@ impl Http {
             return Ok(self.machine.begin(&ask.method)?);
         }
         let fields = Fields::new();
-        let head = RequestHead { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
+        let head = RequestToSend { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
         let Some(body) = &ask.body else {
             self.machine.encode_request(&head, RequestBody::None, line.bytes())?;
             return Ok(());

@@ -6,7 +6,7 @@ use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use jackfield_proto::websocket::deflate::Options;
 use jackfield_proto::websocket::{
-    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_masked_behind,
+    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_masked_with_header,
     encode_request, frame_header,
 };
 use std::collections::VecDeque;
@@ -190,7 +190,7 @@ impl WebSocket {
             let header = frame_header(opcode, fin, part.len());
             // The first frame of a compressed message is marked.
             let header = if is_compressed && opcode == kind { header.compressed() } else { header };
-            encode_masked_behind(header, part, key, line.bytes());
+            encode_masked_with_header(header, part, key, line.bytes());
             if fin {
                 return;
             }

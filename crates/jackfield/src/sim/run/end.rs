@@ -28,8 +28,8 @@ impl Sim {
     }
 
     fn judge_accounts(&self) -> Judged {
-        for (index, node) in self.nodes.iter().enumerate() {
-            let accounts = node.driver.accounts();
+        for (index, reactor) in self.reactors.iter().enumerate() {
+            let accounts = reactor.driver.accounts();
             // A reactor keeps its compressors.
             let held = accounts.held.saturating_sub(self.compressors_max());
             if (Accounts { held, ..accounts }) != Accounts::default() {
@@ -60,7 +60,7 @@ impl Sim {
     }
 
     fn judge_shutdown(&self) -> Judged {
-        let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
+        let halted = self.reactors.iter().all(|reactor| reactor.driver.reactor.wires.is_halted());
         if self.handle.state() >= State::Draining && !halted {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }

@@ -8,7 +8,7 @@ mod bounds;
 mod calls;
 mod end;
 mod factory;
-mod node;
+mod reactor;
 mod outside;
 mod phases;
 mod settings;
@@ -19,7 +19,7 @@ mod workers;
 pub use outside::Outside;
 
 use factory::Maker;
-use node::Node;
+use reactor::Node;
 use outside::Outsider;
 use settings::{OF_EACH, settings};
 use workers::Workers;
@@ -49,7 +49,7 @@ pub struct Sim {
     random: Random,
     book: Book,
     handle: Handle,
-    nodes: Vec<Node>,
+    reactors: Vec<Node>,
     parties: Vec<Party>,
     outsiders: Vec<Outsider>,
     workers: Workers,
@@ -94,12 +94,12 @@ impl Sim {
         let handle = Handle::new(remotes, listeners, observer, broker, Pool::Held(jobs));
         handle.start_broker(&settings.observer);
         let make = Rc::new(RefCell::new(make));
-        let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
+        let reactors = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };
             let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
             Node::new(driver, service)
         });
-        let nodes = nodes.collect();
+        let reactors = reactors.collect();
         let shut_down_at = (options.faults.shutdown && random.chance(100))
             .then(|| options.begin + random.size(20_000) as u64);
         let (parties, outsiders) = (Vec::new(), Vec::new());
@@ -112,7 +112,7 @@ impl Sim {
             random,
             book,
             handle,
-            nodes,
+            reactors,
             parties,
             outsiders,
             workers,

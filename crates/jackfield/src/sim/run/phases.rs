@@ -109,7 +109,7 @@ impl Sim {
             if self.step(true)? {
                 continue;
             }
-            self.check_rest()?;
+            self.check_at_rest()?;
             if self.parties.iter().all(Party::is_settled) {
                 return Ok(());
             }
@@ -138,13 +138,13 @@ impl Sim {
             if self.step(true)? {
                 continue;
             }
-            self.check_rest()?;
-            if self.nodes.iter().all(|node| node.driver.reactor.wires.is_empty()) {
+            self.check_at_rest()?;
+            if self.reactors.iter().all(|reactor| reactor.driver.reactor.wires.is_empty()) {
                 return Ok(());
             }
             if !self.pass_time(end, true) {
                 let ids: Vec<ConnectionId> =
-                    self.nodes.iter().flat_map(|node| node.driver.reactor.wires.ids()).collect();
+                    self.reactors.iter().flat_map(|reactor| reactor.driver.reactor.wires.ids()).collect();
                 return Err(wrong("liveness", format!("still there after the farewell: {ids:?}")));
             }
         }

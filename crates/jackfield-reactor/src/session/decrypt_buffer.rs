@@ -50,7 +50,7 @@ impl<'a> Room<'a> {
         (self.bytes.len() - self.count).saturating_sub(RECORD_BYTES_MAX)
     }
 
-    /// Reads that many encrypted bytes at most, [`Room::space`] of them or fewer.
+    /// Reads that many encrypted bytes at most, [`DecryptBuffer::space`] of them or fewer.
     pub(super) fn read_ahead(
         &mut self,
         bytes_max: usize,

@@ -22,7 +22,7 @@ impl Handle {
         }
         if state.threads < THREADS_MAX {
             let handle = self.clone();
-            let thread = thread::Builder::new().name("names".into()).spawn(move || handle.look_up_all());
+            let thread = thread::Builder::new().name("names".into()).spawn(move || handle.resolve_all());
             state.threads += usize::from(thread.is_ok());
         }
         if state.threads > 0 {
@@ -33,13 +33,13 @@ impl Handle {
 
     /// For the simulation: the addresses are known already, and a held job sends them to the reactor.
     #[cfg(feature = "sim")]
-    pub(crate) fn look_up_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
+    pub(crate) fn resolve_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
         let handle = self.clone();
         let tell = move || drop(handle.post_reserved(id.reactor(), Command::Resolved(id, found)));
         self.shared().pool.submit_reserved(Box::new(tell));
     }
 
-    fn look_up_all(&self) {
+    fn resolve_all(&self) {
         while let Some((id, name)) = self.shared().look_ups.next() {
             let found = name.to_socket_addrs().map(distinct).unwrap_or_default();
             // A reactor that has ended needs no result.
