@@ -46,13 +46,13 @@ const fn among(byte: u8, set: &[u8]) -> bool {
 
 /// `tchar` (RFC 9110 section 5.6.2).
 #[inline]
-pub(crate) const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & TOKEN != 0
 }
 
 /// Visible ASCII without `#`: a target never carries a fragment (RFC 9112 section 3.2).
 #[inline]
-pub(crate) const fn is_target(byte: u8) -> bool {
+pub(crate) const fn is_target_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & TARGET != 0
 }
 
@@ -64,13 +64,13 @@ pub(crate) const fn is_field_value_byte(byte: u8) -> bool {
 
 /// What `reg-name` is made of (RFC 3986 section 3.2.2), except for percent escapes.
 #[inline]
-pub(crate) const fn is_host(byte: u8) -> bool {
+pub(crate) const fn is_host_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & HOST != 0
 }
 
 /// Whether all of `name` are token characters, and there is at least one.
 pub(crate) fn is_token_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| is_token(*byte))
+    !name.is_empty() && name.iter().all(|byte| is_token_byte(*byte))
 }
 
 /// Whether nothing in `value` could end its line.

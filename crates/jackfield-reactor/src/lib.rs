@@ -46,7 +46,7 @@ pub use mio;
 pub use reason::{Limit, Reason, Timeout};
 pub use session::connecting::{Above, Connecting};
 #[cfg(feature = "tls")]
-pub use session::hello::{Answer, Hello};
+pub use session::hello::{Hello, HelloAnswer};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;

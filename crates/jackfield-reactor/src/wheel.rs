@@ -117,7 +117,7 @@ impl Wheel {
     }
 
     /// Takes the next timer that is due. Its connection keeps the entry.
-    pub(crate) fn due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
+    pub(crate) fn take_due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
         if now < self.next { None } else { self.take_due_now(now) }
     }
 
@@ -223,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn fired(wheel: &mut Wheel, now: u64) -> Vec<u32> {
-        let mut keys: Vec<u32> = std::iter::from_fn(|| wheel.due(now)).map(|(_, key)| key).collect();
+        let mut keys: Vec<u32> = std::iter::from_fn(|| wheel.take_due(now)).map(|(_, key)| key).collect();
         keys.sort_unstable();
         keys
     }

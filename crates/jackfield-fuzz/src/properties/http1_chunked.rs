@@ -75,7 +75,7 @@ fn serve(parts: &[&[u8]], limits: &Limits) -> Log {
 /// What a client reads.
 fn ask(parts: &[&[u8]], limits: &Limits) -> Log {
     let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-    assert_eq!(machine.begin("GET"), Ok(()));
+    assert_eq!(machine.expect_response("GET"), Ok(()));
     let head = machine.step(RESPONSE, &mut slots, limits);
     assert!(matches!(head, Step::Event(used, ClientEvent::Head(_)) if used == RESPONSE.len()), "{head:?}");
     let mut log = Log::default();

@@ -6,8 +6,8 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, INTERIM_MAX, Limits, Machine,
-    Response, ResponseToSend, BodyDue,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, INTERIM_MAX, Limits, Machine,
+    Response, ResponseToSend,
 };
 
 /// The requests that are answered.
@@ -57,7 +57,7 @@ impl<'l> Client<'l> {
     fn new(limits: &'l Limits) -> Self {
         let mut machine = ClientMachine::new();
         for method in METHODS {
-            assert_eq!(machine.begin(method), Ok(()));
+            assert_eq!(machine.expect_response(method), Ok(()));
         }
         let (rx, log, answers) = (Vec::new(), Log::default(), Vec::new());
         Self { machine, limits, rx, log, answers, interims: 0, is_over: false }

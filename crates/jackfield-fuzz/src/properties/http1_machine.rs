@@ -6,8 +6,8 @@ use crate::tally::count_round_trips;
 use crate::tally::hash;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Owed,
-    PIPELINE_REQUESTS_MAX, Request, Response, ResponseToSend, BodyDue,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Owed,
+    PIPELINE_REQUESTS_MAX, Request, Response, ResponseToSend,
 };
 use jackfield_proto::websocket::Offer;
 
@@ -104,7 +104,7 @@ impl<'l> Server<'l> {
             Step::Event(used, Event::Upgrade(request)) => {
                 self.open(&request);
                 let offer = Offer::check(request.method(), true, request.headers());
-                Some((used, offer.map_or(Act::Answer(426), |offer| Act::Accept(offer.accept()))))
+                Some((used, offer.map_or(Act::Answer(426), |offer| Act::Accept(offer.accept_key()))))
             }
             Step::Event(used, Event::Body(part)) => {
                 self.log.part("body", part);
@@ -259,7 +259,7 @@ impl Answers {
         }
         let mut client = ClientMachine::new();
         for (is_head, _) in &sent {
-            assert_eq!(client.begin(if *is_head { "HEAD" } else { "GET" }), Ok(()));
+            assert_eq!(client.expect_response(if *is_head { "HEAD" } else { "GET" }), Ok(()));
         }
         let (mut slots, mut rest, mut whole) = (HeaderSlots::new(), &self.bytes[..], 0);
         let mut answers = sent.iter();

@@ -44,7 +44,7 @@ impl<'m> ResponseToSend<'m> {
     #[must_use]
     #[inline(always)]
     pub fn sent_status(&self) -> u16 {
-        if self.is_plain() { 200 } else { self.checked_status() }
+        if self.is_usual() { 200 } else { self.checked_status() }
     }
 
     #[cold]
@@ -59,7 +59,7 @@ impl<'m> ResponseToSend<'m> {
 
     /// Whether the head has the shape that is copied rather than put together.
     #[inline(always)]
-    pub(super) fn is_plain(&self) -> bool {
+    pub(super) fn is_usual(&self) -> bool {
         self.status == 200
             && self.fields.is_empty()
             && !self.content_type.is_empty()
@@ -118,7 +118,7 @@ pub(super) fn encode_head(
     encode_status_line(head.final_status(), date, out);
     out.extend_from_slice(date.date_line());
     if !head.content_type.is_empty() {
-        out.extend_from_slice(date.type_name());
+        out.extend_from_slice(date.content_type_prefix());
         out.extend_from_slice(head.content_type.as_bytes());
     }
     out.extend_from_slice(connection_lines(head.final_status(), fate));

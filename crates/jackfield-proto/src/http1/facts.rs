@@ -41,7 +41,7 @@ impl Facts {
             if matches_lowercase(name, b"host") {
                 facts.note_host(is_valid_host(value));
             } else {
-                facts.take_rest(name, value);
+                facts.note_rest(name, value);
             }
         }
         facts
@@ -65,7 +65,7 @@ impl Facts {
 
     /// Notes any field but `Host`.
     #[inline(never)]
-    pub(crate) fn take_rest(&mut self, name: &[u8], value: &[u8]) {
+    pub(crate) fn note_rest(&mut self, name: &[u8], value: &[u8]) {
         match name.len() {
             6 if matches_lowercase(name, b"expect") => self.note_expect(value),
             7 if matches_lowercase(name, b"upgrade") => self.note_upgrade(value),
@@ -78,7 +78,7 @@ impl Facts {
 
     /// One valid `Host`, and nothing else that matters to HTTP/1.1.
     #[inline]
-    pub(crate) const fn is_plain(self) -> bool {
+    pub(crate) const fn is_usual(self) -> bool {
         self.bits & !KEEP_ALIVE == HOST
     }
 

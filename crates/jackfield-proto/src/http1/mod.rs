@@ -69,9 +69,9 @@ pub use client::{
     ClientEvent, ClientMachine, INTERIM_MAX, PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestToSend,
 };
 pub use date::DateBlock;
-pub use encode::{ResponseToSend, BodyDue};
+pub use encode::{BodyDue, ResponseToSend};
 pub use error::Error;
-pub use fields::{FieldError, Fields, Lines};
+pub use fields::{FieldError, FieldIter, Fields};
 pub use forward::Via;
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Owed};

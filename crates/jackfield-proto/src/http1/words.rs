@@ -164,6 +164,9 @@ mod tests {
                 assert!(!matches_lowercase(&other, b"transfer-encoding"));
             }
         }
-        assert!(!matches_lowercase(b"keep-alive ", b"keep-alive") && !matches_lowercase(b"keep_alive", b"keep-alive"));
+        assert!(
+            !matches_lowercase(b"keep-alive ", b"keep-alive")
+                && !matches_lowercase(b"keep_alive", b"keep-alive")
+        );
     }
 }

@@ -53,7 +53,7 @@ pub struct DecodedEvent<'b> {
 /// Memory for one event, lent to [`Decoder::step`]. All decoders of a thread can share one: they keep nothing in it between
 /// two steps.
 #[derive(Clone, Debug, Default)]
-pub struct Whole {
+pub struct EventScratch {
     data: String,
     event: String,
     id: String,
@@ -82,7 +82,7 @@ impl Decoder {
     }
 
     /// A decoder for a later stream, which was requested with this id in `Last-Event-ID`.
-    pub fn resume(last_event_id: &str) -> Self {
+    pub fn with_last_event_id(last_event_id: &str) -> Self {
         Self { id: last_event_id.to_owned(), last_event_id: last_event_id.to_owned(), ..Self::default() }
     }
 
@@ -91,7 +91,7 @@ impl Decoder {
     pub fn step<'b>(
         &mut self,
         rx: &[u8],
-        scratch: &'b mut Whole,
+        scratch: &'b mut EventScratch,
         limits: &Limits,
     ) -> Step<DecodedEvent<'b>, Error> {
         let mut used = self.skip_lf(rx);
@@ -210,7 +210,7 @@ impl Decoder {
     }
 
     /// Moves the event out by exchange, so that in the long run no memory is asked for.
-    fn deliver<'b>(&mut self, scratch: &'b mut Whole) -> DecodedEvent<'b> {
+    fn deliver<'b>(&mut self, scratch: &'b mut EventScratch) -> DecodedEvent<'b> {
         std::mem::swap(&mut self.data, &mut scratch.data);
         std::mem::swap(&mut self.event, &mut scratch.event);
         self.data.clear();

@@ -53,7 +53,7 @@ impl Spanning {
     }
 
     /// Goes on with the header of a further data frame.
-    pub(super) fn go_on(&mut self, header: &Header, limits: &Limits) -> Result<(), Error> {
+    pub(super) fn begin_next_frame(&mut self, header: &Header, limits: &Limits) -> Result<(), Error> {
         if header.opcode != Opcode::Continuation {
             return Err(Error::MessageInsideMessage);
         }

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine, Owed,
-    ResponseToSend, BodyDue, reason_phrase,
+    BodyDue, BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits,
+    Machine, Owed, ResponseToSend, reason_phrase,
 };
 
 use crate::server::NOW;
@@ -49,8 +49,8 @@ fn check(
 
 #[test]
 fn whole_answers() {
-    use Owed::{Done, Idle};
     use BodyDue::{No, Yes};
+    use Owed::{Done, Idle};
     let plain = ResponseToSend::new(200, "text/plain");
     let head = "HTTP/1.1 200 OK\r\n@Content-Type: text/plain\r\n";
     for length in [0, 9, 10, 99, 100, 12_345, u64::MAX] {
@@ -77,8 +77,8 @@ fn whole_answers() {
 
 #[test]
 fn statuses_without_a_body() {
-    use Owed::Idle;
     use BodyDue::No;
+    use Owed::Idle;
     for (status, expected) in [
         (204, "HTTP/1.1 204 No Content\r\n@\r\n"),
         (304, "HTTP/1.1 304 Not Modified\r\n@\r\n"),
@@ -95,8 +95,8 @@ fn statuses_without_a_body() {
 
 #[test]
 fn odd_statuses() {
-    use Owed::{Done, Idle};
     use BodyDue::Yes;
+    use Owed::{Done, Idle};
     for status in [0, 100, 101, 199, 1000, u16::MAX] {
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
         check(GET, &ResponseToSend::new(status, ""), 0, expected, Yes, Idle);
@@ -125,7 +125,7 @@ fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
             continue;
         }
         let (mut client, mut server, mut out) = (ClientMachine::new(), machine_after(GET), Vec::new());
-        client.begin("GET").unwrap();
+        client.expect_response("GET").unwrap();
         let sent = server.respond(&ResponseToSend::new(status, ""), 0, &DateBlock::new(NOW), &mut out);
         assert_eq!(sent == BodyDue::No, matches!(status, 204 | 205 | 304));
         let (limits, mut slots) = (Limits::default(), HeaderSlots::new());

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Owed, ResponseToSend,
-    BodyDue,
+    Awaits, BodyDue, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Owed,
+    ResponseToSend,
 };
 
 use crate::server::{Bodies, NOW, Server, check_with, cuts, see};

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, Limits, Machine, Request, RequestBody,
-    RequestToSend, ResponseToSend, BodyDue,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, Limits, Machine, Request,
+    RequestBody, RequestToSend, ResponseToSend,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -58,13 +58,13 @@ impl Below {
     }
 
     /// Writes plain text before anything of the session.
-    pub(super) fn say(&mut self, bytes: &[u8]) {
+    pub(super) fn queue_plaintext(&mut self, bytes: &[u8]) {
         self.before.extend_from_slice(bytes);
     }
 
     /// Writes an alert in plain text. No record may follow.
     pub(super) fn alert(&mut self, alert: &[u8]) {
-        self.say(alert);
+        self.queue_plaintext(alert);
         self.plain = Plain::Said;
     }
 
@@ -99,7 +99,7 @@ impl Below {
     }
 
     /// Writes the plain text that waits. `Ok(false)`: the kernel did not take all of it.
-    pub(super) fn push(&mut self) -> io::Result<bool> {
+    pub(super) fn write_pending(&mut self) -> io::Result<bool> {
         while !self.before.is_empty() {
             match self.stream.write(&self.before) {
                 Ok(count) => drop(self.before.drain(..count)),

@@ -6,16 +6,16 @@
 mod below;
 pub(crate) mod connecting;
 #[cfg(feature = "tls")]
+mod decrypt_buffer;
+#[cfg(feature = "tls")]
 pub(crate) mod hello;
 pub(crate) mod preamble;
-#[cfg(feature = "tls")]
-mod decrypt_buffer;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 use self::connecting::{Above, Connecting};
 #[cfg(feature = "tls")]
-use self::hello::{Answer, Hello};
+use self::hello::{Hello, HelloAnswer};
 use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
 use self::tls::{Ahead, Tls};
@@ -134,14 +134,14 @@ impl Session {
 
     /// Writes encrypted bytes that the kernel has not taken. The outbox does not see them, so this is called at each
     /// writable event. `Ok(true)`: nothing is left.
-    pub(crate) fn push(&mut self) -> io::Result<bool> {
+    pub(crate) fn write_pending(&mut self) -> io::Result<bool> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => Ok(true),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.push(),
+            Self::Tls(tls) => tls.write_pending(),
             #[cfg(feature = "tls")]
-            Self::Hello(hello) => hello.push(),
-            Self::Preamble(behind) => behind.above.push(),
+            Self::Hello(hello) => hello.write_pending(),
+            Self::Preamble(behind) => behind.above.write_pending(),
         }
     }
 
@@ -156,14 +156,14 @@ impl Session {
     }
 
     /// The encrypted bytes that it keeps, and their charge.
-    pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
+    pub(crate) fn encrypted_with_charge(&mut self) -> Option<(&mut u32, usize)> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.encrypted()),
+            Self::Tls(tls) => Some(tls.encrypted_with_charge()),
             #[cfg(feature = "tls")]
-            Self::Hello(hello) => Some(hello.waiting()),
-            Self::Preamble(behind) => behind.above.encrypted(),
+            Self::Hello(hello) => Some(hello.waiting_with_charge()),
+            Self::Preamble(behind) => behind.above.encrypted_with_charge(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Session {
     }
 
     /// True if this side sends first.
-    pub(crate) fn begins(&self) -> bool {
+    pub(crate) fn sends_first(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_client(),
@@ -365,7 +365,7 @@ impl Session {
 
     /// Answers a hello that was taken. False: with an alert, or the bytes after the hello break TLS.
     #[cfg(feature = "tls")]
-    pub(crate) fn secure(&mut self, answer: Answer) -> bool {
+    pub(crate) fn answer_hello(&mut self, answer: HelloAnswer) -> bool {
         match std::mem::replace(self, Self::Plain(Stream::Closed)) {
             Self::Hello(hello) => {
                 let (session, is_secured) = match hello.into_tls(answer) {

@@ -5,7 +5,7 @@
 //! sends close_notify, and `is_handshaking` tells the state.
 
 use super::below::{Bare, Below, DECODE_ERROR, NOT_TLS, fatal_alert, not_taken};
-use super::decrypt_buffer::Room;
+use super::decrypt_buffer::DecryptBuffer;
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
@@ -83,7 +83,15 @@ impl Tls {
         let mut session = session.into();
         // With a limit rustls takes no more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
-        Self { below, session, fault: None, was_cut: false, encrypted_bytes_read: 0, encrypted: 0, unwritten: 0 }
+        Self {
+            below,
+            session,
+            fault: None,
+            was_cut: false,
+            encrypted_bytes_read: 0,
+            encrypted: 0,
+            unwritten: 0,
+        }
     }
 
     /// Handles the bytes that were read after the ClientHello. False: they break TLS.
@@ -144,7 +152,7 @@ impl Tls {
 
     /// Sends these bytes before any byte of this session.
     pub(crate) fn queue_plaintext(&mut self, bytes: &[u8]) {
-        self.below.say(bytes);
+        self.below.queue_plaintext(bytes);
     }
 
     /// How many encrypted bytes the last read has taken. Records with little in them cost as much as full ones.
@@ -171,10 +179,10 @@ impl Tls {
                 return ReadOutcome::Refused(Reason::Tls);
             }
         }
-        let outcome = self.decrypt_records(&mut Room::new(room));
+        let outcome = self.decrypt_records(&mut DecryptBuffer::new(room));
         self.shrink();
         // Writes what TLS itself sends (handshake, alerts, key updates), also after an error.
-        match (self.push(), outcome) {
+        match (self.write_pending(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, outcome) => outcome,
         }
@@ -212,7 +220,7 @@ impl Tls {
         }
     }
 
-    fn decrypt_records(&mut self, room: &mut Room<'_>) -> ReadOutcome {
+    fn decrypt_records(&mut self, room: &mut DecryptBuffer<'_>) -> ReadOutcome {
         let most = 2 * room.len().max(ENCRYPTED_BYTES_MAX);
         self.encrypted_bytes_read = 0;
         self.below.begin_reads();
@@ -240,7 +248,9 @@ impl Tls {
             match self.read_records(room, bytes_max) {
                 // The session reports at the next read whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
-                Ok(_) if self.below.has_ended_in_plaintext() => return self.refuse(io::Error::other(NOT_TLS)),
+                Ok(_) if self.below.has_ended_in_plaintext() => {
+                    return self.refuse(io::Error::other(NOT_TLS));
+                }
                 Ok(read) => {
                     self.encrypted_bytes_read += read;
                     if let Err(error) = self.session.process_new_packets() {
@@ -275,7 +285,7 @@ impl Tls {
     }
 
     /// Gives rustls its next encrypted bytes: those that were read ahead, or else those of one read.
-    fn read_records(&mut self, room: &mut Room<'_>, bytes_max: usize) -> io::Result<usize> {
+    fn read_records(&mut self, room: &mut DecryptBuffer<'_>, bytes_max: usize) -> io::Result<usize> {
         let Self { below, session, .. } = self;
         if room.has_none_ahead() {
             if bytes_max < READ_BYTES {
@@ -283,7 +293,7 @@ impl Tls {
             }
             room.read_ahead(bytes_max, |bytes| below.read(bytes))?;
         }
-        room.take_ahead(|bytes| session.read_tls(bytes))
+        room.feed_ahead(|bytes| session.read_tls(bytes))
     }
 
     /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read.
@@ -309,7 +319,7 @@ impl Tls {
         // Bytes of the first slice that were taken, and all that were.
         let (mut begun, mut taken) = (0, 0);
         while !slices.is_empty() {
-            if !self.push()? {
+            if !self.write_pending()? {
                 return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
             }
             let mut next = [IoSlice::new(&[]); SLICES_MAX];
@@ -330,7 +340,7 @@ impl Tls {
                 slices = &slices[1..];
             }
         }
-        self.push()?;
+        self.write_pending()?;
         Ok(taken)
     }
 
@@ -347,8 +357,8 @@ impl Tls {
     }
 
     /// Writes encrypted bytes. `Ok(false)`: the kernel did not take all of them.
-    pub(crate) fn push(&mut self) -> io::Result<bool> {
-        if !self.below.push()? {
+    pub(crate) fn write_pending(&mut self) -> io::Result<bool> {
+        if !self.below.write_pending()? {
             return Ok(false);
         }
         while self.session.wants_write() {
@@ -367,7 +377,7 @@ impl Tls {
     }
 
     /// The encrypted bytes that the kernel has not taken, and their charge.
-    pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
+    pub(crate) fn encrypted_with_charge(&mut self) -> (&mut u32, usize) {
         let bytes = self.encrypted_bytes();
         (&mut self.below.charged, bytes)
     }
@@ -391,7 +401,7 @@ impl Tls {
         if !self.below.has_ended_in_plaintext() {
             self.session.send_close_notify();
         }
-        if !self.push()? {
+        if !self.write_pending()? {
             return Ok(false);
         }
         self.below.stream.shutdown_write()?;

@@ -201,7 +201,8 @@ impl Pipe {
     /// Whether bytes wait to be read without an event for them.
     pub(crate) fn has_unreported_input(&self) -> bool {
         let lines = self.0.lines();
-        let has_news = !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_after_sent;
+        let has_news =
+            !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_after_sent;
         has_news && lines.edges == Edges::default()
     }
 
@@ -318,7 +319,7 @@ impl FarEnd {
     }
 
     /// The number of bytes that the server has sent and [`FarEnd::take`] has not taken yet.
-    pub fn waiting(&self) -> usize {
+    pub fn waiting_bytes(&self) -> usize {
         self.0.lines().outbound.len()
     }
 
@@ -338,7 +339,7 @@ impl FarEnd {
     }
 
     /// The number of sent bytes that the server has not read yet.
-    pub fn unread(&self) -> usize {
+    pub fn unread_bytes(&self) -> usize {
         self.0.lines().inbound.len()
     }
 
@@ -359,7 +360,7 @@ impl FarEnd {
     }
 
     /// The number of bytes that the server has sent in total.
-    pub fn received(&self) -> usize {
+    pub fn bytes_received(&self) -> usize {
         self.0.lines().outbound_total
     }
 
@@ -374,7 +375,7 @@ impl FarEnd {
     }
 
     /// True once the server has closed its side or dropped its end.
-    pub fn is_finished(&self) -> bool {
+    pub fn has_server_finished(&self) -> bool {
         self.0.lines().outbound_ended
     }
 

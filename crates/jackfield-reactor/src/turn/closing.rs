@@ -22,7 +22,9 @@ impl Reactor {
             Phase::Closing if planted(31) => {}
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // Both sides end at once.
-            Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.end_wire(id, service),
+            Phase::Closing if wire.is_peer_done() && wire.session.closes_in_order() => {
+                self.end_wire(id, service)
+            }
             Phase::Closing => {
                 let is_sent = wire.session.shutdown_write();
                 self.wires.charge_encrypted(id);
@@ -65,14 +67,14 @@ impl Reactor {
         if wire.session.encrypted_bytes() > 0 {
             return self.wires.arm_flush_timer(id);
         }
-        wire.session.stream_mut().reset();
+        wire.session.stream_mut().set_reset_on_close();
         self.end_wire(id, service);
     }
 
     /// Our FIN is sent: tells the layer above that the wire has ended. The wire may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };
-        if wire.is_over() {
+        if wire.is_peer_done() {
             return self.end_wire(id, service);
         }
         wire.flags.insert(WriteStop::CUT);

@@ -60,14 +60,14 @@ fn pressure_is_minded_and_ends_on_all_reactors() {
     let (large, _far) = connect(&mut one, 600_000);
     let (late, _far) = connect(&mut other, 250_000);
     other.settle(&mut Deaf);
-    assert!(one.wires.goes_on(large) && !other.wires.goes_on(late), "only one knows of it");
-    assert!(one.wires.mind_pressure() && !one.wires.goes_on(large));
+    assert!(one.wires.may_handle_bytes(large) && !other.wires.may_handle_bytes(late), "only one knows of it");
+    assert!(one.wires.mind_pressure() && !one.wires.may_handle_bytes(large));
     one.settle(&mut Deaf);
     other.wires.charge_service(late, 0);
     other.settle(&mut Deaf);
-    assert!(other.wires.goes_on(late) && !one.wires.goes_on(large));
+    assert!(other.wires.may_handle_bytes(late) && !one.wires.may_handle_bytes(large));
     one.turn(Time(1000), [], &mut Deaf);
-    assert!(one.wires.goes_on(large), "it is looked after");
+    assert!(one.wires.may_handle_bytes(large), "it is looked after");
     assert_eq!((one.wires.timers(), other.wires.timers()), (0, 0));
 }
 
@@ -77,7 +77,7 @@ fn the_memory_timer_ends_with_the_last_connection() {
     let [mut one, _other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     one.settle(&mut Deaf);
-    assert_eq!((one.wires.goes_on(large), one.wires.timers()), (false, 1));
+    assert_eq!((one.wires.may_handle_bytes(large), one.wires.timers()), (false, 1));
     one.wires.abort(large, Reason::Local);
     one.settle(&mut Deaf);
     assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
@@ -94,9 +94,9 @@ fn a_wire_that_freed_its_memory_is_read_again_although_others_hold_theirs() {
     other.settle(&mut Deaf);
     other.wires.charge_service(late, 0);
     other.settle(&mut Deaf);
-    assert!(!other.wires.goes_on(late), "there is pressure still");
+    assert!(!other.wires.may_handle_bytes(late), "there is pressure still");
     other.turn(Time(1000), [], &mut Deaf);
-    assert!(other.wires.goes_on(late));
+    assert!(other.wires.may_handle_bytes(late));
     assert_eq!(other.wires.timers(), 0);
 }
 
@@ -114,7 +114,7 @@ fn no_wire_is_paused_when_another_reactor_has_ended_the_pressure() {
     assert!(!one.wires.budget().is_pressed());
     let (late, _far) = connect(&mut other, 100_000);
     other.settle(&mut Deaf);
-    assert!(other.wires.goes_on(late), "nine tenths are free");
+    assert!(other.wires.may_handle_bytes(late), "nine tenths are free");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
     reactor.turn(Time(2), [], &mut Deaf);
     reactor.turn(Time(2), [ready], &mut Deaf);
-    assert!(reactor.wires.is_empty() && far.is_finished());
+    assert!(reactor.wires.is_empty() && far.has_server_finished());
     assert_eq!(connect(&mut reactor, 0).0, ConnectionId::new(0, 1, 1));
 }
 

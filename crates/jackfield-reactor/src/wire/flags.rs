@@ -49,7 +49,7 @@ impl Flags {
     /// A hint: both directions are closed, by a reset or because both sides have ended.
     pub(crate) const HUNG_UP: Self = Self(1 << 8);
     /// A fact: its end was read.
-    pub(crate) const ENDED: Self = Self(1 << 9);
+    pub(crate) const PEER_ENDED: Self = Self(1 << 9);
     /// The layer above knows that the peer sends nothing more.
     pub(crate) const PEER_DONE: Self = Self(1 << 10);
 }
@@ -165,7 +165,7 @@ impl Flags {
 
     /// No flag is set that takes it off the usual path.
     #[inline(always)]
-    pub(crate) fn is_plain(self) -> bool {
+    pub(crate) fn is_on_fast_path(self) -> bool {
         self.0 & !Self::TRAITS.0 == 0
     }
 }
@@ -210,17 +210,17 @@ mod tests {
         assert_eq!(stops.iter().sum::<u32>(), ReadStop::ANY.0.0, "each once");
         let stops: Vec<u32> = WriteStop::ALL.iter().map(|stop| stop.0.0).collect();
         assert_eq!(stops.iter().sum::<u32>(), WriteStop::ANY.0.0, "each once");
-        assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_plain());
+        assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_on_fast_path());
         let others = Flags::CONGESTED_AND_READ | Flags::END_DUE | Flags::RESET_DUE | Flags::READ_BY_TOKENS;
         assert!(!others.has(ReadStop::ANY) && !others.has(WriteStop::ANY));
         for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED, others] {
             let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READ_WHILE_CONGESTED;
             flags.insert(Flags::TELLS_WRITES | Flags::WRITE_UNREPORTED);
-            assert!(flags.is_plain() && !flags.is_empty());
+            assert!(flags.is_on_fast_path() && !flags.is_empty());
             flags.insert(flag);
-            assert!(!flags.is_plain());
+            assert!(!flags.is_on_fast_path());
             flags.remove(flag);
-            assert!(flags.is_plain());
+            assert!(flags.is_on_fast_path());
         }
     }
 }

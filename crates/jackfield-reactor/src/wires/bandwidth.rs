@@ -77,7 +77,7 @@ impl Wires {
             return Some(usize::try_from(left).unwrap_or(usize::MAX));
         }
         buckets.pause(now);
-        let wait = buckets.input.wait(portion(&buckets.input));
+        let wait = buckets.input.time_until(portion(&buckets.input));
         self.stop_reading(id, ReadStop::BANDWIDTH);
         self.arm(id, timer_key::READ_TOKENS, now.after(wait).0);
         None
@@ -114,7 +114,7 @@ impl Wires {
             self.keep_for_later(id);
         }
         let Some(wire) = self.wire(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
-        let (taken, queued) = (wire.bytes_out - before, wire.queued());
+        let (taken, queued) = (wire.bytes_out - before, wire.queued_bytes());
         let encrypted = wire.session.encrypted_bytes();
         if let Some(buckets) = self.buckets_of(id) {
             buckets.output.take(taken);
@@ -130,7 +130,7 @@ impl Wires {
     fn await_tokens(&mut self, id: ConnectionId, queued: usize) {
         let now = self.now;
         let Some(buckets) = self.buckets_of(id) else { return };
-        let wait = buckets.output.wait(portion(&buckets.output).min(queued as u64));
+        let wait = buckets.output.time_until(portion(&buckets.output).min(queued as u64));
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(WriteStop::BLOCKED);
             wire.flags.insert(WriteStop::HELD);

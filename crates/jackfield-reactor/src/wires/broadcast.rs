@@ -36,7 +36,7 @@ impl Wires {
     /// was added, because there is no broadcast, it is full, or one of its connections has changed. Then end it, check each
     /// connection, and begin another.
     #[inline(always)]
-    pub fn broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
+    pub fn extend_broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
         let broadcast = &mut self.broadcast;
         if !broadcast.accepts_more || broadcast.bytes.len() >= broadcast.bytes_max {
             return false;
@@ -87,15 +87,15 @@ impl Wires {
             if left_out.next_if(|next| **next == id).is_some() {
                 continue;
             }
-            let outbox = match self.gathering(id) {
+            let outbox = match self.gathering_outbox(id) {
                 Some(outbox) => outbox,
                 None => match self.cork_or_outbox(id) {
                     Some(outbox) => outbox,
                     None => continue,
                 },
             };
-            broadcast.copy(id, outbox.tail());
-            if outbox.queued() > high {
+            broadcast.append_bytes_for(id, outbox.tail());
+            if outbox.queued_bytes() > high {
                 broadcast.accepts_more = false;
                 self.flush_early(id);
             }

@@ -40,7 +40,7 @@ impl Wires {
         if wire.step(Event::Abort) == Act::Reset {
             wire.peer = if planted(51) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
             wire.flags.insert(WriteStop::CUT);
-            wire.session.stream_mut().reset();
+            wire.session.stream_mut().set_reset_on_close();
             self.end_later(id);
         }
     }
@@ -86,7 +86,7 @@ impl Wires {
     /// Bytes that a closing wire has still to write; `None`: none.
     pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
         let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Closing)?;
-        let left = wire.queued() + wire.session.encrypted().map_or(0, |(_, bytes)| bytes);
+        let left = wire.queued_bytes() + wire.session.encrypted_with_charge().map_or(0, |(_, bytes)| bytes);
         (left > 0).then_some(left)
     }
 

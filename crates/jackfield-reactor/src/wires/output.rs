@@ -47,7 +47,7 @@ impl Wires {
     /// The outbox of a connection that already has output for the end of the turn. That is the usual case when messages go
     /// to many connections, and faster than [`Wires::outbox`]. `None`: use [`Wires::outbox`].
     #[inline(always)]
-    pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    pub fn gathering_outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
         // A congested wire must be checked: its queue may be below high water again.
         let gathers = wire.id == id && wire.phase == Phase::Open && wire.flags.gathers();
@@ -55,19 +55,19 @@ impl Wires {
     }
 
     /// Bytes that wait for the kernel, with the output of the current event.
-    pub fn queued(&self, id: ConnectionId) -> usize {
+    pub fn queued_bytes(&self, id: ConnectionId) -> usize {
         self.queued_now(id) + self.owed(id)
     }
 
     /// Bytes that were sent so far, counted as plain text, with those that wait for the kernel.
     #[inline]
-    pub fn sent(&self, id: ConnectionId) -> u64 {
-        self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued(id) as u64
+    pub fn bytes_submitted(&self, id: ConnectionId) -> u64 {
+        self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued_bytes(id) as u64
     }
 
     /// True if the kernel has not taken everything that was sent. The rest may be plain text or already encrypted.
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
-        self.queued(id) > 0 || self.wire(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
+        self.queued_bytes(id) > 0 || self.wire(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
     }
 
     /// Bytes of messages that wait for the kernel: all but those from before [`Outbox::begin_messages`].
@@ -105,7 +105,11 @@ impl Wires {
     }
 
     fn queued_now(&self, id: ConnectionId) -> usize {
-        if id == self.current { self.cork.queued() } else { self.wire(id).map_or(0, Wire::queued) }
+        if id == self.current {
+            self.cork.queued_bytes()
+        } else {
+            self.wire(id).map_or(0, Wire::queued_bytes)
+        }
     }
 
     /// Writes the queued output of a connection now, before the end of its event or of the turn. Call it when the outbox
@@ -129,7 +133,7 @@ impl Wires {
     #[inline(never)]
     pub fn write_through(&mut self, id: ConnectionId, header: &[u8], payload: &[u8]) -> Option<bool> {
         self.outbox(id)?;
-        let is_next = id == self.current && self.cork.queued() <= payload.len();
+        let is_next = id == self.current && self.cork.queued_bytes() <= payload.len();
         match self.slab.get_mut(id.slot()) {
             Some(wire) if is_next && !wire.has(WriteStop::ANY) => {
                 let written = self.cork.write_through(&mut wire.session, header, payload);
@@ -202,7 +206,7 @@ impl Wires {
         if !is_done {
             self.keep_cork();
         }
-        self.current = ConnectionId::IDLE;
+        self.current = ConnectionId::NO_WIRE;
         !is_done
     }
 
@@ -312,7 +316,7 @@ impl Wires {
             None => self.charge_outbox(id),
         }
         let queued = self.queued_now(id);
-        self.weigh(id, queued);
+        self.check_water_marks(id, queued);
     }
 
     /// After a write: updates water marks and deadlines, and ends the wire if the peer is gone.
@@ -339,7 +343,7 @@ impl Wires {
                 if self.cork.charged > 0 && self.cork.is_empty() {
                     self.uncharge_cork();
                 }
-                self.weigh(id, queued);
+                self.check_water_marks(id, queued);
             }
             Err(error) => self.not_written(id, &error, queued),
         }
@@ -348,7 +352,7 @@ impl Wires {
     #[cold]
     fn not_written(&mut self, id: ConnectionId, error: &io::Error, queued: usize) {
         if error.kind() == io::ErrorKind::WouldBlock {
-            self.weigh(id, queued);
+            self.check_water_marks(id, queued);
         } else {
             self.abort(id, Reason::of_error(error));
         }
@@ -357,7 +361,7 @@ impl Wires {
     /// Compares the queued bytes with the water marks, and schedules what must follow.
     #[cold]
     #[inline(never)]
-    pub(super) fn weigh(&mut self, id: ConnectionId, queued: usize) {
+    pub(super) fn check_water_marks(&mut self, id: ConnectionId, queued: usize) {
         // Encrypted bytes that the kernel has not taken count too.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);

@@ -71,7 +71,7 @@ impl Broadcast {
     }
 
     /// Appends the collected bytes for a wire to its outbox.
-    pub(super) fn copy(&self, id: ConnectionId, out: &mut Vec<u8>) {
+    pub(super) fn append_bytes_for(&self, id: ConnectionId, out: &mut Vec<u8>) {
         let mut from = 0;
         for (_, range) in self.but.iter().filter(|(but, _)| *but == id && !planted(44)) {
             out.extend_from_slice(&self.bytes[from..range.start]);

@@ -37,12 +37,12 @@ impl Wires {
     /// True if the current connection may not go on as usual: it was closed, stopped reading, or became congested. Then ask
     /// [`Wires::may_handle_bytes`] before the next of its bytes is used.
     #[inline(always)]
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_current_stopped(&self) -> bool {
         self.stopped
     }
 
     /// True while the connection is read and takes bytes: the service may go on with the bytes that it has.
-    pub fn goes_on(&self, id: ConnectionId) -> bool {
+    pub fn may_handle_bytes(&self, id: ConnectionId) -> bool {
         self.wire(id).is_some_and(|wire| {
             matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
@@ -122,7 +122,7 @@ impl Wires {
     pub fn put_off_end(&mut self, id: ConnectionId) {
         let due = self.now.after(self.limits.unread_wait).0;
         let Some(wire) = self.wire_mut(id) else { return };
-        wire.flags.remove(Flags::ENDED);
+        wire.flags.remove(Flags::PEER_ENDED);
         wire.flags.insert(Flags::UNREAD);
         if wire.has(ReadStop::PAUSED) {
             self.arm_once(id, timer_key::UNREAD, due);
@@ -143,7 +143,7 @@ impl Wires {
     pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(if planted(5) { Flags::default() } else { Flags::RECHECK });
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 
@@ -151,11 +151,11 @@ impl Wires {
     pub(super) fn read_soon(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::UNREAD);
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 
-    pub(crate) fn look_again(&mut self, id: ConnectionId) {
+    pub(crate) fn queue_for_next_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             if wire.raise(Flags::AGAIN) && !planted(4) {
                 self.again.push(id);
@@ -184,7 +184,7 @@ impl Wires {
     }
 
     /// True while the wire is read.
-    pub(crate) fn listens(&self, id: ConnectionId) -> bool {
+    pub(crate) fn may_read(&self, id: ConnectionId) -> bool {
         self.wire(id).is_some_and(|wire| !wire.has(ReadStop::ANY) || planted(28))
     }
 
@@ -192,11 +192,11 @@ impl Wires {
         let is_current = id == self.current;
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(why);
-            let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
+            let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::PEER_ENDED);
             if is_hinted {
                 // The wire will not be read, so a close of the peer must be noticed and reported again for this stop.
                 wire.flags.remove(Flags::PEER_CLOSED_TOLD);
-                self.look_again(id);
+                self.queue_for_next_turn(id);
             }
             self.stopped |= is_current;
         }
@@ -210,7 +210,7 @@ impl Wires {
             wire.flags.remove(why);
             wire.last_received = now;
             wire.flags.insert(if planted(7) { Flags::default() } else { Flags::RECHECK });
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 }

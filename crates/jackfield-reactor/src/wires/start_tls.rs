@@ -68,17 +68,17 @@ impl Wires {
         self.stats.bytes_out.add(bytes_out);
         self.stopped |= id == self.current;
         self.begin_handshake(id);
-        self.push(id);
+        self.write_pending(id);
         self.read_soon(id);
         Ok(())
     }
 
     /// Writes earlier plain text, and charges what the kernel does not take.
-    fn push(&mut self, id: ConnectionId) {
+    fn write_pending(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
-        match wire.session.push() {
+        match wire.session.write_pending() {
             Ok(_) => {
-                self.weigh(id, 0);
+                self.check_water_marks(id, 0);
                 self.note_write(id);
             }
             Err(error) => self.abort(id, Reason::of_error(&error)),

@@ -24,9 +24,9 @@ impl Wires {
 
     /// The number of bytes that the kernel has taken for certain, counted as plain text. Over TLS only complete records
     /// count. [`Wires::bytes_submitted`] also counts what is queued.
-    pub fn written(&self, id: ConnectionId) -> u64 {
+    pub fn bytes_written(&self, id: ConnectionId) -> u64 {
         if planted(66) {
-            return self.sent(id);
+            return self.bytes_submitted(id);
         }
         self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unwritten_bytes() as u64))
     }

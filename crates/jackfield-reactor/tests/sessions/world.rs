@@ -198,7 +198,7 @@ impl Service for Lines {
     }
 
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        assert!(wires.goes_on(id), "it is read although it should not be");
+        assert!(wires.may_handle_bytes(id), "it is read although it should not be");
         let mut used = 0;
         while let Some(len) = rx[used..].iter().position(|byte| *byte == b'\n') {
             let line = &rx[used..used + len];
@@ -218,7 +218,7 @@ impl Service for Lines {
             } else {
                 Self::say(wires, id, &[line, b"\n"].concat());
             }
-            if !wires.goes_on(id) {
+            if !wires.may_handle_bytes(id) {
                 break;
             }
         }

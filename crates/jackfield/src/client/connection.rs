@@ -156,7 +156,7 @@ impl Connection<'_> {
 
     /// Messages to it that its [`Overflow`] policy dropped, because the peer reads too slowly.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped_messages(&self) -> u64 {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
     }
 

@@ -1,6 +1,6 @@
 //! Answers to the challenges by which an ACME server checks that a host is ours.
 
-use crate::config::tls::{HostConfig, challenge};
+use crate::config::tls::{HostConfig, acme_host_config};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -56,7 +56,7 @@ impl AcmeChallenges {
         chain: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Result<(), Vec<String>> {
-        let config = Arc::new(challenge(chain.into(), key.into())?);
+        let config = Arc::new(acme_host_config(chain.into(), key.into())?);
         let has_room = put(&mut self.write().tls, name.to_ascii_lowercase(), config);
         has_room.then_some(()).ok_or_else(|| vec!["there are too many answers already".into()])
     }
@@ -68,11 +68,11 @@ impl AcmeChallenges {
         inside.tls.remove(&token_or_name.to_ascii_lowercase());
     }
 
-    pub(crate) fn http(&self, token: &str) -> Option<Arc<str>> {
+    pub(crate) fn http_answer(&self, token: &str) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).http.get(token).cloned()
     }
 
-    pub(crate) fn tls(&self, name: &str) -> Option<Arc<HostConfig>> {
+    pub(crate) fn tls_answer(&self, name: &str) -> Option<Arc<HostConfig>> {
         let name = name.to_ascii_lowercase();
         self.0.read().unwrap_or_else(PoisonError::into_inner).tls.get(&name).cloned()
     }

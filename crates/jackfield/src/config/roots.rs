@@ -1,6 +1,6 @@
 //! Trusted roots for outgoing TLS: a configuration for each usual choice.
 
-use crate::config::tls::{provider, no_provider_error};
+use crate::config::tls::{no_provider_error, provider};
 use rustls::{ClientConfig, RootCertStore};
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;

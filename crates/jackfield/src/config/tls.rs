@@ -136,7 +136,7 @@ impl TlsHosts {
             found: RwLock::default(),
         };
         let loaded = hosts.read()?;
-        hosts.show(loaded);
+        hosts.install(loaded);
         Ok(hosts)
     }
 
@@ -159,7 +159,7 @@ impl TlsHosts {
 
     /// Uses these configurations for new handshakes, unless newer ones are used already. Hosts that were found on demand
     /// are looked up again.
-    pub(crate) fn show(&self, loaded: Loaded) {
+    pub(crate) fn install(&self, loaded: Loaded) {
         let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
         if installed.round < loaded.round {
             *installed = loaded;
@@ -227,7 +227,7 @@ impl TlsHosts {
 
     /// Each host with the last valid second of its certificates, since 1970.
     #[cfg(feature = "expiry")]
-    pub(crate) fn ends(&self) -> Vec<(String, i64)> {
+    pub(crate) fn expiries(&self) -> Vec<(String, i64)> {
         let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
         let hosts = self.options.hosts.iter().zip(&installed.configs);
@@ -298,7 +298,7 @@ fn server_config(
 ///
 /// # Errors
 /// All errors in these options.
-pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
+pub(super) fn acme_host_config(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
     let provider = provider().ok_or_else(|| vec![no_provider_error()])?;
     let pair = of_acme_challenge(chain, key, &provider)?;
     let mut config = server_config(&provider, None, vec![Arc::new(pair)])

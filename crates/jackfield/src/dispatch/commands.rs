@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Run(job, _) => self.run_job(wires, job),
             Command::RunWith(id, job, _) => self.visit(wires, id, job),
             Command::Connect(outgoing) => self.connect(wires, &outgoing),
-            Command::Resolved(id, addrs) => self.links.resolved(wires, id, addrs),
+            Command::Resolved(id, addrs) => self.links.on_resolved(wires, id, addrs),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
@@ -64,7 +64,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             #[cfg(feature = "tls")]
             Command::HostFound(id, found) => self.found_hosts.push_back((id, found)),
             #[cfg(feature = "tls")]
-            Command::Secured(id, answer) => wires.secure(id, *answer),
+            Command::Secured(id, answer) => wires.answer_hello(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
             Command::Shutdown(drain) => self.links.shut_down(wires, drain),
@@ -123,7 +123,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let Self { clients, links, .. } = self;
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            run(client, &mut Connection { id, wires, links }, http::opened);
+            run(client, &mut Connection { id, wires, links }, http::handle_open);
         }
     }
 }

@@ -18,7 +18,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn on_input_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         match self.links.link(id).reason {
-            Some(why) if !wires.has_ended(id) => self.say_goodbye(wires, id, why),
+            Some(why) if !wires.has_peer_ended(id) => self.say_goodbye(wires, id, why),
             _ => self.tell_peer_closed(wires, id),
         }
     }
@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Drains a connection. If nothing has to be read first, a raw or line client gets `on_goodbye` now.
     pub(super) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
-        if self.speaks_own(id) && (wires.has_ended(id) || wires.is_paused_and_empty(id)) {
+        if self.speaks_own(id) && (wires.has_peer_ended(id) || wires.is_paused_and_empty(id)) {
             self.say_goodbye(wires, id, why);
         } else {
             self.links.drain(wires, id, why);

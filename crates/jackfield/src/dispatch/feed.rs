@@ -30,7 +30,7 @@ pub(super) fn feed<C: Client>(
                 let step = machine.step(rest, slots, &mut scratch.whole, &limits.http);
                 http::take(client, connection, step, bytes)
             }
-            Protocol::Raw => custom::take(client, connection, rest),
+            Protocol::Raw => custom::deliver_bytes(client, connection, rest),
             Protocol::Lines { .. } => custom::deliver_line(client, connection, rest, limits),
             // Bytes of an event stream's peer are ignored, and so are those of a refused connection.
             Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
@@ -47,7 +47,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
             return at;
         }
     }
@@ -72,7 +72,7 @@ pub(super) fn feed_unusual<C: Client>(
     connection.links.events_per_turn = left.min(limits.events_per_turn);
     let used = feed(client, connection, rx, scratch, slots, limits);
     connection.links.events_per_turn = limits.events_per_turn;
-    let counted = connection.links.said();
+    let counted = connection.links.counted_messages();
     if let Some(bucket) = connection.links.bucket(connection.id) {
         bucket.charge(used, counted);
     }

@@ -53,14 +53,16 @@ pub(super) fn feed<C: Client>(
                 (used, used)
             }
             FrameState::Dropped(mut payload) => {
-                let used = payload.take(rest);
+                let used = payload.unmask(rest);
                 let is_over = payload.bytes_left() == 0;
                 set(connection, if is_over { FrameState::Head } else { FrameState::Dropped(payload) });
                 (used, used)
             }
         };
         at += used;
-        if used < given || (connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)) {
+        if used < given
+            || (connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id))
+        {
             break;
         }
     }
@@ -104,7 +106,7 @@ fn hand_out<C: Client>(
     rx: &mut [u8],
     mut payload: FramePayload,
 ) -> usize {
-    let used = payload.take(rx);
+    let used = payload.unmask(rx);
     let is_last = payload.bytes_left() == 0;
     let Connection { id, wires, links } = connection;
     if is_last {

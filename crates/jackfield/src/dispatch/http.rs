@@ -4,7 +4,7 @@ use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket, 
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::gate::Verdict;
-use crate::links::{Checks, Awaited, Protocol};
+use crate::links::{Awaited, Checks, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Owed, Request, Version};
@@ -85,7 +85,12 @@ fn event<C: Client>(
 /// A request without a body that has checks to pass, or is recorded. It gets a copy, so that the usual path need not
 /// have the request in memory.
 #[inline(never)]
-fn asked_about<C: Client>(client: &mut C, connection: &mut Connection<'_>, checks: Checks, request: Request<'_>) {
+fn asked_about<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    checks: Checks,
+    request: Request<'_>,
+) {
     if !checks.records_exchanges() {
         if is_admitted(connection, checks, &request) {
             self::request(client, connection, &request);
@@ -131,7 +136,7 @@ fn is_admitted(connection: &mut Connection<'_>, checks: Checks, request: &Reques
     if checks.counts_requests() {
         links.close_after_last_request(*id);
     }
-    !checks.asks_gate() || links.admits(wires, *id, request)
+    !checks.asks_gate() || links.admit_or_answer(wires, *id, request)
 }
 
 fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
@@ -242,7 +247,7 @@ fn body_bytes_max(connection: &Connection<'_>, plan: BodyPlan) -> u64 {
 
 /// Whether the last callback has paused reading.
 fn is_paused(connection: &Connection<'_>) -> bool {
-    connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)
+    connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id)
 }
 
 /// Refuses a request that breaks the rules, or a limit.
@@ -318,7 +323,7 @@ fn upgrade<C: Client>(
     if asks_about_requests(connection) && !passes_gate(connection, request) {
         return;
     }
-    if !connection.links.settings.gate.upgrades(request.path()) {
+    if !connection.links.settings.gate.may_upgrade(request.path()) {
         return self::request(client, connection, request);
     }
     let is_http11 = request.version() == Version::Http11;
@@ -348,12 +353,12 @@ fn upgrade<C: Client>(
             connection.links.limit_early_bytes(connection.wires, connection.id, rest_bytes);
         }
         Protocol::Http(_) => after_callback(client, connection, 503),
-        _ => opened(client, connection),
+        _ => handle_open(client, connection),
     }
 }
 
 /// The connection has become a WebSocket.
-pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
+pub(super) fn handle_open<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
         let is_client = connection.is_websocket_client();
         if client.wants_frames() {

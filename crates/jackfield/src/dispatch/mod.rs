@@ -31,7 +31,7 @@ use crate::config::HostAnswer;
 use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
-use call::{call, guard, panicked, report_panic, run};
+use call::{call, guard, handle_panic, report_panic, run};
 use feed::{feed, feed_unusual};
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_proto::websocket::Scratch;
@@ -120,7 +120,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            wires.mark(id, callback as u8);
+            wires.show_watchdog(id, callback as u8);
             let mut connection = Connection { id, wires, links };
             run(client, &mut connection, |client, connection| call(client, connection));
         }
@@ -174,7 +174,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         // It may have been lowered for a connection with a rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
-        panicked(&mut Connection { id, wires, links: &mut self.links }, &*payload);
+        handle_panic(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -195,8 +195,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
             let _ = planted(35) || machine.encode_queued_pong(mask, outbox.tail());
         }
-        self.links.refill(wires, id);
-        self.links.resume(wires, id);
+        self.links.send_queued(wires, id);
+        self.links.queue_replay(wires, id);
         self.links.continue_pull(wires, id);
         self.links.pull_fragments(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
@@ -235,8 +235,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.links.drop_queue(wires, id);
         self.links.end_exchange(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
-            wires.mark(id, Callback::Disconnect as u8);
-            let end = self.links.disconnect(wires, id, reason);
+            wires.show_watchdog(id, Callback::Disconnect as u8);
+            let end = self.links.make_disconnect(wires, id, reason);
             let mut connection = Connection { id, wires, links: &mut self.links };
             // There is nothing left to be closed.
             if let Err(payload) = guard(|| {

@@ -68,7 +68,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         // Its client may have paused or closed it in `on_connect`.
-        if wires.goes_on(id) { self.on_bytes(wires, id, rx) } else { 0 }
+        if wires.may_handle_bytes(id) { self.on_bytes(wires, id, rx) } else { 0 }
     }
 
     fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {

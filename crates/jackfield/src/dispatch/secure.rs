@@ -17,7 +17,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let found = match &self.settings.acme {
             Some(acme) if hello.alpn().is_some_and(|mut names| names.any(|name| name == ACME)) => hello
                 .server_name()
-                .and_then(|name| acme.tls(name))
+                .and_then(|name| acme.tls_answer(name))
                 .map_or(HostAnswer::Nothing, HostAnswer::Host),
             _ => hosts.find(hello.server_name()),
         };
@@ -93,7 +93,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             })
         });
         if let Some(hello) = hello.filter(|_| !is_handed_over) {
-            wires.secure(id, hello.into_connection(config));
+            wires.answer_hello(id, hello.into_connection(config));
         }
     }
 

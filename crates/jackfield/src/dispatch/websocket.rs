@@ -53,7 +53,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
             return at;
         }
     }
@@ -113,7 +113,7 @@ fn step<'b, C: Client>(
             Outcome::Other(used)
         }
         Step::Event(_, Event::Ping(_) | Event::Pong { is_solicited: false, .. })
-            if connection.links.is_flood(connection.wires, connection.id) =>
+            if connection.links.count_control_frame(connection.wires, connection.id) =>
         {
             Outcome::Nothing(bytes)
         }

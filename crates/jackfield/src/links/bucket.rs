@@ -34,7 +34,7 @@ impl Bucket {
         }
     }
 
-    pub(crate) fn excess(&self) -> OnRateExceeded {
+    pub(crate) fn exceeded_action(&self) -> OnRateExceeded {
         self.on_exceeded
     }
 
@@ -63,7 +63,7 @@ impl Bucket {
     /// Begins a pause in which the connection is not read. Returns its length.
     pub(crate) fn pause(&mut self, now: Time) -> Duration {
         self.paused_at.get_or_insert(now);
-        self.messages.wait(1).max(self.bytes.wait(1)).max(SHORTEST_PAUSE)
+        self.messages.time_until(1).max(self.bytes.time_until(1)).max(SHORTEST_PAUSE)
     }
 
     pub(crate) fn resume(&mut self, now: Time) {

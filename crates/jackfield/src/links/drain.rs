@@ -42,7 +42,7 @@ impl Links {
             self.walk = Some(Walk { slot: 0, does: Does::Abort });
         }
         let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
-        let (mut ids, next) = wires.part(slot, wires.limits().drains_per_turn);
+        let (mut ids, next) = wires.ids_in_slots(slot, wires.limits().drains_per_turn);
         match does {
             Does::Abort => ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown)),
             Does::Drain if !self.drain_spread.is_zero() => {

@@ -18,7 +18,7 @@ impl Links {
             // A panic ended that event early.
             self.keep_exchange(wires, last);
         }
-        let (now, sent) = (wires.now(), wires.sent(id));
+        let (now, sent) = (wires.now(), wires.bytes_submitted(id));
         let record = self.open_record.begin(id);
         record.begun_at = now;
         record.bytes_in = (request.head_bytes() + request.body().len()) as u64;
@@ -137,7 +137,7 @@ impl Links {
         }
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
         tell(&record, record.request.parts(), settings, date, link, wires, id, is_complete);
-        open_record.give_back(record);
+        open_record.recycle(record);
         self.charge(wires, id);
     }
 
@@ -178,10 +178,10 @@ fn log_fast(
         reactor: id.reactor(),
         peer: wires.source_ip(id),
         method: request.method(),
-        target: request.target_bytes(),
+        target: request.raw_target(),
         version: request.version(),
         status: record.status,
-        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        bytes_out: wires.bytes_submitted(id).saturating_sub(record.sent_before),
         unix_seconds: date.at(wires.now()).unix_seconds(),
     })
 }
@@ -210,7 +210,7 @@ fn tell(
         version,
         status: record.status,
         bytes_in: record.bytes_in,
-        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        bytes_out: wires.bytes_submitted(id).saturating_sub(record.sent_before),
         unix_seconds: date.at(now).unix_seconds(),
         duration: now.since(record.begun_at),
         answered: record.answered,

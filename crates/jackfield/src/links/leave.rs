@@ -43,7 +43,7 @@ impl Links {
     pub(crate) fn start_answer_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answer_timeout = self.limits_of(id).answer_timeout;
         if !answer_timeout.is_zero() {
-            self.link(id).extra().answer_bytes = wires.sent(id);
+            self.link(id).extra().answer_bytes = wires.bytes_submitted(id);
             self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);
         }
@@ -59,7 +59,7 @@ impl Links {
     #[cold]
     pub(crate) fn on_answer_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let sent_before = self.link(id).extra().answer_bytes;
-        let flows = wires.queued(id) > 0 || wires.sent(id) != sent_before;
+        let flows = wires.queued_bytes(id) > 0 || wires.bytes_submitted(id) != sent_before;
         match self.answer_phase(id) {
             Some(Owed::Streaming) if flows => self.start_answer_timeout(wires, id),
             Some(Owed::Streaming | Owed::Deferred) => {

@@ -2,8 +2,8 @@
 
 use crate::config::{Agreed, Heartbeat};
 use crate::disconnect::Reason;
-use crate::links::checks::Checks;
 use crate::links::bucket::Bucket;
+use crate::links::checks::Checks;
 use crate::links::compression::OwnDeflater;
 use crate::links::fragments::Fragments;
 use crate::links::frame::FrameState;
@@ -11,7 +11,7 @@ use crate::links::notices::Notices;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
-use crate::links::replay::Missed;
+use crate::links::replay::Replays;
 use crate::message::{OverflowQueue, Source};
 use crate::shared::Permit;
 use crate::topics::{ARC_BYTES, Overflow, Subscription};
@@ -68,7 +68,7 @@ pub(crate) struct Extra {
     pub(crate) topics: Vec<Subscription>,
     /// Bytes that it is charged for its topics.
     pub(crate) topics_bytes: usize,
-    pub(crate) replays: Missed,
+    pub(crate) replays: Replays,
     /// The peer's Close.
     pub(crate) close: Option<(u16, Box<str>)>,
     /// Bytes read at the last check of a body's rate.

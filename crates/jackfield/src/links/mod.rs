@@ -4,8 +4,8 @@
 
 #[cfg_attr(not(feature = "deflate"), path = "not_agreed.rs")]
 mod agreed;
-mod checks;
 mod bucket;
+mod checks;
 mod client_ip;
 mod close;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
@@ -40,7 +40,7 @@ mod walk;
 pub(crate) use checks::Checks;
 pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};
-pub(crate) use opening::Opened;
+pub(crate) use opening::OpeningResult;
 pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
 

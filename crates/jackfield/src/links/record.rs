@@ -7,7 +7,7 @@ use jackfield_reactor::{ConnectionId, Time};
 /// A request and its result so far.
 #[derive(Debug)]
 pub(crate) struct ExchangeRecord {
-    pub(super) request: Asked,
+    pub(super) request: RequestCopy,
     pub(super) begun_at: Time,
     pub(super) bytes_in: u64,
     /// Bytes sent on the connection before its answer.
@@ -26,7 +26,7 @@ impl ExchangeRecord {
 
 /// The parts of a request that outlive it, one after another in one buffer: method, path and query.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestCopy {
     text: String,
     /// Where the method ends.
     path_at: usize,
@@ -54,15 +54,16 @@ impl<'r> Parts<'r> {
 
 impl Default for ExchangeRecord {
     fn default() -> Self {
-        let request = Asked { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
+        let request =
+            RequestCopy { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
         let (begun_at, answered) = (Time(0), AnsweredAs::AtOnce);
         Self { request, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
     }
 }
 
-impl Asked {
+impl RequestCopy {
     /// Copies the parts of a request, into the buffer of the one before.
-    pub(super) fn take(&mut self, request: &Request<'_>) {
+    pub(super) fn copy_from(&mut self, request: &Request<'_>) {
         let Parts { method, path, query, version } = Parts::of(request);
         self.path_at = method.len();
         self.query_at = query.map(|_| method.len() + path.len());
@@ -113,7 +114,7 @@ impl OpenRecord {
 
     /// Copies the parts of the request into the record.
     pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
-        self.record.request.take(request);
+        self.record.request.copy_from(request);
         self.lacks_request = false;
     }
 
@@ -154,7 +155,7 @@ impl OpenRecord {
     }
 
     /// Takes back a record that is over, to use its memory again.
-    pub(super) fn give_back(&mut self, record: Box<ExchangeRecord>) {
+    pub(super) fn recycle(&mut self, record: Box<ExchangeRecord>) {
         self.spare.keep(record);
     }
 }

@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
 use crate::message::{Content, Prepared, Published, Sent};
 use crate::shared::Unsent;
-use crate::topics::{Log, Logged, Lost, Place, Portion, Subscribed};
+use crate::topics::{Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Links {
     pub(crate) fn publish_to_log(
         &mut self,
         wires: &mut Wires,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
@@ -47,7 +47,7 @@ impl Links {
     fn publish_unsent(
         &mut self,
         wires: &mut Wires,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         unsent: &Unsent,
         but: ConnectionId,
     ) -> Published {
@@ -56,12 +56,13 @@ impl Links {
         // Behind what waits already.
         self.deliver(wires, log);
         let place = self.topics.place(&log.name).filter(|_| *goes_on);
-        let here = place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
+        let here =
+            place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
         Published { here, ..published }
     }
 
     /// Sends new messages of a history to the members of this reactor. Returns how many got the last one.
-    pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
+    pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<TopicLog<Prepared>>) -> usize {
         log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
         let Some(place) = self.topics.place(&log.name) else {
@@ -89,14 +90,14 @@ impl Links {
     }
 
     /// The position of the members of this reactor. `None`: the broker has not reported one yet.
-    fn place_of_members(&mut self, log: &Arc<Log<Prepared>>) -> Option<Place> {
+    fn place_of_members(&mut self, log: &Arc<TopicLog<Prepared>>) -> Option<ReadPosition> {
         if !self.delivered.contains_key(&log.name) {
             // Members from before the topic was declared have got nothing of its history.
-            let delivered = Delivered::new(self.handle.follow(log), log.beginning());
+            let delivered = Delivered::new(self.handle.follow(log), log.live_from());
             self.delivered.insert(log.name.clone(), delivered);
         }
         let delivered = self.delivered.get_mut(&log.name)?;
-        delivered.place = delivered.place.or_else(|| log.beginning()).or_else(|| log.present());
+        delivered.place = delivered.place.or_else(|| log.live_from()).or_else(|| log.newcomer_position());
         delivered.place
     }
 
@@ -108,7 +109,7 @@ impl Links {
         topic: &str,
         last_event_id: &str,
     ) -> Subscribed {
-        if !last_event_id.is_empty() && self.link(id).protocol.form().is_none() {
+        if !last_event_id.is_empty() && self.link(id).protocol.message_format().is_none() {
             // It takes no publications, so it could not get a `resync` either.
             return Subscribed::Refused;
         }
@@ -132,13 +133,13 @@ impl Links {
         replays.is_listed = false;
         self.charge(wires, id);
         if self.next_replay(wires, id).is_some() {
-            self.resume(wires, id);
+            self.queue_replay(wires, id);
         }
         Subscribed::New
     }
 
     /// A connection gets its turn, if it has missed something that it has not got yet.
-    pub(crate) fn resume(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn queue_replay(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
         if !extra.replays.list.is_empty() && !std::mem::replace(&mut extra.replays.is_listed, true) {
             self.replaying.push_back(id);
@@ -161,11 +162,11 @@ impl Links {
                 continue;
             }
             self.link(id).extra().replays.is_listed = false;
-            if self.may_go_on(wires, id) {
+            if self.may_send_waiting(wires, id) {
                 budget = budget.saturating_sub(self.replay_portion(wires, id));
             }
-            if self.may_go_on(wires, id) {
-                self.resume(wires, id);
+            if self.may_send_waiting(wires, id) {
+                self.queue_replay(wires, id);
             }
         }
         if !self.replaying.is_empty() {
@@ -215,10 +216,10 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        mut at: Place,
-        log: &Log<Prepared>,
+        mut at: ReadPosition,
+        log: &TopicLog<Prepared>,
         found: &Portion<Prepared>,
-    ) -> Place {
+    ) -> ReadPosition {
         for logged in &found.items {
             if wires.is_congested(id) {
                 return at;
@@ -234,7 +235,7 @@ impl Links {
 
     /// The replay of a connection that can go on, and its position. If its id names nothing that is kept, the connection
     /// gets a `resync` and becomes a member. If the members must wait, so does the connection.
-    fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, Place)> {
+    fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, ReadPosition)> {
         let mut index = self.link(id).extra().replays.list.len();
         while index > 0 {
             index -= 1;
@@ -253,7 +254,7 @@ impl Links {
                 replay.progress = Progress::At(place);
                 return Some((index, place));
             }
-            if !is_asked && self.handle.ask_for(&log, &name) {
+            if !is_asked && self.handle.ask_broker_for(&log, &name) {
                 // It was on another node that is ahead of this one.
                 self.link(id).extra().replays.list[index].progress = Progress::AskedFor(name);
                 continue;
@@ -293,7 +294,7 @@ impl Links {
         for id in std::mem::take(&mut self.awaiting) {
             if wires.is_open(id) {
                 self.link(id).extra().replays.is_listed = false;
-                self.resume(wires, id);
+                self.queue_replay(wires, id);
             }
         }
     }
@@ -310,7 +311,7 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         after: Option<u64>,
     ) {
         self.join(wires, id, &log.name, None);
@@ -323,14 +324,14 @@ impl Links {
 }
 
 /// The `resync` event: how many publications were missed, if that is known, and the position from which the rest comes.
-fn resync(log: &Log<Prepared>, present: &Place, missed: Option<u64>) -> Prepared {
+fn resync(log: &TopicLog<Prepared>, present: &ReadPosition, missed: Option<u64>) -> Prepared {
     let missed = missed.map_or("null".into(), |missed| missed.to_string());
     let data = format!("{{\"missed\":{missed}}}");
     Prepared::new(Event::data(&data).event("resync")).with_id(present, log.history.is_numbered())
 }
 
 /// A publication with the position of those who get it as its id.
-fn with_id(log: &Log<Prepared>, logged: &Logged<Prepared>) -> Prepared {
+fn with_id(log: &TopicLog<Prepared>, logged: &Logged<Prepared>) -> Prepared {
     match logged.is_ahead {
         true => logged.item.clone().with_id(logged.place, log.history.is_numbered()),
         false => logged.item.clone(),

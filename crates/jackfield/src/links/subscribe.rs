@@ -3,7 +3,7 @@
 use crate::links::Links;
 use crate::links::link::Extra;
 use crate::links::replay::Delivered;
-use crate::topics::{Generation, Left, Place, Subscribed, Subscription};
+use crate::topics::{LeaveOutcome, MembersGeneration, ReadPosition, Subscribed, Subscription};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -47,7 +47,13 @@ impl Links {
 
     /// Makes a connection a member of a topic. If the topic has a history, its members here get the position `at`, or
     /// else the present one.
-    pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, at: Option<Place>) {
+    pub(super) fn join(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        topic: &str,
+        at: Option<ReadPosition>,
+    ) {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
         let shared = self.handle.shared();
@@ -61,7 +67,7 @@ impl Links {
         // Read after the count of subscribers is set, so that a later publisher sees the count.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
             let following = self.handle.follow(&log);
-            let place = at.or_else(|| log.present());
+            let place = at.or_else(|| log.newcomer_position());
             self.delivered.insert(log.name.clone(), Delivered::new(following, place));
         }
         let now = self.handle.subscribers(topic);
@@ -128,12 +134,12 @@ impl Links {
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let name = self.topics.find_name(left.topic);
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
-            Left::Moved(moved) => Some(moved),
-            Left::Empty(topic) => {
+            LeaveOutcome::Moved(moved) => Some(moved),
+            LeaveOutcome::Empty(topic) => {
                 self.delivered.remove(&topic);
                 None
             }
-            Left::Last => None,
+            LeaveOutcome::Last => None,
         };
         if let Some(name) = name {
             // Read after the count is set, so that of two members that leave at the same time one sees that the topic
@@ -161,7 +167,7 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         topic: &str,
-        generation: Generation,
+        generation: MembersGeneration,
     ) -> Vec<ConnectionId> {
         self.end_fan_out(wires);
         let place = self.topics.place_of(topic, wires.reactor(), generation);

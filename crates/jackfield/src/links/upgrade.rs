@@ -3,7 +3,7 @@
 use crate::disconnect::{ConnectError, Limit, Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
-use crate::links::protocol::{Protocol, Socket};
+use crate::links::protocol::{Protocol, WebSocketState};
 use crate::shared::{Acceptance, Callback, Switching};
 use jackfield_proto::http1::{Fields, Owed};
 use jackfield_proto::websocket::Offer;
@@ -19,7 +19,7 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return };
         let link = &mut self.table[id.slot()];
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        let mut socket = Socket::server();
+        let mut socket = WebSocketState::server();
         self.compressors.agree(deflate, &mut socket, &mut fields);
         machine.encode_switching(&accept, &fields, outbox.tail());
         outbox.begin_messages();
@@ -52,7 +52,7 @@ impl Links {
     #[cold]
     pub(crate) fn refuse_try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
-        let switching = Switching { accept: offer.accept(), fields: Fields::new(), deflate: None };
+        let switching = Switching { accept: offer.accept_key(), fields: Fields::new(), deflate: None };
         self.switch_to_websocket(wires, id, switching);
         self.close(wires, id, Reason::Limit(Limit::Overload));
     }
@@ -65,7 +65,7 @@ impl Links {
             return false;
         }
         wires.cancel_timer(id, key::UPGRADE);
-        if wires.has_ended(id) {
+        if wires.has_peer_ended(id) {
             self.close(wires, id, Reason::Peer);
             return false;
         }
@@ -73,7 +73,7 @@ impl Links {
         if self.link(id).checks.records_exchanges() {
             self.settle_exchange(wires, id);
         }
-        self.read_on(wires, id);
+        self.read_after_answer(wires, id);
         true
     }
 

@@ -14,7 +14,7 @@ mod sent;
 mod source;
 
 pub use body::Body;
-pub(crate) use format::Form;
+pub(crate) use format::MessageFormat;
 pub use header::HeaderValue;
 pub use prepared::Prepared;
 pub(crate) use publication::Content;

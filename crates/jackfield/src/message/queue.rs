@@ -121,7 +121,7 @@ fn tree_bytes(mut entries: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Form, Publication};
+    use crate::message::{MessageFormat, Publication};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn number_of(message: &Prepared) -> usize {
-        let payload = message.encoded(Form::Bytes).unwrap();
+        let payload = message.encoded(MessageFormat::Bytes).unwrap();
         std::str::from_utf8(payload).unwrap().trim().parse().unwrap()
     }
 

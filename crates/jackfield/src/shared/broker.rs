@@ -130,7 +130,7 @@ pub struct Inbox(pub(super) Arc<dyn Receive>);
 /// The server, as its inbox uses it.
 pub(super) trait Receive: Send + Sync {
     fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]);
-    fn live(&self, topic: &str, head: Position);
+    fn topic_live(&self, topic: &str, head: Position);
     fn up(&self);
     fn down(&self, why: &str);
     fn topic_down(&self, topic: &str, why: &str);
@@ -158,8 +158,8 @@ impl Inbox {
 
     /// All that the broker has of a topic was delivered, up to this position; messages from now on are new. Call it
     /// again after each [`Inbox::down`], when the messages of that time were delivered.
-    pub fn live(&self, topic: &str, head: Position) {
-        self.0.live(topic, head);
+    pub fn topic_live(&self, topic: &str, head: Position) {
+        self.0.topic_live(topic, head);
     }
 
     /// The broker can be reached. Each followed topic works normally again after its [`Inbox::topic_live`].

@@ -12,7 +12,10 @@ impl Handle {
     pub(crate) fn pull(&self, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
         let handle = self.clone();
         // A server that has ended has no connections left.
-        let _ = self.shared().pool.submit_reserved(Box::new(move || handle.pull_on_this_thread(id, sequence, source)));
+        let _ = self
+            .shared()
+            .pool
+            .submit_reserved(Box::new(move || handle.pull_on_this_thread(id, sequence, source)));
     }
 
     /// Reads it on this thread, which may block.

@@ -42,7 +42,7 @@ impl Handle {
         if !faults.is_empty() {
             return Err(faults);
         }
-        loaded.into_iter().for_each(|(hosts, read)| hosts.show(read));
+        loaded.into_iter().for_each(|(hosts, read)| hosts.install(read));
         Ok(())
     }
 
@@ -73,7 +73,11 @@ impl Handle {
                 listener.tls_hosts().is_some_and(|its| Arc::ptr_eq(its, hosts))
             };
             let number = settings.listeners.iter().find(is_its).map_or(0, |listener| listener.number);
-            hosts.ends().into_iter().map(move |(host, expires_at)| (number, host, expires_at)).collect::<Vec<_>>()
+            hosts
+                .expiries()
+                .into_iter()
+                .map(move |(host, expires_at)| (number, host, expires_at))
+                .collect::<Vec<_>>()
         };
         all.iter().flat_map(of).collect()
     }

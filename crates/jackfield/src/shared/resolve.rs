@@ -15,7 +15,7 @@ const WAITING_MAX: usize = 1024;
 impl Handle {
     /// Looks up a name with a port for a connection, and sends the result to its reactor. False: too many names wait
     /// already.
-    pub(crate) fn look_up(&self, id: ConnectionId, name: &str) -> bool {
+    pub(crate) fn resolve_name(&self, id: ConnectionId, name: &str) -> bool {
         let mut state = self.shared().look_ups.lock();
         if state.waiting.len() >= WAITING_MAX {
             return false;

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
-pub enum State {
+pub enum ServerState {
     /// Bound, but not serving yet.
     Starting,
     /// Serving.

@@ -17,9 +17,9 @@ pub(super) fn take_dials(driver: &mut MemoryDriver, parties: &mut [Party], book:
         let place = place_of(&addr);
         let party = place.and_then(|(number, at)| Some((parties.get_mut(number)?, at)));
         let Some((party, at)) = party.filter(|(party, _)| party.dial_target.is_some()) else {
-            return book.wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
+            return book.note_wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
         };
-        book.dialled(party.number, id, at);
+        book.note_dial(party.number, id, at);
         party.dialled(far, at, now);
     }
 }
@@ -39,7 +39,9 @@ impl Party {
     /// Answers the present attempt.
     pub(super) fn answer(&mut self, now: u64, calm: bool, book: &Book) {
         let Some(target) = &mut self.dial_target else { return };
-        let Some((far, at)) = target.open_attempt.take().filter(|(far, _)| !far.is_released()) else { return };
+        let Some((far, at)) = target.open_attempt.take().filter(|(far, _)| !far.is_released()) else {
+            return;
+        };
         let answer = target.fates.get(at).map_or(Answer::Silence, |fate| fate.answer);
         book.note(format_args!("call {} at its address {at}: {answer:?}", self.number));
         match answer {
@@ -84,7 +86,13 @@ impl Party {
         ))
     }
 
-    fn explains_failure(&self, target: &DialTarget, record: &Record, end: Ended, was_told: &Told<'_>) -> bool {
+    fn explains_failure(
+        &self,
+        target: &DialTarget,
+        record: &Record,
+        end: Ended,
+        was_told: &Told<'_>,
+    ) -> bool {
         let Some(call) = &record.call else { return false };
         let (is_last, is_answered) = (call.tried == target.fates.len(), self.far.is_some());
         let is_late = |fate: &Fate| fate.answer == Answer::Silence || fate.delay > 0;
@@ -131,7 +139,7 @@ pub(super) fn check_deadlines(book: &Book, now: u64) {
     });
     drop(pages);
     if let Some(number) = overdue {
-        book.wrong("liveness", format!("call {number} is neither up nor has it failed in time"));
+        book.note_wrong("liveness", format!("call {number} is neither up nor has it failed in time"));
     }
 }
 

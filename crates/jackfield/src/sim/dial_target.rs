@@ -57,7 +57,7 @@ impl DialTarget {
         }
     }
 
-    pub(super) fn is_asked(&self) -> bool {
+    pub(super) fn has_open_attempt(&self) -> bool {
         self.open_attempt.is_some()
     }
 }

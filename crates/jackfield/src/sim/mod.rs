@@ -47,8 +47,8 @@
 
 mod book;
 mod call;
-mod dial_target;
 mod dial;
+mod dial_target;
 mod hosts;
 mod network;
 mod options;

@@ -1,8 +1,8 @@
 //! Requests of a test client.
 
+use super::client_end::ClientEnd;
 use super::events::TestEvents;
 use super::http::{Http, TestExchange, TestResponse};
-use super::client_end::Line;
 use super::websocket::{KEY, TestWebSocket};
 use crate::message::HeaderValue;
 use jackfield_proto::http1::{ClientMachine, Fields, RequestBody, RequestToSend};
@@ -25,7 +25,7 @@ pub struct TestRequest {
 }
 
 impl TestConnection {
-    pub(super) fn new(line: Line) -> Self {
+    pub(super) fn new(line: ClientEnd) -> Self {
         Self(Rc::new(RefCell::new(Http::new(line))))
     }
 
@@ -118,7 +118,7 @@ impl TestRequest {
 
     /// Sends a request that was encoded elsewhere.
     fn say(&self, method: &str, bytes: &[u8]) -> TestExchange {
-        let begun = self.http.borrow_mut().machine.begin(method);
+        let begun = self.http.borrow_mut().machine.expect_response(method);
         begun.unwrap_or_else(|error| panic!("it can't be sent: {error}"));
         self.http.borrow_mut().line.send(bytes);
         TestExchange::new(self.http.clone())

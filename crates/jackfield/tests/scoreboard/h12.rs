@@ -1,6 +1,5 @@
 //! Compressed answers.
 
-use crate::support;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use jackfield::test::{TestResponse, TestServer};
 use jackfield::{Client, Compression, Connection, Exchange, Reply, Request, TimerId};

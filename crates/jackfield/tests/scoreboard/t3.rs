@@ -157,7 +157,7 @@ fn t3_hosts_that_were_found_count_among_the_handshakes_of_a_turn() {
     let before = server.handle().metrics().turns;
     peers.iter_mut().for_each(|peer| peer.send(""));
     server.run();
-    assert!(peers.iter().all(|peer| peer.far.received() > 0));
+    assert!(peers.iter().all(|peer| peer.far.bytes_received() > 0));
     // Each of twenty is read, and each of ten is answered later, and then read on.
     let turns = server.handle().metrics().turns - before;
     assert!((40..50).contains(&turns), "{turns} turns");
@@ -382,7 +382,8 @@ fn t8_a_challenge_by_http_is_answered_before_any_client() {
     challenges.remove("token");
     assert_eq!(server.get("/.well-known/acme-challenge/token").send().status(), 404);
     // The number of challenges is bounded.
-    let taken = (0..2000).take_while(|number| challenges.add_http_answer(number.to_string(), "answer")).count();
+    let taken =
+        (0..2000).take_while(|number| challenges.add_http_answer(number.to_string(), "answer")).count();
     assert_eq!(taken, 1024);
     assert!(challenges.add_http_answer("7", "another"), "it has its place");
 }

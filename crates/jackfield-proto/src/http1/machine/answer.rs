@@ -5,10 +5,10 @@
 //! head has to say so.
 
 use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Owed};
-use crate::http1::body::Outgoing;
+use crate::http1::body::OutgoingFraming;
 use crate::http1::encode::{self, Delimiter, Fate};
 use crate::http1::inbound::Plan;
-use crate::http1::{BodyError, DateBlock, Fields, ResponseToSend, BodyDue};
+use crate::http1::{BodyDue, BodyError, DateBlock, Fields, ResponseToSend};
 
 impl Machine {
     /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
@@ -38,7 +38,7 @@ impl Machine {
         date: &DateBlock,
         out: &mut Vec<u8>,
     ) -> BodyDue {
-        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
+        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_usual() {
             encode::encode_usual_head(head.content_type, body_bytes, date, out);
             self.owed = Owed::Idle;
             return BodyDue::Yes;
@@ -68,10 +68,10 @@ impl Machine {
             self.outgoing = self.outgoing(head.final_status(), body_bytes);
             (head, self.delimiter(head.final_status(), body_bytes))
         } else {
-            self.outgoing = Outgoing::SKIP;
+            self.outgoing = OutgoingFraming::SKIP;
             (&UNWRITABLE, Delimiter::Length(0))
         };
-        if self.outgoing == Outgoing::UNTIL_CLOSE {
+        if self.outgoing == OutgoingFraming::UNTIL_CLOSE {
             self.flags |= CLOSE;
         }
         encode::encode_head(head, delimiter, self.fate(), date, out);
@@ -104,7 +104,7 @@ impl Machine {
             self.finish();
             return BodyDue::No;
         }
-        self.outgoing = Outgoing::UNTIL_CLOSE;
+        self.outgoing = OutgoingFraming::UNTIL_CLOSE;
         self.owed = Owed::Streaming;
         BodyDue::Yes
     }
@@ -221,12 +221,12 @@ impl Machine {
         self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
     }
 
-    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> Outgoing {
+    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> OutgoingFraming {
         match body_bytes {
-            _ if self.is_bodiless(status) => Outgoing::SKIP,
-            Some(bytes) => Outgoing::length(bytes),
-            None if self.flags & HTTP10 != 0 => Outgoing::UNTIL_CLOSE,
-            None => Outgoing::CHUNKED,
+            _ if self.is_bodiless(status) => OutgoingFraming::SKIP,
+            Some(bytes) => OutgoingFraming::length(bytes),
+            None if self.flags & HTTP10 != 0 => OutgoingFraming::UNTIL_CLOSE,
+            None => OutgoingFraming::CHUNKED,
         }
     }
 

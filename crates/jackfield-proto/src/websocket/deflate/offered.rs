@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::agreed::Agreed;
-use super::options::{Options, WINDOW_BITS_MAX, window_bits};
+use super::options::{Options, WINDOW_BITS_MAX, clamp_window_bits};
 use super::params::{NAME, Params};
 use crate::websocket::handshake::{
     Accepted, EncodeError, Extension, ResponseError, check_with_extensions, encode_with_extensions,
@@ -29,7 +29,7 @@ impl Offered {
             server_context_takeover: options.server_context_takeover,
             client_context_takeover: options.client_context_takeover,
             server_window_bits: WINDOW_BITS_MAX,
-            client_window_bits: window_bits(options.window_bits_max),
+            client_window_bits: clamp_window_bits(options.window_bits_max),
             names_server_window: false,
         })
     }

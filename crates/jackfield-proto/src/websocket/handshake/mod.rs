@@ -7,9 +7,9 @@ mod accept;
 mod error;
 mod extension;
 mod lines;
-mod singleton;
 mod request;
 mod response;
+mod singleton;
 mod token;
 
 pub use accept::accept_key;

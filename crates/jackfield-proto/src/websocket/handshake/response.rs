@@ -1,7 +1,7 @@
 //! The client's end: our request, and the server's answer (RFC 6455, section 4.1).
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
-use super::singleton::Once;
+use super::singleton::SingletonField;
 use super::{EncodeError, Extension, ResponseError, accept, extension, token};
 
 /// What a server agreed to.
@@ -100,9 +100,9 @@ pub(in crate::websocket) fn check_with_extensions<'b>(
 struct Fields<'b> {
     upgrade: bool,
     connection: bool,
-    accept: Once<'b>,
-    protocol: Once<'b>,
-    extensions: Once<'b>,
+    accept: SingletonField<'b>,
+    protocol: SingletonField<'b>,
+    extensions: SingletonField<'b>,
 }
 
 impl<'b> Fields<'b> {

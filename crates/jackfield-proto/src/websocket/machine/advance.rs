@@ -113,7 +113,7 @@ impl Machine {
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
-        message.go_on(&header, limits)?;
+        message.begin_next_frame(&header, limits)?;
         Ok(Advance::Took(header.header_bytes))
     }
 

@@ -76,7 +76,7 @@ impl Machine {
         if first == FINAL_BINARY {
             return Ok(Message::Binary(payload));
         }
-        match utf8::text(payload) {
+        match utf8::utf8_as_str(payload) {
             Ok(text) => Ok(Message::Text(text)),
             Err(_) => Err(self.end_with(Error::TextNotUtf8)),
         }

@@ -107,7 +107,7 @@ impl Links {
     fn has_exchange(&self, wires: &Wires, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
         let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.owed() == Owed::Idle);
-        !is_idle || link.awaited != Awaited::Nothing || wires.queued(id) > 0
+        !is_idle || link.awaited != Awaited::Nothing || wires.queued_bytes(id) > 0
     }
 
     /// The deadline has passed.
@@ -118,7 +118,7 @@ impl Links {
             Awaited::Message => limits.message_timeout,
             _ => limits.head_timeout,
         };
-        if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.goes_on(id) {
+        if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.may_handle_bytes(id) {
             // A peer that is not read can't be too slow.
             self.link(id).awaited = awaited;
             return wires.set_timer(id, key::DEADLINE, whole);
@@ -143,8 +143,9 @@ impl Links {
         let (interval, bytes_min) =
             (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
         // Half of what its bandwidth allows is enough, but never nothing.
-        let bytes_min =
-            wires.incoming_bytes_within(id, interval).map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
+        let bytes_min = wires
+            .incoming_bytes_within(id, interval)
+            .map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
         let link = self.link(id);
         // The end of a discarded body is no event, so the body may be over.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
@@ -154,7 +155,7 @@ impl Links {
         let came = stats.bytes_in - extra.body_bytes;
         extra.body_bytes = stats.bytes_in;
         // A peer that is not read can't be too slow.
-        let flows = came >= bytes_min || !wires.goes_on(id);
+        let flows = came >= bytes_min || !wires.may_handle_bytes(id);
         if flows {
             link.awaited = Awaited::Body;
             wires.set_timer(id, key::DEADLINE, interval);

@@ -1,6 +1,6 @@
 //! Asks the gate whether a request may pass.
 
-use crate::gate::{Access, Asked, Page, Verdict};
+use crate::gate::{Access, GateRequest, Page, Verdict};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
 use crate::message::Body;
@@ -11,7 +11,12 @@ use std::sync::Arc;
 
 impl Links {
     /// Whether a request that is no upgrade goes on to its client. If not, it is answered here.
-    pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
+    pub(crate) fn admit_or_answer(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        request: &Request<'_>,
+    ) -> bool {
         let verdict = self.judge(wires, request, None);
         // The server of an ACME authority has no password.
         let is_open = matches!(verdict, Verdict::Refuse(_) | Verdict::Serve(Page::Challenge));
@@ -73,7 +78,7 @@ impl Links {
 
     fn judge(&mut self, wires: &Wires, request: &Request<'_>, upgrade: Option<Option<&str>>) -> Verdict {
         let settings = Arc::clone(&self.settings);
-        let gate_request = Asked { host: request.host(), path: request.path(), upgrade };
+        let gate_request = GateRequest { host: request.host(), path: request.path(), upgrade };
         settings.gate.judge(&gate_request, || self.has_room_for_upgrade(wires))
     }
 }

@@ -48,7 +48,7 @@ impl Links {
     pub(crate) fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dead = self.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
-        if !wires.goes_on(id) || wires.waits_for_tokens(id) {
+        if !wires.may_handle_bytes(id) || wires.waits_for_tokens(id) {
             wires.set_timer(id, key::DEAD, dead);
         } else if quiet > dead {
             self.close(wires, id, Reason::Timeout(Timeout::Heartbeat));

@@ -6,7 +6,7 @@ use crate::links::link::{Awaited, Link, key};
 use crate::links::protocol::Protocol;
 use crate::message::Body;
 use crate::shared::{Answer, AnswerKind};
-use jackfield_proto::http1::{self, DateBlock, Fields, Owed, ResponseToSend, BodyDue};
+use jackfield_proto::http1::{self, BodyDue, DateBlock, Fields, Owed, ResponseToSend};
 use jackfield_proto::websocket::{HandshakeError, VERSION};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Time, WRITE_THROUGH_BYTES_MIN, Wires};
@@ -45,7 +45,7 @@ impl Links {
         if self.link(id).checks.records_exchanges() && !planted(53) {
             self.settle_exchange(wires, id);
         }
-        let has_ended = wires.has_ended(id);
+        let has_ended = wires.has_peer_ended(id);
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.owed() {
             Owed::Done => self.end_answered(wires, id),
@@ -53,10 +53,10 @@ impl Links {
                 // The end was read early, while an upgrade was being decided on: what came before it has its turn
                 // first.
                 wires.put_off_end(id);
-                self.read_on(wires, id);
+                self.read_after_answer(wires, id);
                 wires.yield_turn(id);
             }
-            Owed::Idle => self.read_on(wires, id),
+            Owed::Idle => self.read_after_answer(wires, id),
             _ => {}
         }
     }
@@ -71,7 +71,7 @@ impl Links {
     }
 
     /// After an answer or a decision: reads on, beginning with what the peer has sent meanwhile.
-    pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn read_after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
         wires.resume_after_answer(id);
         if self.link(id).awaited == Awaited::Early {
             self.link(id).awaited = Awaited::Nothing;
@@ -112,14 +112,16 @@ impl Links {
                 wires.write_through(id, &[], bytes);
             }
             Body::Owned(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.push_owned_body(bytes)),
-            Body::Shared(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.push_shared_body(bytes)),
+            Body::Shared(bytes) => {
+                Self::append_piece(wires, id, high, |outbox| outbox.push_shared_body(bytes))
+            }
         }
     }
 
     fn append_piece(wires: &mut Wires, id: ConnectionId, high: usize, append: impl FnOnce(&mut Outbox)) {
         let Some(outbox) = wires.outbox(id) else { return };
         append(outbox);
-        if outbox.queued() > high {
+        if outbox.queued_bytes() > high {
             Self::flush_early(wires, id);
         }
     }
@@ -169,7 +171,7 @@ impl Links {
         }
         wires.cancel_timer(id, key::UPGRADE);
         wires.cancel_timer(id, key::ANSWER);
-        if matches!(kind, AnswerKind::Events) && wires.has_ended(id) {
+        if matches!(kind, AnswerKind::Events) && wires.has_peer_ended(id) {
             // A stream whose peer has gone would never end.
             return self.close(wires, id, Reason::Peer);
         }
@@ -191,11 +193,17 @@ impl Links {
 
     /// Whether the deferred answer of this exchange is still to be given.
     pub(crate) fn is_owed(&self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
-        self.is_in(wires, id, sequence, Owed::Deferred)
+        self.is_current_exchange(wires, id, sequence, Owed::Deferred)
     }
 
     /// Whether this exchange is the present one, and this is owed.
-    pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, owed: Owed) -> bool {
+    pub(super) fn is_current_exchange(
+        &self,
+        wires: &Wires,
+        id: ConnectionId,
+        sequence: u32,
+        owed: Owed,
+    ) -> bool {
         wires.contains(id)
             && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
                 if machine.sequence() == sequence && machine.owed() == owed)

@@ -2,7 +2,7 @@
 
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::{Fields, Owed, ResponseToSend, BodyDue};
+use jackfield_proto::http1::{BodyDue, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {

@@ -34,9 +34,9 @@ impl Links {
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         // Checked first, because the machine counts what was encoded.
-        if outbox.counted() >= cap && Self::is_full(wires, id, cap) {
+        if outbox.counted_bytes() >= cap && Self::is_full_after_flush(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
-            self.overflow(wires, id, policy, false);
+            self.apply_overflow(wires, id, policy, false);
             return Sent::Full;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -86,7 +86,7 @@ impl Links {
         if machine.encode_part(part, outbox.tail()).is_err() {
             return Sent::Unsupported;
         }
-        let is_high = outbox.queued() > high;
+        let is_high = outbox.queued_bytes() > high;
         self.metrics.messages_out.add(1);
         if is_high && Self::flush_early(wires, id) { Sent::Congested } else { Sent::Queued }
     }
@@ -109,7 +109,7 @@ impl Links {
         extra.permit = None;
         if let Some((sequence, source)) = extra.source.take() {
             self.charge(wires, id);
-            if self.is_in(wires, id, sequence, Owed::Streaming) {
+            if self.is_current_exchange(wires, id, sequence, Owed::Streaming) {
                 self.handle.pull(id, sequence, source);
             }
         }
@@ -118,7 +118,7 @@ impl Links {
     /// Sends a part of a deferred answer, unless its exchange is over.
     pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
         let Part { id, sequence, kind } = part;
-        if !self.is_in(wires, id, sequence, Owed::Streaming) {
+        if !self.is_current_exchange(wires, id, sequence, Owed::Streaming) {
             return;
         }
         // The sender does not wait for the result. A part that was not taken leaves a gap, so nothing may follow it; a

@@ -37,7 +37,7 @@ impl Sim {
     /// Bytes that have left, as the server says, must have reached the network.
     pub(super) fn check_notices(&self) -> Judged {
         for (peer, bytes) in self.book.take_sent_reports() {
-            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.received() as u64);
+            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.bytes_received() as u64);
             if left < bytes {
                 let text = format!("{bytes} bytes are said to have left to peer {peer}, and {left} have");
                 return Err(wrong("promises", text));
@@ -63,8 +63,10 @@ impl Sim {
     pub(super) fn check_at_rest(&self) -> Judged {
         self.check_waiting_notices()?;
         let is_drained = self.drained_at.is_some_and(|at| self.now > at);
-        if let Some(reactor) =
-            self.reactors.iter().find(|reactor| is_drained && reactor.driver.reactor.wires.ids().next().is_some())
+        if let Some(reactor) = self
+            .reactors
+            .iter()
+            .find(|reactor| is_drained && reactor.driver.reactor.wires.ids().next().is_some())
         {
             let ids: Vec<ConnectionId> = reactor.driver.reactor.wires.ids().collect();
             return Err(wrong(
@@ -72,6 +74,8 @@ impl Sim {
                 format!("still there after the deadline of the shutdown: {ids:?}"),
             ));
         }
-        self.reactors.iter().try_for_each(|reactor| reactor.driver.check_at_rest().map_err(|text| wrong("state", text)))
+        self.reactors
+            .iter()
+            .try_for_each(|reactor| reactor.driver.check_at_rest().map_err(|text| wrong("state", text)))
     }
 }

@@ -4,8 +4,8 @@ use super::Sim;
 use crate::config::{Outgoing, Target};
 use crate::sim::Call;
 use crate::sim::book::Record;
-use crate::sim::dial_target::DialTarget;
 use crate::sim::dial::take_dials;
+use crate::sim::dial_target::DialTarget;
 use crate::sim::network::Party;
 use crate::sim::peer::Peer;
 use crate::sim::places::socket_path;
@@ -45,7 +45,11 @@ impl Sim {
     ///
     /// # Panics
     /// `outgoing` asks for TLS, and [`Options::tls`](crate::sim::Options::tls) is `None`.
-    pub fn call(&mut self, peer: impl Peer + 'static, outgoing: impl FnOnce(&str) -> Outgoing) -> Call {
+    pub fn add_outgoing(
+        &mut self,
+        peer: impl Peer + 'static,
+        outgoing: impl FnOnce(&str) -> Outgoing,
+    ) -> Call {
         let number = self.parties.len();
         let mut random = self.random.fork();
         let target = DialTarget::new(&mut random, self.options.faults.dials);

@@ -17,7 +17,8 @@ impl Sim {
     /// Moves the clock to the next event. False: there is none before the end.
     pub(super) fn pass_time(&mut self, end: u64, calm: bool) -> bool {
         let peers = self.parties.iter().filter(|party| party.has_work()).map(|party| party.wake);
-        let reactors = self.reactors.iter().filter_map(|reactor| reactor.driver.deadline().map(|deadline| deadline.0));
+        let reactors =
+            self.reactors.iter().filter_map(|reactor| reactor.driver.deadline().map(|deadline| deadline.0));
         let held = self.reactors.iter().flat_map(|reactor| reactor.held.iter().map(|(until, _)| *until));
         let bell = self.is_rung().then_some(self.now + 1);
         let jobs = self.workers.next();

@@ -1,7 +1,7 @@
 //! One step: peers connect and act, and each reactor has a turn.
 
 use super::Sim;
-use super::reactor::{Node, bytes_moved};
+use super::reactor::{SimReactor, bytes_moved};
 use super::settings::OF_EACH;
 use crate::config::Speaks;
 use crate::sim::Random;
@@ -47,14 +47,14 @@ impl Sim {
     /// Accepts a peer's connection. All listeners belong to the first reactor.
     fn accept(&mut self, index: usize, calm: bool) {
         let party = &mut self.parties[index];
-        let Node { driver, service, .. } = &mut self.reactors[0];
+        let SimReactor { driver, service, .. } = &mut self.reactors[0];
         let service = &mut **service;
         let listener = party.peer.listener();
         let whence = if self.options.proxy { proxy_of(index) } else { address(index) };
         if !calm && self.random.chance(self.options.faults.accept_errors) {
             let no_descriptor = self.random.chance(500);
             if no_descriptor && self.random.chance(500) {
-                return party.connected(driver.refuse(service, whence, listener));
+                return party.connected(driver.connect_without_descriptor(service, whence, listener));
             }
             // The reserve descriptor is used too, or it is another error.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
@@ -89,13 +89,13 @@ impl Sim {
             return Ok(false);
         }
         self.note_readiness(index, &ready);
-        let Node { driver, service, behind, .. } = &mut self.reactors[index];
+        let SimReactor { driver, service, behind, .. } = &mut self.reactors[index];
         let bytes = bytes_moved(driver);
         driver.turn_with(ready, &mut **service);
         let has_moved = bytes_moved(driver) != bytes;
         let (end, lag) = *behind;
         if !calm && self.now < end {
-            self.book.lags(lag.used, self.options.limits.lag_window);
+            self.book.note_lag(lag.used, self.options.limits.lag_window);
             driver.report_lag_beside(&mut **service, lag.waited, lag.used);
         }
         self.turns += 1;
