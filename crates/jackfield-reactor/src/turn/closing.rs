@@ -23,7 +23,7 @@ impl Reactor {
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // Both sides end at once.
             Phase::Closing if wire.is_peer_done() && wire.session.closes_in_order() => {
-                self.end_wire(id, service)
+                self.end_wire(id, service);
             }
             Phase::Closing => {
                 let is_sent = wire.session.shutdown_write();

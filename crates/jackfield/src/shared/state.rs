@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The state of a server.
+#[doc(alias = "State")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]

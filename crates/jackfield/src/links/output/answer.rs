@@ -113,7 +113,7 @@ impl Links {
             }
             Body::Owned(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.push_owned_body(bytes)),
             Body::Shared(bytes) => {
-                Self::append_piece(wires, id, high, |outbox| outbox.push_shared_body(bytes))
+                Self::append_piece(wires, id, high, |outbox| outbox.push_shared_body(bytes));
             }
         }
     }
