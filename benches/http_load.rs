@@ -35,7 +35,7 @@ fn main() -> Result<()> {
 fn exchange(stream: &mut TcpStream, request: &[u8], burst: usize) -> Result<()> {
     let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
     for _ in 0..burst {
-        machine.begin("GET").map_err(Error::other)?;
+        machine.expect_response("GET").map_err(Error::other)?;
     }
     stream.write_all(&request.repeat(burst))?;
     let (mut rx, mut chunk, mut left) = (Vec::new(), vec![0; 64 << 10], burst);

@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box, counter::BytesCount};
 use jackfield_benches::{BROWSER_REQUEST, SMALL_REQUEST, mixed_text};
-use jackfield_proto::http1::{self, DateBlock, HeaderSlots, ResponseHead};
+use jackfield_proto::http1::{self, DateBlock, HeaderSlots, ResponseToSend};
 use jackfield_proto::websocket::{self, Message, Opcode, Scratch};
 use jackfield_proto::{Step, sse};
 
@@ -18,7 +18,7 @@ fn http_exchange(bencher: Bencher<'_, '_>, head: &str) {
     let request = if head == "small" { SMALL_REQUEST } else { BROWSER_REQUEST };
     let (mut machine, limits, date) = (http1::Machine::new(), http1::Limits::default(), DateBlock::new(0));
     let (mut slots, mut whole, mut out) = (HeaderSlots::new(), Vec::new(), Vec::new());
-    let head = ResponseHead::new(200, "text/plain");
+    let head = ResponseToSend::new(200, "text/plain");
     bencher.counter(BytesCount::new(request.len())).bench_local(|| {
         let step = machine.step(black_box(request), &mut slots, &mut whole, &limits);
         assert!(matches!(step, Step::Event(..)));

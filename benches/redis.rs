@@ -69,7 +69,7 @@ impl Client for Reader {
 /// A server with one reactor, on a thread of its own.
 fn server(url: &str) -> Outcome<(Handle, SocketAddr)> {
     let builder = Server::builder().listen("127.0.0.1:0").reactors(1);
-    let server = builder.broker(Redis::new(url)?.queue(4 * PIPELINE, 64 << 20)).bind()?;
+    let server = builder.broker(Redis::new(url)?.queue_limits(4 * PIPELINE, 64 << 20)).bind()?;
     let (handle, addr) = (server.handle(), server.local_addr());
     handle.declare_topic(TOPIC, History::new(KEPT));
     thread::spawn(move || server.serve(|_peer| Reader));

@@ -17,7 +17,7 @@ impl Client for Routed {
 
 /// What is asked for is the last of a hundred: some static, some with parameters.
 fn routes() -> Arc<Router<usize>> {
-    let routes = (0..33).fold(Router::routes(), |routes, number| {
+    let routes = (0..33).fold(Router::builder(), |routes, number| {
         let path = format!("/api/v1/things{number}");
         let one = format!("{path}/{{id}}");
         let routes = routes.get(&path, number * 3).get(&one, number * 3 + 1);

@@ -39,7 +39,7 @@ fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
     let mut request = Vec::new();
     websocket::encode_request("/", addr, key, &[], &[], &mut request).map_err(Error::other)?;
     let mut machine = ClientMachine::new();
-    machine.begin("GET").map_err(Error::other)?;
+    machine.expect_response("GET").map_err(Error::other)?;
     stream.write_all(&request)?;
     let (mut rx, mut chunk) = (Vec::new(), [0; 4096]);
     loop {

@@ -89,7 +89,7 @@ impl Client for Visitor {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = options::Options::read("rest [--listen ADDR] [--token TOKEN]");
-    let routes = Router::<Handler>::routes().get("/notes/{id}", Api::note).post("/notes", Api::add);
+    let routes = Router::<Handler>::builder().get("/notes/{id}", Api::note).post("/notes", Api::add);
     let routes = routes.get("/slow/{ms}", Api::slow).build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let token = options.value("--token").unwrap_or("secret").to_owned();

@@ -50,7 +50,8 @@ impl Client for Viewer {
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
-        let (id, waits, replaced) = (connection.id().to_bits(), connection.buffered(), connection.dropped());
+        let (id, waits, replaced) =
+            (connection.id().to_bits(), connection.buffered(), connection.dropped_messages());
         let gauge = format!(r#"{{"client":{id},"name":"{}","waits":{waits},"replaced":{replaced}}}"#, self.0);
         connection.publish_to_all("backlog", Event::data(gauge));
         connection.set_timer(timer, GAUGE_AFTER);

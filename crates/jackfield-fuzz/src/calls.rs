@@ -3,7 +3,7 @@
 //! outside.
 
 use crate::deflate;
-use jackfield::sim::peer::{Bytes, Garbage, Relay, Said, WebSocketServer};
+use jackfield::sim::peer::{Bytes, Garbage, PeerMessage, Relay, WebSocketServer};
 use jackfield::sim::{Call, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
 use jackfield::{Connection, Limits, Outgoing, Raw};
@@ -67,7 +67,7 @@ pub(crate) fn add_deflating(sim: &mut Sim, seed: u64, tls: Option<&Tls>, has_gap
         // A peer that breaks the rules has no TLS.
         let peer = deflate::called(&mut random, has_gaps, tls.is_none());
         let declines = random.chance(100);
-        let call = sim.call(peer, |to| {
+        let call = sim.add_outgoing(peer, |to| {
             let scheme = if tls.is_some() { "wss" } else { "ws" };
             let outgoing = Outgoing::websocket(format!("{scheme}://{to}{}", deflate::PATH));
             let outgoing = if declines { outgoing.uncompressed() } else { outgoing };
@@ -97,38 +97,38 @@ fn call(sim: &mut Sim, random: &mut Random, tls: Option<&Tls>, lines: &mut HashM
                 random.bytes(count)
             });
             let pieces = pieces.map(|piece| (piece.clone(), piece)).collect();
-            sim.call(Bytes::new(listener::RAW, pieces), |to| secure(Outgoing::tcp(to)))
+            sim.add_outgoing(Bytes::new(listener::RAW, pieces), |to| secure(Outgoing::tcp(to)))
         }
         2 | 3 => {
             let count = random.between(1, 12);
             let peer = Bytes::lines((0..count).map(|_| "l".repeat(random.size(500))));
-            sim.call(peer, |to| secure(Outgoing::tcp(to).lines()))
+            sim.add_outgoing(peer, |to| secure(Outgoing::tcp(to).lines()))
         }
         4..=6 => {
             let count = random.between(1, 10);
             let messages = (0..count).map(|_| {
                 let bytes = random.size(2000);
                 if random.chance(500) {
-                    Said::Text(random.text(bytes))
+                    PeerMessage::Text(random.text(bytes))
                 } else {
-                    Said::Binary(random.bytes(bytes))
+                    PeerMessage::Binary(random.bytes(bytes))
                 }
             });
             let peer = WebSocketServer::new(messages.collect());
             let peer = if random.chance(150) { peer.refusing() } else { peer };
-            sim.call(peer, |to| secure(Outgoing::websocket(format!("{scheme}://{to}/echo"))))
+            sim.add_outgoing(peer, |to| secure(Outgoing::websocket(format!("{scheme}://{to}/echo"))))
         }
         7 | 8 => {
             let (called, caller) = Relay::pair(listener::LINES);
             // What is between the two speaks TLS to the listener, if there is any.
-            let call = sim.call(called, |to| Outgoing::tcp(to).lines().timeout(within));
+            let call = sim.add_outgoing(called, |to| Outgoing::tcp(to).lines().timeout(within));
             sim.add(caller);
             lines.insert(call.tag(), random.between(1, 10));
             call
         }
         _ => {
             let (is_websocket, garbage) = (random.chance(500), Garbage::new(listener::LINES));
-            sim.call(garbage, |to| match is_websocket {
+            sim.add_outgoing(garbage, |to| match is_websocket {
                 true => secure(Outgoing::websocket(format!("{scheme}://{to}/"))),
                 false => secure(Outgoing::tcp(to)),
             })

@@ -4,7 +4,7 @@
 
 use crate::hub::{Faults, Hub, Node};
 use jackfield::proto::sse::DecodedEvent;
-use jackfield::sim::peer::{Events, Line, Peer};
+use jackfield::sim::peer::{Events, Peer, PeerConnection};
 use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{Client, EventStream, History};
@@ -214,7 +214,7 @@ impl Visit {
 }
 
 impl Peer for Visit {
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         let known = self.reader.borrow().clone();
         let last = if known.last.is_empty() { "e.0" } else { &known.last };
         let target = format!("{PATH}{last}");
@@ -236,13 +236,13 @@ impl Peer for Visit {
         self.events = Some(events);
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         if let Some(events) = &mut self.events {
             events.on_bytes(line, bytes);
         }
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, _clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, _clean: bool) {
         line.finish();
     }
 

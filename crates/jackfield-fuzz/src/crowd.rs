@@ -3,7 +3,7 @@
 //! for the member itself never comes back to it. Its members are WebSockets, bare lines, or event streams, which only
 //! listen to what others say.
 
-use jackfield::sim::peer::{Events, Heard, Lines, Said, WebSocket};
+use jackfield::sim::peer::{Events, Heard, Lines, PeerMessage, WebSocket};
 use jackfield::sim::{Outside, Random, Sim};
 use jackfield::{Connection, ConnectionId, Message};
 use std::cell::RefCell;
@@ -185,7 +185,7 @@ pub(crate) fn add(sim: &mut Sim, random: &mut Random) {
 /// Somebody with this number who speaks at `path`.
 fn socket(random: &mut Random, salt: u32, name: usize, path: &str) -> WebSocket {
     let messages = random.between(1, 12);
-    let said = (0..messages).map(|number| Said::Text(format!("{salt} {name} {number}"))).collect();
+    let said = (0..messages).map(|number| PeerMessage::Text(format!("{salt} {name} {number}"))).collect();
     let mut ears = Ears::new(salt, Some(name), path == PATH);
     WebSocket::new(path, said).ahead(random.between(1, 8)).hearing(move |message| match message {
         Message::Text(text) => ears.judge(text),

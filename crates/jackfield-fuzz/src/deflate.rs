@@ -2,7 +2,7 @@
 
 use crate::order::Order;
 use jackfield::proto::websocket::deflate::Options;
-use jackfield::sim::peer::{Fault, Heard, Said, WebSocket, WebSocketServer};
+use jackfield::sim::peer::{Fault, Heard, PeerMessage, WebSocket, WebSocketServer};
 use jackfield::sim::{Random, Sim};
 use jackfield::{Deflate, Limits, Message};
 
@@ -61,15 +61,19 @@ fn options(random: &mut Random) -> Options {
     }
 }
 
-fn messages(random: &mut Random) -> Vec<Said> {
+fn messages(random: &mut Random) -> Vec<PeerMessage> {
     let messages = (0..random.between(1, 10)).map(|_| {
         let is_large = random.chance(100);
         let count = random.size(if is_large { 30_000 } else { 2000 });
         match random.below(3) {
-            0 => Said::Binary(random.bytes(count)),
-            1 => Said::Text(format!("both {}", random.text(count))),
+            0 => PeerMessage::Binary(random.bytes(count)),
+            1 => PeerMessage::Text(format!("both {}", random.text(count))),
             // Much like the others, so that they refer to each other.
-            _ => Said::Text(format!("both {} {}", random.below(10), "one and two and ".repeat(count / 16))),
+            _ => PeerMessage::Text(format!(
+                "both {} {}",
+                random.below(10),
+                "one and two and ".repeat(count / 16)
+            )),
         }
     });
     messages.collect()
@@ -98,10 +102,12 @@ fn hearing(has_gaps: bool) -> impl FnMut(&Message<'_>) -> Heard {
 }
 
 /// The second half refers to the first: as far back as the message is long, if that fits the window.
-fn twice(said: Said) -> Said {
+fn twice(said: PeerMessage) -> PeerMessage {
     match said {
-        Said::Text(text) if text.len() < MESSAGE_BYTES_MAX / 2 => Said::Text(text.repeat(2)),
-        Said::Binary(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 2 => Said::Binary(bytes.repeat(2)),
+        PeerMessage::Text(text) if text.len() < MESSAGE_BYTES_MAX / 2 => PeerMessage::Text(text.repeat(2)),
+        PeerMessage::Binary(bytes) if bytes.len() < MESSAGE_BYTES_MAX / 2 => {
+            PeerMessage::Binary(bytes.repeat(2))
+        }
         said => said,
     }
 }

@@ -1,7 +1,7 @@
 //! A peer that the server stops to read, for good: it is only noticed that it has left.
 
 use jackfield::sim::Random;
-use jackfield::sim::peer::{Line, Peer};
+use jackfield::sim::peer::{Peer, PeerConnection};
 use jackfield::test::listener;
 
 /// The line at which the server stops to read.
@@ -25,7 +25,7 @@ impl Peer for Held {
         listener::LINES
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         line.say(format!("{WORD}\n").as_bytes());
         (0..self.lines_behind).for_each(|_| line.say(b"unread\n"));
         if self.resets {
@@ -35,7 +35,7 @@ impl Peer for Held {
         }
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         line.wrong(format!("{} bytes came for what was not to be read", bytes.len()));
         bytes.clear();
     }

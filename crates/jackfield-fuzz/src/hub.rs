@@ -103,7 +103,7 @@ impl Hub {
         let stream = kept.streams.entry(topic.name.to_string()).or_default();
         stream.head += 1;
         stream.messages.push_back((Position { epoch: stream.epoch, offset: stream.head }, message));
-        while stream.messages.len() > topic.history.events() {
+        while stream.messages.len() > topic.history.events_max() {
             stream.messages.pop_front();
         }
     }
@@ -195,7 +195,7 @@ impl Node {
     ) {
         let (mut new, head) = self.0.hub.read(name, after);
         if after.is_none() {
-            let surplus = new.len().saturating_sub(topic.history.events());
+            let surplus = new.len().saturating_sub(topic.history.events_max());
             new.drain(..surplus);
         }
         if faults.loses && new.len() > 1 {
@@ -216,7 +216,7 @@ impl Node {
         }
         if is_over {
             inbox.receive(name, &[(Position { offset: 0, ..head }, Vec::new())]);
-            inbox.live(name, head);
+            inbox.topic_live(name, head);
         }
         if let Some(followed) = self.lock().followed.get_mut(name) {
             (followed.1, followed.2) = (last.or(Some(head)), is_over);

@@ -6,7 +6,7 @@
 //! what comes behind a mark has left the queue later.
 
 use jackfield::proto::sse::DecodedEvent;
-use jackfield::sim::peer::{Events, Heard, Line, Peer, WebSocket};
+use jackfield::sim::peer::{Events, Heard, Peer, PeerConnection, WebSocket};
 use jackfield::sim::{Outside, Random, Sim};
 use jackfield::{Connection, ConnectionId, History, Limits, Message, Overflow, Publication, Time};
 use std::cell::RefCell;
@@ -199,7 +199,7 @@ impl Member {
     fn mark(&mut self, connection: &mut Connection<'_>) {
         let Some(left) = self.marks_left.checked_sub(1) else { return };
         self.marks_left = left;
-        let text = format!("mark {} {} {}", self.marks, connection.now().0, connection.dropped());
+        let text = format!("mark {} {} {}", self.marks, connection.now().0, connection.dropped_messages());
         self.marks += 1;
         say(connection, Publication::from(text).ttl(Duration::ZERO));
     }
@@ -363,19 +363,19 @@ struct Buyer<P> {
 }
 
 impl<P: Peer> Peer for Buyer<P> {
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         self.peer.on_connect(line);
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         self.peer.on_bytes(line, bytes);
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         self.peer.on_end(line, clean);
     }
 
-    fn leave(&mut self, line: &mut Line<'_>) {
+    fn leave(&mut self, line: &mut PeerConnection<'_>) {
         self.peer.leave(line);
     }
 

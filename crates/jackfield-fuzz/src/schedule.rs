@@ -11,7 +11,7 @@ use crate::identity::{identity, seed_tls};
 use crate::mail::{Floods, Letter, Mail};
 use crate::order::Order;
 use crate::perishable::{self, Beside};
-use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
+use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, PeerMessage, Silent, WebSocket};
 use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::listener;
 use jackfield::{
@@ -633,7 +633,11 @@ fn echo(random: &mut Random) -> WebSocket {
     let messages = (0..random.between(1, 12)).map(|_| {
         let is_large = random.chance(50);
         let count = random.size(if is_large { 30_000 } else { 700 });
-        if random.chance(500) { Said::Text(random.text(count)) } else { Said::Binary(random.bytes(count)) }
+        if random.chance(500) {
+            PeerMessage::Text(random.text(count))
+        } else {
+            PeerMessage::Binary(random.bytes(count))
+        }
     });
     let messages = messages.collect();
     let is_late = random.chance(200);
@@ -643,7 +647,7 @@ fn echo(random: &mut Random) -> WebSocket {
             Message::Text(text) if text.starts_with("outside") => Heard::Other,
             _ => Heard::Echo,
         });
-    if is_late { peer.may_be_refused() } else { peer }
+    if is_late { peer.allow_refusal() } else { peer }
 }
 
 fn chat(random: &mut Random, number: usize, has_gaps: bool) -> WebSocket {
@@ -651,7 +655,7 @@ fn chat(random: &mut Random, number: usize, has_gaps: bool) -> WebSocket {
     let messages = (0..random.between(1, 12)).map(|count| {
         let long = random.chance(100);
         let pad = random.size(if long { 5000 } else { 60 });
-        Said::Text(format!("{own}{count} {}", "x".repeat(pad)))
+        PeerMessage::Text(format!("{own}{count} {}", "x".repeat(pad)))
     });
     let messages = messages.collect();
     let target = if random.chance(900) { "/chat" } else { "/echo" };

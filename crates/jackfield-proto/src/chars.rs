@@ -46,35 +46,35 @@ const fn among(byte: u8, set: &[u8]) -> bool {
 
 /// `tchar` (RFC 9110 section 5.6.2).
 #[inline]
-pub(crate) const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & TOKEN != 0
 }
 
 /// Visible ASCII without `#`: a target never carries a fragment (RFC 9112 section 3.2).
 #[inline]
-pub(crate) const fn is_target(byte: u8) -> bool {
+pub(crate) const fn is_target_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & TARGET != 0
 }
 
 /// `field-vchar`, space and tab (RFC 9110 section 5.5).
 #[inline]
-pub(crate) const fn is_field_value(byte: u8) -> bool {
+pub(crate) const fn is_field_value_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & VALUE != 0
 }
 
 /// What `reg-name` is made of (RFC 3986 section 3.2.2), except for percent escapes.
 #[inline]
-pub(crate) const fn is_host(byte: u8) -> bool {
+pub(crate) const fn is_host_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & HOST != 0
 }
 
 /// Whether all of `name` are token characters, and there is at least one.
 pub(crate) fn is_token_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| is_token(*byte))
+    !name.is_empty() && name.iter().all(|byte| is_token_byte(*byte))
 }
 
 /// Whether nothing in `value` could end its line.
 #[inline]
 pub(crate) fn is_field_text(value: &[u8]) -> bool {
-    value.iter().all(|byte| is_field_value(*byte))
+    value.iter().all(|byte| is_field_value_byte(*byte))
 }

@@ -1,7 +1,7 @@
 //! Event streams: what is written, what is read, and that the two agree.
 
 use jackfield_proto::Step;
-use jackfield_proto::sse::{Decoder, Error, Event, FieldError, Limits, Whole};
+use jackfield_proto::sse::{Decoder, Error, Event, EventScratch, FieldError, Limits};
 use proptest::prelude::*;
 
 /// An event as it was read: data, name, last id.
@@ -12,7 +12,7 @@ fn read(data: &str, event: &str, id: &str) -> Read {
 }
 
 fn decode(decoder: &mut Decoder, bytes: &[u8], cuts: &[usize], limits: &Limits) -> Result<Vec<Read>, Error> {
-    let (mut whole, mut events, mut start) = (Whole::default(), Vec::new(), 0);
+    let (mut whole, mut events, mut start) = (EventScratch::default(), Vec::new(), 0);
     for end in cuts.iter().copied().chain([bytes.len()]) {
         while start < end {
             match decoder.step(&bytes[start..end], &mut whole, limits) {
@@ -219,7 +219,7 @@ fn last_event_ids() {
     ] {
         assert_eq!(check_decode(bytes, &[]).last_event_id(), want);
     }
-    let mut resumed = Decoder::resume("41");
+    let mut resumed = Decoder::with_last_event_id("41");
     let got = decode(&mut resumed, b"data: a\n\nid: 42\ndata: b\n\n", &[], &Limits::default());
     assert_eq!(got, Ok(vec![read("a", "message", "41"), read("b", "message", "42")]));
 }

@@ -8,7 +8,7 @@ use jackfield_proto::websocket::deflate::{
 };
 use jackfield_proto::websocket::{
     Event, Limits, Machine, Message, Offer, Opcode, ResponseError, Scratch, accept_key, encode_frame,
-    encode_frame_masked, encode_masked,
+    encode_masked, mask_encoded_frame,
 };
 use proptest::prelude::*;
 
@@ -156,11 +156,11 @@ fn w22_a_frame_that_is_encoded_gets_a_mask() {
     for bytes in [0, 125, 126, 300, 65_535, 65_536] {
         let (mut frame, mut masked, mut expected) = (Vec::new(), Vec::new(), Vec::new());
         encode_frame(Opcode::Binary, true, &noise(bytes), &mut frame);
-        encode_frame_masked(&frame, KEY, &mut masked);
+        mask_encoded_frame(&frame, KEY, &mut masked);
         encode_masked(Opcode::Binary, true, &noise(bytes), KEY, &mut expected);
         assert_eq!(masked, expected, "{bytes}");
         masked.clear();
-        encode_frame_masked(&frame[..1], KEY, &mut masked);
+        mask_encoded_frame(&frame[..1], KEY, &mut masked);
         assert_eq!(masked, b"");
     }
 }
@@ -529,7 +529,7 @@ fn a_reset_deflater_refers_to_no_earlier_message() {
             let mut bytes = [header.as_bytes(), payload].concat();
             assert_eq!(hear(&mut bytes, &mut client, &mut scratch), text.as_bytes(), "{round}");
         }
-        own.forget();
+        own.reset_window();
     }
     assert!(own.compress(Message::Text("short")).is_none());
 }

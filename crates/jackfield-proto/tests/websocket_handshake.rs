@@ -180,7 +180,7 @@ fn offers_are_read() {
     assert!(offer.offers("chat") && !offer.offers("Chat") && !offer.offers("super") && !offer.offers(""));
     let extensions = ["permessage-deflate; client_max_window_bits", "x-a; b=1", "y"];
     assert_eq!(offer.extensions().map(|extension| extension.as_str()).collect::<Vec<_>>(), extensions);
-    assert_eq!(&offer.accept(), ACCEPT.as_bytes());
+    assert_eq!(&offer.accept_key(), ACCEPT.as_bytes());
     assert_eq!(&accept_key(KEY.as_bytes()), ACCEPT.as_bytes());
 
     let fields = change(REQUEST, "");
@@ -292,7 +292,7 @@ fn the_two_ends_understand_each_other() {
     let request = fields_of(&out);
     let offer = Offer::check("GET", true, pairs(&request)).expect("a good offer");
     out.clear();
-    assert_eq!(encode_response(offer.accept(), offer.protocols().next(), &[], &mut out), Ok(()));
+    assert_eq!(encode_response(offer.accept_key(), offer.protocols().next(), &[], &mut out), Ok(()));
     let response = fields_of(&out);
     assert_eq!(
         check_response(101, pairs(&response), NONCE, &["chat"]),

@@ -755,18 +755,18 @@ fn a_reason_is_cut_at_a_character() {
 #[test]
 fn pongs_coalesce_to_the_newest() {
     let (mut machine, mut out) = (Machine::server(), Vec::new());
-    assert!(!machine.has_pong() && !machine.take_pong(None, &mut out));
+    assert!(!machine.has_queued_pong() && !machine.encode_queued_pong(None, &mut out));
     machine.queue_pong(b"old");
     machine.queue_pong(b"new");
-    assert!(machine.has_pong());
-    assert!(machine.take_pong(None, &mut out));
+    assert!(machine.has_queued_pong());
+    assert!(machine.encode_queued_pong(None, &mut out));
     assert_eq!(out, b"\x8a\x03new");
-    assert!(!machine.has_pong() && !machine.take_pong(None, &mut out));
+    assert!(!machine.has_queued_pong() && !machine.encode_queued_pong(None, &mut out));
 
     machine.queue_pong(b"lost");
     assert_eq!(machine.close(None, "", None, &mut Vec::new()), Ok(true));
     machine.queue_pong(b"late");
-    assert!(!machine.has_pong());
+    assert!(!machine.has_queued_pong());
 }
 
 #[test]
@@ -778,7 +778,7 @@ fn a_pong_can_wait_during_a_message() {
     peer.feed(&build(Role::Server, "80:lo"));
     assert!(!peer.machine.is_inside_message());
     let mut out = Vec::new();
-    assert!(peer.machine.take_pong(None, &mut out));
+    assert!(peer.machine.encode_queued_pong(None, &mut out));
     assert_eq!((peer.events.join(" ").as_str(), out.len()), ("T:hello", 127));
 }
 

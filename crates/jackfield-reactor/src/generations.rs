@@ -20,7 +20,7 @@ const LISTED: u32 = 1 << 30;
 
 impl Generations {
     /// Lists a connection from now on.
-    pub fn list(&self, id: ConnectionId) {
+    pub fn mark_listed(&self, id: ConnectionId) {
         if let Some(entry) = of(&mut self.lock(), id) {
             *entry |= LISTED;
         }
@@ -44,12 +44,12 @@ impl Generations {
     }
 
     /// Whether it is listed as well.
-    pub fn lists(&self, id: ConnectionId) -> bool {
+    pub fn is_listed(&self, id: ConnectionId) -> bool {
         of(&mut self.lock(), id).is_some_and(|entry| *entry & LISTED != 0)
     }
 
     /// The ids of all that are listed, by slot; `reactor` is the number of their reactor.
-    pub fn listed(&self, reactor: u8) -> Vec<ConnectionId> {
+    pub fn listed_ids(&self, reactor: u8) -> Vec<ConnectionId> {
         let generations = self.lock();
         let listed = generations.iter().enumerate().filter(|(_, entry)| **entry & LISTED != 0);
         listed.map(|(slot, entry)| ConnectionId::new(reactor, number(*entry), slot)).collect()

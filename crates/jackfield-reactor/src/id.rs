@@ -36,7 +36,7 @@ impl ConnectionId {
     pub(crate) const WAKER: Self = Self(u64::MAX - 1);
     /// Stands for the current wire while there is none. No code outside has this id, so none can write into the cork
     /// with it.
-    pub(crate) const IDLE: Self = Self(u64::MAX - 2);
+    pub(crate) const NO_WIRE: Self = Self(u64::MAX - 2);
     /// The id of a slot whose generations are used up.
     pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
 
@@ -50,7 +50,7 @@ impl ConnectionId {
     }
 
     /// The id of a listener, by index.
-    pub(crate) fn listener(index: usize) -> Self {
+    pub(crate) fn of_listener(index: usize) -> Self {
         Self(DRIVER | index as u64)
     }
 
@@ -178,10 +178,11 @@ mod tests {
 
     #[test]
     fn the_drivers_sources_are_no_connections() {
-        assert_eq!(ConnectionId::listener(5).as_listener(), Some(5));
+        assert_eq!(ConnectionId::of_listener(5).as_listener(), Some(5));
         assert_eq!(ConnectionId::WAKER.as_listener(), None);
         assert_eq!(ConnectionId::NONE.as_listener(), None);
-        for own in [ConnectionId::listener(0), ConnectionId::WAKER, ConnectionId::IDLE, ConnectionId::RETIRED]
+        for own in
+            [ConnectionId::of_listener(0), ConnectionId::WAKER, ConnectionId::NO_WIRE, ConnectionId::RETIRED]
         {
             assert_eq!(
                 ConnectionId::from_bits(own.to_bits()),

@@ -46,11 +46,11 @@ pub use mio;
 pub use reason::{Limit, Reason, Timeout};
 pub use session::connecting::{Above, Connecting};
 #[cfg(feature = "tls")]
-pub use session::hello::{Answer, Hello};
+pub use session::hello::{Hello, HelloAnswer};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;
-pub use session::{BehindPreamble, Session};
+pub use session::{AfterPreamble, Session};
 pub use stats::{Counter, Stats, TURN_NS};
 pub use stream::Stream;
 pub use stream::addr::Addr;

@@ -20,7 +20,7 @@ pub enum Reason {
     Limit(Limit),
     /// The TLS handshake failed, or a TLS record was invalid, or the key of a connection by TLS 1.2 may encrypt no more records.
     Tls,
-    /// The first bytes were no valid preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
+    /// The first bytes were no valid preamble: see [`Session::with_preamble`](crate::Session::with_preamble).
     Preamble,
     /// An outgoing connection could not be established: see [`Wires::connect`](crate::Wires::connect).
     Connect(ErrorKind),

@@ -61,7 +61,7 @@ pub struct Stats {
     /// The connection whose callback runs now, as [`ConnectionId::to_bits`](crate::ConnectionId::to_bits). If no callback
     /// runs, the bits name no connection. For a watchdog on another thread, which may see a value that is slightly old.
     pub at: Counter,
-    /// What the callback does, as the label that was given to [`Wires::mark`](crate::Wires::mark).
+    /// What the callback does, as the label that was given to [`Wires::show_watchdog`](crate::Wires::show_watchdog).
     pub doing: Counter,
     /// The duration of the turn that was timed last, in nanoseconds. All turns of more than a millisecond are timed, and
     /// some others.

@@ -47,7 +47,7 @@ impl TokenBucket {
 
     /// How long it takes after the last [`TokenBucket::fill`] until it holds this many tokens, or is full. Rounded up to a
     /// whole millisecond; zero if it is disabled.
-    pub fn wait(&self, tokens: u64) -> Duration {
+    pub fn time_until(&self, tokens: u64) -> Duration {
         let missing = thousand(tokens).min(full(self.rate)).saturating_sub(self.thousandths);
         let missing = u64::try_from(missing).unwrap_or(0);
         Duration::from_millis(
@@ -77,7 +77,7 @@ mod tests {
             bucket.fill(Time(at));
             bucket.take(taken);
             assert_eq!(bucket.left(), left, "at {at}");
-            assert_eq!(bucket.wait(tokens), Duration::from_millis(wait_ms), "at {at}");
+            assert_eq!(bucket.time_until(tokens), Duration::from_millis(wait_ms), "at {at}");
         }
     }
 

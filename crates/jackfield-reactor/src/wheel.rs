@@ -117,8 +117,8 @@ impl Wheel {
     }
 
     /// Takes the next timer that is due. Its connection keeps the entry.
-    pub(crate) fn due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
-        if now < self.next { None } else { self.due_now(now) }
+    pub(crate) fn take_due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
+        if now < self.next { None } else { self.take_due_now(now) }
     }
 
     /// No timer is due before this time; `u64::MAX`: none is set.
@@ -139,7 +139,7 @@ impl Wheel {
 
     #[cold]
     #[inline(never)]
-    fn due_now(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
+    fn take_due_now(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
         loop {
             let (level, begin) = self.first_bucket();
             self.next = begin;
@@ -223,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn fired(wheel: &mut Wheel, now: u64) -> Vec<u32> {
-        let mut keys: Vec<u32> = std::iter::from_fn(|| wheel.due(now)).map(|(_, key)| key).collect();
+        let mut keys: Vec<u32> = std::iter::from_fn(|| wheel.take_due(now)).map(|(_, key)| key).collect();
         keys.sort_unstable();
         keys
     }

@@ -187,11 +187,12 @@ fn a_full_box_gives_the_command_back_and_keeps_a_reserved_place() {
 /// charges nothing looks because the other found pressure.
 fn hear(account: &mut Account, bookings: &[usize]) -> Vec<Pressure> {
     let mut place = 0;
-    let mut told: Vec<_> = account.is_high().then(|| account.news()).flatten().into_iter().collect();
+    let mut told: Vec<_> =
+        account.is_high().then(|| account.take_pressure_change()).flatten().into_iter().collect();
     for bytes in bookings {
-        let grew = account.charge(&mut place, *bytes);
+        let grew = account.set_charge(&mut place, *bytes);
         let is_due = (grew && account.is_high()) || (account.is_strained() && account.is_relieved());
-        told.extend(is_due.then(|| account.news()).flatten());
+        told.extend(is_due.then(|| account.take_pressure_change()).flatten());
     }
     told
 }

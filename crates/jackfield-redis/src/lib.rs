@@ -115,7 +115,7 @@ impl Redis {
     /// A larger queue does not help a single topic for long: if a topic has members on this server, at most 16,384 of its
     /// messages may be on their way, from the publish until they come back from Redis. One more is refused as well.
     #[must_use]
-    pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
+    pub fn queue_limits(mut self, messages: usize, bytes: usize) -> Self {
         self.queue = Arc::new(Queue::new(messages, bytes));
         self
     }

@@ -31,7 +31,7 @@ impl Presence {
     }
 
     /// The time until the next report.
-    pub(crate) fn wait(&self) -> Duration {
+    pub(crate) fn time_to_report(&self) -> Duration {
         match self.told {
             _ if self.every.is_zero() => Duration::MAX,
             None => Duration::ZERO,
@@ -86,7 +86,7 @@ impl Presence {
     }
 
     /// Deletes the report of a server that ends, so that the others need not wait until it expires.
-    pub(crate) fn end(&self, connection: &mut Connection) -> RedisResult<()> {
+    pub(crate) fn delete_report(&self, connection: &mut Connection) -> RedisResult<()> {
         if self.told.is_none() {
             return Ok(());
         }

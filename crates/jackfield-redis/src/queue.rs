@@ -88,7 +88,7 @@ impl Queue {
     }
 
     /// Redis has taken this number of publications, which hold this number of bytes.
-    pub(crate) fn done(&self, messages: usize, bytes: usize) {
+    pub(crate) fn uncount_taken(&self, messages: usize, bytes: usize) {
         let mut state = self.lock();
         state.messages -= messages;
         state.bytes -= bytes;

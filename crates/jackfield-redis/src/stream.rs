@@ -38,7 +38,7 @@ pub(crate) struct Addition(Vec<u8>);
 
 impl Addition {
     pub(crate) fn new(key: &str, history: &History, epoch: u64) -> Self {
-        let (most, at) = (history.events().to_string(), format!("{epoch}-*"));
+        let (most, at) = (history.events_max().to_string(), format!("{epoch}-*"));
         let parts = ["XADD", key, "NOMKSTREAM", "MAXLEN", "~", &most, &at, FIELD];
         let mut command = format!("*{}\r\n", parts.len() + 1).into_bytes();
         parts.iter().for_each(|part| push_bulk(part.as_bytes(), &mut command));
@@ -72,7 +72,7 @@ pub(crate) enum Added {
     Refused(String),
 }
 
-pub(crate) fn added(answer: &Value) -> Added {
+pub(crate) fn parse_added(answer: &Value) -> Added {
     match answer {
         Value::Nil => Added::Elsewhere,
         Value::ServerError(error) => {
@@ -118,7 +118,11 @@ pub(crate) fn begin(connection: &mut Connection, key: &str, known: u64) -> Redis
 }
 
 /// A page of entries after a position.
-pub(crate) fn behind(connection: &mut Connection, key: &str, after: Position) -> RedisResult<Vec<Entry>> {
+pub(crate) fn entries_after(
+    connection: &mut Connection,
+    key: &str,
+    after: Position,
+) -> RedisResult<Vec<Entry>> {
     let from = format!("({}", id(after));
     entries(connection, Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(PAGE))
 }
@@ -132,8 +136,8 @@ pub(crate) fn tail(
 ) -> RedisResult<Vec<Entry>> {
     let (mut tail, mut bytes, mut to) = (Vec::new(), 0, id(head));
     let first = id(Position { offset: 0, ..head });
-    while tail.len() < history.events() && bytes < history.bytes() {
-        let most = PAGE.min(history.events() - tail.len());
+    while tail.len() < history.events_max() && bytes < history.bytes_max() {
+        let most = PAGE.min(history.events_max() - tail.len());
         let mut page = entries(
             connection,
             Cmd::new().arg("XREVRANGE").arg(key).arg(&to).arg(&first).arg("COUNT").arg(most),
@@ -238,8 +242,8 @@ mod tests {
 
     #[test]
     fn answers_to_additions_are_distinguished() {
-        assert_eq!(added(&bulk("5-2")), Added::At(Position { epoch: 5, offset: 2 }));
-        assert_eq!(added(&Value::Nil), Added::Elsewhere);
-        assert!(matches!(added(&Value::Okay), Added::Refused(_)));
+        assert_eq!(parse_added(&bulk("5-2")), Added::At(Position { epoch: 5, offset: 2 }));
+        assert_eq!(parse_added(&Value::Nil), Added::Elsewhere);
+        assert!(matches!(parse_added(&Value::Okay), Added::Refused(_)));
     }
 }

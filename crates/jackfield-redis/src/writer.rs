@@ -188,14 +188,14 @@ impl Writer {
             self.exchange_presence(connection)?;
             if taken.is_stopped && !self.has_work() {
                 // If this fails, the report expires later.
-                let _ = self.presence.end(connection);
+                let _ = self.presence.delete_report(connection);
                 return Ok(End::Stopped);
             }
         }
     }
 
     fn exchange_presence(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        if !self.presence.wait().is_zero() {
+        if !self.presence.time_to_report().is_zero() {
             return Ok(());
         }
         let why = match self.presence.exchange(connection, &self.setup.inbox) {
@@ -220,7 +220,7 @@ impl Writer {
         let rests = self.topics.values().filter(|topic| !topic.is_ready());
         let until = rests.filter_map(|topic| topic.rests_until).min();
         let rest = until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
-        rest.min(self.presence.wait())
+        rest.min(self.presence.time_to_report())
     }
 
     fn has_work(&self) -> bool {
@@ -456,7 +456,7 @@ impl Topic {
         let name = &self.shared.name;
         match from.filter(|from| from.epoch == head.epoch) {
             Some(mut at) => loop {
-                let page = stream::behind(connection, &self.key, at)?;
+                let page = stream::entries_after(connection, &self.key, at)?;
                 let Some((last, _)) = page.last() else { return Ok(at) };
                 at = *last;
                 inbox.receive(name, &page);
@@ -502,7 +502,7 @@ impl Topic {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
         let mut at = self.known;
         loop {
-            let page = stream::behind(connection, &self.key, at)?;
+            let page = stream::entries_after(connection, &self.key, at)?;
             let Some((last, _)) = page.last() else { return Ok(false) };
             at = *last;
             if page.iter().any(|(_, found)| found == message) {
@@ -513,7 +513,7 @@ impl Topic {
 
     fn acknowledge(&mut self, count: usize, queue: &Queue) {
         let bytes = self.pending.drain(..count).map(|message| message.len()).sum();
-        queue.done(count, bytes);
+        queue.uncount_taken(count, bytes);
     }
 
     fn take_answers<'a>(
@@ -525,7 +525,7 @@ impl Topic {
         self.in_doubt = 0;
         let mut count = 0;
         for answer in answers {
-            match stream::added(answer) {
+            match stream::parse_added(answer) {
                 Added::At(position) if position > self.known => {
                     self.known = position;
                     count += 1;
@@ -572,7 +572,7 @@ impl Topic {
             _ if self.is_write_refused => {}
             Some(why) => self.tell_down(why, setup),
             None => {
-                setup.inbox.live(&self.shared.name, head);
+                setup.inbox.topic_live(&self.shared.name, head);
                 self.tell_up(setup);
             }
         }

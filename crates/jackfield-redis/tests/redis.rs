@@ -608,7 +608,7 @@ fn k2_the_bound_in_bytes_holds_in_each_server() {
 #[test]
 fn k2_the_queue_has_a_bound() {
     let Some(mut redis) = Instance::start() else { return };
-    let small = Redis::new(&redis.address()).unwrap().queue(5, 1 << 20);
+    let small = Redis::new(&redis.address()).unwrap().queue_limits(5, 1 << 20);
     let mut site = Site::connected(small, History::new(100));
     let mut reader = site.read_from("begin");
     redis.kill();

@@ -67,7 +67,7 @@ pub fn is_ascii(bytes: &[u8]) -> bool {
 /// Whether one of these two is among the bytes.
 #[inline(always)]
 pub fn has_either(bytes: &[u8], one: u8, other: u8) -> bool {
-    let has = |word: &[u8; 8]| found(word, one) | found(word, other);
+    let has = |word: &[u8; 8]| match_bits(word, one) | match_bits(word, other);
     let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
         return bytes.iter().any(|byte| *byte == one || *byte == other);
     };
@@ -80,7 +80,7 @@ pub fn has_either(bytes: &[u8], one: u8, other: u8) -> bool {
 /// Has the top bit of each byte that is `wanted`, and above such a byte perhaps those of others: [`TOPS`] has none of it if there is
 /// no such byte.
 #[inline(always)]
-pub fn found(word: &[u8; 8], wanted: u8) -> u64 {
+pub fn match_bits(word: &[u8; 8], wanted: u8) -> u64 {
     let differs = u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([wanted; 8]);
     differs.wrapping_sub(ONES) & !differs
 }

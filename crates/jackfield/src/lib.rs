@@ -96,7 +96,7 @@ pub use shared::TlsInfo;
 pub use shared::{
     AnsweredAs, Broker, BrokerEvent, Busy, ClusterMember, Drain, FailedHandshake, Finished, Handle, Inbox,
     JobPanicked, ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull,
-    RefuseReason, SharedTopic, SlowCallback, State, WhichListener,
+    RefuseReason, ServerState, SharedTopic, SlowCallback, WhichListener,
 };
 pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]

@@ -30,7 +30,7 @@ pub struct Tls {
 #[cfg(feature = "sim")]
 impl Tls {
     /// The side of a peer that connects to the server and names this host, or the usual one.
-    pub(crate) fn peer(&self, host: Option<ServerName<'static>>) -> Secure {
+    pub(crate) fn client_side(&self, host: Option<ServerName<'static>>) -> Secure {
         let mut config = ClientConfig::clone(&self.client);
         // Without resumption every handshake of a simulation is equally long.
         config.resumption = Resumption::disabled();

@@ -4,7 +4,7 @@
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Numbers that topics share: see `topics/presence.rs`.
+/// Numbers that topics share: see `topics/hash_counts.rs`.
 pub(crate) const TOPIC_NUMBERS: usize = 1024;
 
 /// Runs a test that loom runs too: there in every order of its threads.

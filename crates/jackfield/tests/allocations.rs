@@ -124,9 +124,9 @@ fn publishing(subscribers: usize, order: &str, before: usize, rounds: usize) -> 
         }
     };
     publish(before);
-    let received = ends[1].received();
+    let received = ends[1].bytes_received();
     let counted = measure(|| publish(rounds));
-    assert!(ends[1..].iter().all(|far| far.received() > received));
+    assert!(ends[1..].iter().all(|far| far.bytes_received() > received));
     counted.count_total
 }
 

@@ -155,7 +155,7 @@ fn n5_a_connection_with_too_many_topics_is_evicted_without_a_message() {
     let mut world = World::new(options, |me, it| subscribe(it, me, 128, 250));
     world.server.advance(Duration::from_secs(2));
     assert_eq!(world.server.handle().metrics().evicted, CONNECTIONS as u64);
-    assert!(world.ends.iter().all(|far| far.is_finished() && far.take().is_empty()));
+    assert!(world.ends.iter().all(|far| far.has_server_finished() && far.take().is_empty()));
     world.check_end("those who were evicted");
 }
 

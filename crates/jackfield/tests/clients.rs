@@ -64,7 +64,7 @@ impl Running {
         self.handle.shutdown(Drain::default());
         self.served.recv_timeout(LIMIT).expect("`serve` returns").unwrap();
         self.thread.take().unwrap().join().unwrap();
-        assert_eq!((self.handle.state(), self.handle.count()), (jackfield::State::Stopped, 0));
+        assert_eq!((self.handle.state(), self.handle.count()), (jackfield::ServerState::Stopped, 0));
         assert_eq!(self.handle.metrics().panics, 0);
     }
 }

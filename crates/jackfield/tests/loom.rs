@@ -14,7 +14,7 @@ use jackfield::ConnectionId;
 use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use topics::{History, Logs, Order, TopicIndex, Topics};
+use topics::{History, PositionSource, TopicIndex, TopicLogs, Topics};
 
 /// What the directory finds in the server at the same path.
 mod sync {
@@ -118,8 +118,8 @@ fn a_new_subscriber_misses_nothing_after_its_first_message() {
 #[test]
 fn of_a_topic_with_a_history_no_publication_falls_between() {
     loom::model(|| {
-        let (index, logs) = (Arc::new(TopicIndex::new(2, Arc::default())), Logs::new());
-        assert!(logs.declare(TOPIC, Order::Own(1), History::new(10), 2));
+        let (index, logs) = (Arc::new(TopicIndex::new(2, Arc::default())), TopicLogs::new());
+        assert!(logs.declare(TOPIC, PositionSource::Own(1), History::new(10), 2));
         let log = logs.find(TOPIC).expect("it was declared");
         let (publishers, publishes) = (index.clone(), log.clone());
         let publisher = thread::spawn(move || {
@@ -128,7 +128,7 @@ fn of_a_topic_with_a_history_no_publication_falls_between() {
         });
         let mut topics = Topics::default();
         topics.join(connection(0), TOPIC, &index, Default::default);
-        let after = log.present().expect("it is this server's alone").position.offset;
+        let after = log.newcomer_position().expect("it is this server's alone").position.offset;
         let is_told = publisher.join().expect("it does not fail");
         assert!(after == 1 || is_told, "nobody gets it");
     });

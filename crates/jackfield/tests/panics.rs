@@ -322,7 +322,7 @@ fn sent_output_arrives_even_if_on_disconnect_panics_or_aborts() {
         far.send(b"x");
         server.run();
         let came = far.take().len();
-        assert_eq!((came, far.is_finished(), far.is_reset()), (200_000, true, false), "way {number}");
+        assert_eq!((came, far.has_server_finished(), far.is_reset()), (200_000, true, false), "way {number}");
         far.finish();
         server.run();
         let metrics = server.handle().metrics();

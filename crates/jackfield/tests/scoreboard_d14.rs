@@ -291,8 +291,8 @@ fn l11_a_listener_pauses_only_when_the_reserve_fails_too() {
 #[test]
 fn d14_a_test_can_refuse_a_connection_for_lack_of_descriptors() {
     let mut server = TestServer::new(|_peer| Probe::default());
-    let far = server.refuse(listener::HTTP);
+    let far = server.connect_without_descriptor(listener::HTTP);
     assert_eq!(statuses(&far.take()), [503]);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     assert_eq!((server.handle().count(), server.handle().metrics().refused_descriptors), (0, 1));
 }

@@ -99,7 +99,7 @@ fn o1_each_area_has_its_target_and_its_key_values() {
     assert_eq!(paused, "INFO jackfield::accept listener=0 listener 0 is Paused");
     let overloaded = line(|| {
         for _ in 0..11 {
-            server.lag(Duration::from_millis(10));
+            server.report_lag(Duration::from_millis(10));
             server.advance(Duration::from_millis(10));
         }
     });

@@ -7,7 +7,7 @@ mod support;
 #[path = "support/tls.rs"]
 mod tls;
 
-use jackfield::{Client, Drain, Exchange, Host, Listener, Observer, Reply, Request, Server, State};
+use jackfield::{Client, Drain, Exchange, Host, Listener, Observer, Reply, Request, Server, ServerState};
 use rustix::process::{Signal, getpid, kill_process};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
@@ -100,7 +100,7 @@ fn one_signal_drains() {
     let mut stream = ask(addr);
     let reply = replies.recv().expect("the request arrives");
     raise();
-    while handle.state() != State::Draining {
+    while handle.state() != ServerState::Draining {
         thread::yield_now();
     }
     reply.respond(200, "text/plain", "the last answer");
@@ -118,7 +118,7 @@ fn two_signals_end() {
     let _stream = ask(addr);
     let _reply = replies.recv().expect("the request arrives");
     raise();
-    while handle.state() != State::Draining {
+    while handle.state() != ServerState::Draining {
         thread::yield_now();
     }
     raise();

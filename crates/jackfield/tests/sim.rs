@@ -2,7 +2,7 @@
 //! own. `JACKFIELD_SIM_SEEDS=10000` runs so many; a seed that failed is replayed with its trace by
 //! `JACKFIELD_SIM_SEED=N cargo test -p jackfield --test sim replay -- --nocapture`.
 
-use jackfield::sim::peer::{Line, Peer, WebSocket};
+use jackfield::sim::peer::{Peer, PeerConnection, WebSocket};
 use jackfield::sim::{self, Faults, Options, Sim};
 use jackfield::{Client, Connection, Exchange, Limits, Message, Reply, Request, TimerId};
 use jackfield_fuzz::bad_day;
@@ -126,13 +126,13 @@ fn an_answer_that_is_pending_after_the_calm_is_given() {
     struct Hasty;
 
     impl Peer for Hasty {
-        fn on_connect(&mut self, line: &mut Line<'_>) {
+        fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
             for path in ["/stream", "/late"] {
                 line.say(format!("GET {path} HTTP/1.1\r\nHost: sim\r\n\r\n").as_bytes());
             }
         }
 
-        fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+        fn on_bytes(&mut self, _line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
             bytes.clear();
         }
 

@@ -195,7 +195,7 @@ impl Answers {
     /// It is no HTTP, or not what was asked for.
     pub(crate) fn step(&mut self, method: &str, rx: &[u8], limits: &Limits) -> Result<Found, Fault> {
         if !self.is_inside {
-            self.machine.begin(method).map_err(|error| Fault::of("HTTP", error))?;
+            self.machine.expect_response(method).map_err(|error| Fault::of("HTTP", error))?;
             self.is_inside = true;
         }
         let mut used = 0;

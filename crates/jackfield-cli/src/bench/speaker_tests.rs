@@ -67,7 +67,7 @@ fn answer_of(request: &[u8]) -> Vec<u8> {
     if text.contains("Sec-WebSocket-Key") {
         let headers = lines.map(|(name, value)| (name, value.as_bytes()));
         let offer = Offer::check("GET", true, headers).expect("the handshake is valid");
-        encode_response(offer.accept(), None, &[], &mut answer).expect("nothing is added to it");
+        encode_response(offer.accept_key(), None, &[], &mut answer).expect("nothing is added to it");
     }
     answer
 }

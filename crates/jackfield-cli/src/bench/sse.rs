@@ -4,7 +4,7 @@ use super::http::{Answers, Found};
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
-use jackfield_proto::sse::{Decoder, Limits, Whole};
+use jackfield_proto::sse::{Decoder, EventScratch, Limits};
 use std::io::Write;
 
 /// Event streams, and a connection that publishes.
@@ -32,7 +32,7 @@ pub(crate) struct Sse {
     /// Publications that were lost with their connection, as far as is known.
     lost: u64,
     recent: Vec<Recent>,
-    whole: Whole,
+    whole: EventScratch,
     limits: Limits,
     http_limits: http1::Limits,
 }
@@ -101,7 +101,7 @@ impl Sse {
             delivered: 0,
             lost: 0,
             recent: (0..RECENT_MAX).map(|_| Recent::default()).collect(),
-            whole: Whole::default(),
+            whole: EventScratch::default(),
             limits: Limits::default(),
             http_limits: http1::Limits::default(),
         }
@@ -232,7 +232,7 @@ impl Speaker for Sse {
     fn open(&mut self, line: &mut Line, out: &mut Vec<u8>) -> Opened {
         let Line::Stream(stream) = line else { return Opened::Ready };
         out.extend_from_slice(&self.feed);
-        let begun = stream.machine.begin("GET");
+        let begun = stream.machine.expect_response("GET");
         debug_assert!(begun.is_ok(), "nothing is outstanding yet");
         Opened::Waits
     }

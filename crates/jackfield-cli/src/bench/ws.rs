@@ -125,7 +125,7 @@ impl Sockets {
                 self.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
             let encoded =
                 websocket::encode_request(&self.path, &self.host, handshake.key, &protocols, &fields, out);
-            let begun = handshake.machine.begin("GET");
+            let begun = handshake.machine.expect_response("GET");
             debug_assert!(encoded.is_ok() && begun.is_ok(), "the plan has checked host and path");
         }
         Opened::Waits

@@ -7,7 +7,7 @@ use crate::tally::hash;
 use jackfield::sim::Random;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, Event, Fields, HeaderSlots, Limits, Machine, RequestBody, RequestHead,
+    ClientEvent, ClientMachine, Event, Fields, HeaderSlots, Limits, Machine, RequestBody, RequestToSend,
 };
 
 const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -75,7 +75,7 @@ fn serve(parts: &[&[u8]], limits: &Limits) -> Log {
 /// What a client reads.
 fn ask(parts: &[&[u8]], limits: &Limits) -> Log {
     let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-    assert_eq!(machine.begin("GET"), Ok(()));
+    assert_eq!(machine.expect_response("GET"), Ok(()));
     let head = machine.step(RESPONSE, &mut slots, limits);
     assert!(matches!(head, Step::Event(used, ClientEvent::Head(_)) if used == RESPONSE.len()), "{head:?}");
     let mut log = Log::default();
@@ -120,7 +120,7 @@ fn end<'b>(log: &mut Log, trailers: impl Iterator<Item = (&'b str, &'b [u8])>) {
 /// The bytes as data, in parts that depend on them.
 fn round_trip(data: &[u8]) {
     let (mut client, mut sent, fields) = (ClientMachine::new(), Vec::new(), Fields::new());
-    let head = RequestHead { method: "POST", target: "/", host: "a", fields: &fields };
+    let head = RequestToSend { method: "POST", target: "/", host: "a", fields: &fields };
     assert_eq!(client.encode_request(&head, RequestBody::Chunked, &mut sent), Ok(()));
     let (mut random, mut rest) = (Random::new(hash(data)), data);
     while !rest.is_empty() {

@@ -6,8 +6,8 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, INTERIM_MAX, Limits, Machine,
-    Response, ResponseHead, SendBody,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, INTERIM_MAX, Limits, Machine,
+    Response, ResponseToSend,
 };
 
 /// The requests that are answered.
@@ -57,7 +57,7 @@ impl<'l> Client<'l> {
     fn new(limits: &'l Limits) -> Self {
         let mut machine = ClientMachine::new();
         for method in METHODS {
-            assert_eq!(machine.begin(method), Ok(()));
+            assert_eq!(machine.expect_response(method), Ok(()));
         }
         let (rx, log, answers) = (Vec::new(), Log::default(), Vec::new());
         Self { machine, limits, rx, log, answers, interims: 0, is_over: false }
@@ -170,9 +170,9 @@ fn round_trip(answer: &Answer) {
     let (mut machine, mut slots, mut whole) = (Machine::new(), HeaderSlots::new(), Vec::new());
     let opened = machine.step(request, &mut slots, &mut whole, &Limits::default());
     assert!(matches!(opened, Step::Event(_, Event::Request(_))), "{opened:?}");
-    let head = ResponseHead { status: answer.status, content_type: "", fields: &answer.fields };
+    let head = ResponseToSend { status: answer.status, content_type: "", fields: &answer.fields };
     let mut sent = Vec::new();
-    if machine.respond(&head, answer.body.len() as u64, &DateBlock::new(0), &mut sent) == SendBody::Yes {
+    if machine.respond(&head, answer.body.len() as u64, &DateBlock::new(0), &mut sent) == BodyDue::Yes {
         sent.extend_from_slice(&answer.body);
     } else {
         assert!(answer.is_to_head || matches!(answer.status, 204 | 205 | 304));

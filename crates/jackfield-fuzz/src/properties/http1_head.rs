@@ -7,7 +7,7 @@ use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     Authority, ClientMachine, Event, Fields, HeaderSlots, Limits, Machine, Owed, Request, RequestBody,
-    RequestHead, Version, requested_path,
+    RequestToSend, Version, requested_path,
 };
 
 /// The first request of a connection: however it is cut, the same head comes or the same refusal, and nothing after a
@@ -99,7 +99,7 @@ fn round_trip(data: &[u8]) {
     // Ours is HTTP/1.1, where more has a meaning.
     let Some(host) = request.host().filter(|_| request.version() == Version::Http11) else { return };
     let fields = free_fields(request.headers());
-    let head = RequestHead { method: request.method(), target: request.target(), host, fields: &fields };
+    let head = RequestToSend { method: request.method(), target: request.target(), host, fields: &fields };
     let mut sent = Vec::new();
     let encoded = ClientMachine::new().encode_request(&head, RequestBody::None, &mut sent);
     assert_eq!(encoded, Ok(()), "what was read can be sent: {head:?}");

@@ -6,8 +6,8 @@ use crate::tally::count_round_trips;
 use crate::tally::hash;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Owed,
-    PIPELINE_REQUESTS_MAX, Request, Response, ResponseHead, SendBody,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Owed,
+    PIPELINE_REQUESTS_MAX, Request, Response, ResponseToSend,
 };
 use jackfield_proto::websocket::Offer;
 
@@ -104,7 +104,7 @@ impl<'l> Server<'l> {
             Step::Event(used, Event::Upgrade(request)) => {
                 self.open(&request);
                 let offer = Offer::check(request.method(), true, request.headers());
-                Some((used, offer.map_or(Act::Answer(426), |offer| Act::Accept(offer.accept()))))
+                Some((used, offer.map_or(Act::Answer(426), |offer| Act::Accept(offer.accept_key()))))
             }
             Step::Event(used, Event::Body(part)) => {
                 self.log.part("body", part);
@@ -194,7 +194,7 @@ impl<'l> Server<'l> {
                     let sends = self.answer(error.status());
                     if let Some((is_head, _)) = self.answers.sent.last_mut() {
                         // It looked like a `HEAD` that far.
-                        *is_head |= sends == SendBody::No;
+                        *is_head |= sends == BodyDue::No;
                     }
                 } else {
                     self.log.fault(error);
@@ -204,9 +204,9 @@ impl<'l> Server<'l> {
         }
     }
 
-    fn answer(&mut self, status: u16) -> SendBody {
+    fn answer(&mut self, status: u16) -> BodyDue {
         self.log.note("answer", status.to_string());
-        let head = ResponseHead::new(status, "text/plain");
+        let head = ResponseToSend::new(status, "text/plain");
         let (machine, out) = (&mut self.machine, &mut self.answers.bytes);
         let way = self.way / 3 % 5;
         if way == 1 {
@@ -216,14 +216,14 @@ impl<'l> Server<'l> {
         let sends = match way {
             0 | 1 => {
                 let sends = machine.respond(&head, BODY.len() as u64, &self.date, out);
-                if sends == SendBody::Yes {
+                if sends == BodyDue::Yes {
                     out.extend_from_slice(BODY);
                 }
                 sends
             }
             2 => {
                 let sends = machine.respond_until_close(&head, &self.date, out);
-                if sends == SendBody::Yes {
+                if sends == BodyDue::Yes {
                     stream(machine, out);
                 }
                 sends
@@ -231,7 +231,7 @@ impl<'l> Server<'l> {
             way => {
                 machine.respond_stream(&head, (way == 3).then_some(BODY.len() as u64), &self.date, out);
                 stream(machine, out);
-                SendBody::Yes
+                BodyDue::Yes
             }
         };
         assert!(matches!(self.machine.owed(), Owed::Idle | Owed::Done), "the answer is complete");
@@ -259,7 +259,7 @@ impl Answers {
         }
         let mut client = ClientMachine::new();
         for (is_head, _) in &sent {
-            assert_eq!(client.begin(if *is_head { "HEAD" } else { "GET" }), Ok(()));
+            assert_eq!(client.expect_response(if *is_head { "HEAD" } else { "GET" }), Ok(()));
         }
         let (mut slots, mut rest, mut whole) = (HeaderSlots::new(), &self.bytes[..], 0);
         let mut answers = sent.iter();

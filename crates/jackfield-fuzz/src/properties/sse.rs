@@ -6,7 +6,7 @@ use crate::tally::count_round_trips;
 use crate::tally::hash;
 use jackfield::sim::Random;
 use jackfield_proto::Step;
-use jackfield_proto::sse::{Decoder, Event, Limits, Whole};
+use jackfield_proto::sse::{Decoder, Event, EventScratch, Limits};
 
 /// However a stream is cut the same events come and the same end; limits hold; the three ends of a line mean the same; and
 /// an event that is encoded is decoded as the same and can't become another one.
@@ -25,7 +25,7 @@ pub fn sse_stream(data: &[u8]) {
 }
 
 fn decode(parts: &[&[u8]], limits: &Limits) -> Log {
-    let (mut decoder, mut whole, mut log) = (Decoder::new(), Whole::default(), Log::default());
+    let (mut decoder, mut whole, mut log) = (Decoder::new(), EventScratch::default(), Log::default());
     for part in parts {
         let mut rest = *part;
         loop {

@@ -59,20 +59,20 @@ fn check_offer(method: &str, headers: &[(&str, &[u8])], offer: &Offer<'_>) {
     for name in ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key"] {
         assert!(has(headers, name), "{name} is missing");
     }
-    assert!(offer.accept().is_ascii());
+    assert!(offer.accept_key().is_ascii());
     assert!(offer.protocols().all(|protocol| offer.offers(protocol)));
     let chosen = offer.protocols().last();
     let mut answer = Vec::new();
-    assert_eq!(encode_response(offer.accept(), chosen, &[("X-By", "us")], &mut answer), Ok(()));
+    assert_eq!(encode_response(offer.accept_key(), chosen, &[("X-By", "us")], &mut answer), Ok(()));
     let (mut client, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-    assert_eq!(client.begin("GET"), Ok(()));
+    assert_eq!(client.expect_response("GET"), Ok(()));
     // A protocol of many bytes makes a long head.
     let limits = Limits { head_bytes_max: 60_000, ..Limits::default() };
     match client.step(&answer, &mut slots, &limits) {
         Step::Event(used, ClientEvent::Switched(response)) => {
             assert_eq!(used, answer.len());
             let accept = response.header("sec-websocket-accept");
-            assert_eq!(accept, Some(&offer.accept()[..]));
+            assert_eq!(accept, Some(&offer.accept_key()[..]));
             let protocol = response.header_str("sec-websocket-protocol");
             assert_eq!(protocol, chosen);
         }
@@ -95,7 +95,7 @@ fn ask(host: &str, headers: &[(&str, &[u8])]) {
     assert_eq!((used, read.target()), (request.len(), "/a?b"));
     let offer = Offer::check(read.method(), true, read.headers()).expect("it keeps the rules");
     assert!(offer.protocols().eq(protocols.iter().copied()), "the protocols are those that were offered");
-    let accept = offer.accept();
+    let accept = offer.accept_key();
     let answer: [(&str, &[u8]); 3] =
         [("Upgrade", b"websocket"), ("Connection", b"Upgrade"), ("Sec-WebSocket-Accept", &accept)];
     assert_eq!(check_response(101, answer.into_iter(), KEY, &protocols), Ok(Accepted { protocol: None }));

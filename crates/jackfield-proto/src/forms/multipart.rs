@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::params::media_type;
+use super::params::split_params;
 use super::{MultipartError, Part};
 
 /// The parts of a complete form, in order. The iterator ends with the first error.
@@ -26,7 +26,7 @@ impl<'b> Multipart<'b> {
     /// The type is not `multipart/form-data`, its boundary is missing or invalid, or the body does not begin with the
     /// boundary. The iterator reports errors in the parts.
     pub fn new(content_type: &str, body: &'b [u8]) -> Result<Self, MultipartError> {
-        let (kind, params) = media_type(content_type);
+        let (kind, params) = split_params(content_type);
         if !kind.eq_ignore_ascii_case("multipart/form-data") {
             return Err(MultipartError::MediaType);
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::params::media_type;
+use super::params::split_params;
 
 /// The pairs of a query string, decoded; see [`Request::query`](crate::http1::Request::query).
 #[must_use]
@@ -20,7 +20,7 @@ pub fn urlencoded(body: &[u8]) -> Pairs<'_> {
 /// 415.
 #[must_use]
 pub fn is_urlencoded(content_type: &str) -> bool {
-    media_type(content_type).0.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    split_params(content_type).0.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a space, an invalid escape is not changed,

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::chars::is_token;
+use crate::chars::is_token_byte;
 
 /// The text before the parameters, such as a media type, and the parameters.
-pub(super) fn media_type(value: &str) -> (&str, Params<'_>) {
+pub(super) fn split_params(value: &str) -> (&str, Params<'_>) {
     let (first, rest) = value.split_at(value.find(';').unwrap_or(value.len()));
     (first.trim_matches(BLANKS), Params { rest })
 }
@@ -84,7 +84,7 @@ fn unescape(value: &str) -> String {
 
 /// The token at the front, and what follows it.
 fn token(text: &str) -> Option<(&str, &str)> {
-    let end = text.bytes().position(|byte| !is_token(byte)).unwrap_or(text.len());
+    let end = text.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::MultipartError;
-use super::params::media_type;
+use super::params::split_params;
 use crate::chars::{is_field_text, is_token_name};
-use crate::http1::Lines;
+use crate::http1::FieldIter;
 
 /// One part of a form: a field, or a file.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl<'b> Part<'b> {
             return Err(MultipartError::Head);
         }
         let mut dispositions =
-            Lines::new(head).filter(|(name, _)| name.eq_ignore_ascii_case("content-disposition"));
+            FieldIter::new(head).filter(|(name, _)| name.eq_ignore_ascii_case("content-disposition"));
         let (Some((_, value)), None) = (dispositions.next(), dispositions.next()) else {
             return Err(MultipartError::Disposition);
         };
@@ -54,7 +54,7 @@ impl<'b> Part<'b> {
     /// The value of the first field with this name in the header of the part. The case of the name does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
-        Lines::new(self.head).find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        FieldIter::new(self.head).find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The content, as it is.
@@ -81,11 +81,11 @@ fn is_head(mut head: &[u8]) -> bool {
 /// The names of the field and of the file.
 fn disposition(value: &[u8]) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let value = std::str::from_utf8(value).ok()?;
-    let (kind, _) = media_type(value);
+    let (kind, _) = split_params(value);
     if !kind.eq_ignore_ascii_case("form-data") {
         return None;
     }
-    let param = |name| media_type(value).1.single(name).ok().map(|value| value.map(unescape));
+    let param = |name| split_params(value).1.single(name).ok().map(|value| value.map(unescape));
     Some((param("name")??, param("filename")?))
 }
 

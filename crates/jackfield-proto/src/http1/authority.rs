@@ -2,7 +2,7 @@
 
 use core::net::Ipv6Addr;
 
-use crate::chars::is_host;
+use crate::chars::is_host_byte;
 
 /// A host with an optional port: what a request is directed to.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ impl<'b> Authority<'b> {
     }
 
     /// The same with this port, if there is none yet.
-    pub(crate) fn or_port(self, port: Option<u16>) -> Self {
+    pub(crate) fn with_default_port(self, port: Option<u16>) -> Self {
         Self { port: self.port.or(port), ..self }
     }
 }
@@ -66,7 +66,7 @@ pub(crate) fn is_valid_host(host: &[u8]) -> bool {
         let address = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
         return address.is_some() && is_port(&rest[end + 1..]);
     }
-    let end = host.iter().position(|byte| !is_host(*byte)).unwrap_or(host.len());
+    let end = host.iter().position(|byte| !is_host_byte(*byte)).unwrap_or(host.len());
     if end > 0 && is_port(&host[end..]) {
         return true;
     }
@@ -90,7 +90,7 @@ fn is_escaped_name(name: &[u8]) -> bool {
         rest = match rest {
             [] => return !name.is_empty(),
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if is_host(*byte) => rest,
+            [byte, rest @ ..] if is_host_byte(*byte) => rest,
             _ => return false,
         }
     }

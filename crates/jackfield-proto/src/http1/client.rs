@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::authority::is_valid_host;
-use super::body::{BodyReader, Outgoing, Piece};
+use super::body::{BodyReader, OutgoingFraming, Piece};
 use super::facts::{Facts, Framing};
-use super::fields::{Lines, is_forbidden_trailer};
+use super::fields::{FieldIter, is_forbidden_trailer};
 use super::scan::Scanner;
 use super::{
     BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, general, target,
@@ -43,7 +43,7 @@ pub enum ClientEvent<'b> {
 
 /// A request to send, apart from its body.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestHead<'m> {
+pub struct RequestToSend<'m> {
     /// The method. `CONNECT` is refused.
     pub method: &'m str,
     /// The target: a path with query, an absolute URI, or `*` for `OPTIONS`.
@@ -71,7 +71,7 @@ pub struct ClientMachine {
     /// Of each outstanding request, whether it was `HEAD`.
     asked: VecDeque<bool>,
     /// The body of the request that is being sent.
-    outgoing: Outgoing,
+    outgoing: OutgoingFraming,
     scanner: Scanner,
     /// The body of the response that is being read.
     reader: Option<BodyReader>,
@@ -91,7 +91,7 @@ impl ClientMachine {
     pub const fn new() -> Self {
         Self {
             asked: VecDeque::new(),
-            outgoing: Outgoing::NONE,
+            outgoing: OutgoingFraming::NONE,
             scanner: Scanner::response(),
             reader: None,
             trailers: Vec::new(),
@@ -106,7 +106,7 @@ impl ClientMachine {
     /// # Errors
     ///
     /// Too many requests are outstanding, or the server will not answer any more.
-    pub fn begin(&mut self, method: &str) -> Result<(), RequestError> {
+    pub fn expect_response(&mut self, method: &str) -> Result<(), RequestError> {
         if !self.keep_alive {
             return Err(RequestError::Closing);
         }
@@ -126,20 +126,20 @@ impl ClientMachine {
     /// outstanding, or the connection serves no further request: see [`RequestError`]. Nothing is written then.
     pub fn encode_request(
         &mut self,
-        head: &RequestHead<'_>,
+        head: &RequestToSend<'_>,
         body: RequestBody,
         out: &mut Vec<u8>,
     ) -> Result<(), RequestError> {
         check_request(head)?;
-        if self.outgoing != Outgoing::NONE {
+        if self.outgoing != OutgoingFraming::NONE {
             return Err(RequestError::BodyUnfinished);
         }
-        self.begin(head.method)?;
+        self.expect_response(head.method)?;
         encode_head(head, body, out);
         self.outgoing = match body {
-            RequestBody::None => Outgoing::NONE,
-            RequestBody::Length(bytes) => Outgoing::length(bytes),
-            RequestBody::Chunked => Outgoing::CHUNKED,
+            RequestBody::None => OutgoingFraming::NONE,
+            RequestBody::Length(bytes) => OutgoingFraming::length(bytes),
+            RequestBody::Chunked => OutgoingFraming::CHUNKED,
         };
         Ok(())
     }
@@ -202,7 +202,7 @@ impl ClientMachine {
     /// The trailers of the response that ended last, until the next one begins. Fields that must not be trailers (RFC 9110
     /// section 6.5.1) are left out.
     pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        Lines::new(&self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
+        FieldIter::new(&self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
     }
 
     /// Whether the connection can serve further requests, as far as is known.
@@ -356,7 +356,7 @@ impl Default for ClientMachine {
     }
 }
 
-fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
+fn check_request(head: &RequestToSend<'_>) -> Result<(), RequestError> {
     if !is_token_name(head.method.as_bytes())
         || head.method.len() > METHOD_BYTES_MAX
         || head.method == "CONNECT"
@@ -372,7 +372,7 @@ fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
     Ok(())
 }
 
-fn encode_head(head: &RequestHead<'_>, body: RequestBody, out: &mut Vec<u8>) {
+fn encode_head(head: &RequestToSend<'_>, body: RequestBody, out: &mut Vec<u8>) {
     for part in [head.method, " ", head.target, " HTTP/1.1\r\nHost: ", head.host, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }

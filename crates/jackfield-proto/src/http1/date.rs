@@ -63,7 +63,7 @@ impl DateBlock {
     }
 
     /// CR LF and `Content-Type: `.
-    pub(crate) fn type_name(&self) -> &[u8] {
+    pub(crate) fn content_type_prefix(&self) -> &[u8] {
         &self.bytes[TYPE_AT..]
     }
 

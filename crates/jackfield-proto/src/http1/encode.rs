@@ -7,7 +7,7 @@ use crate::chars::is_field_text;
 
 /// The head of an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct ResponseHead<'m> {
+pub struct ResponseToSend<'m> {
     /// The status, from 200 to 999. Any other number is sent as 500: an answer is final, and has three digits.
     pub status: u16,
     /// The media type of the body. `""` if there is none, or if `fields` contains it.
@@ -16,7 +16,7 @@ pub struct ResponseHead<'m> {
     pub fields: &'m Fields,
 }
 
-impl<'m> ResponseHead<'m> {
+impl<'m> ResponseToSend<'m> {
     /// A head without further fields.
     #[must_use]
     pub const fn new(status: u16, content_type: &'m str) -> Self {
@@ -44,7 +44,7 @@ impl<'m> ResponseHead<'m> {
     #[must_use]
     #[inline(always)]
     pub fn sent_status(&self) -> u16 {
-        if self.is_plain() { 200 } else { self.checked_status() }
+        if self.is_usual() { 200 } else { self.checked_status() }
     }
 
     #[cold]
@@ -59,7 +59,7 @@ impl<'m> ResponseHead<'m> {
 
     /// Whether the head has the shape that is copied rather than put together.
     #[inline(always)]
-    pub(super) fn is_plain(&self) -> bool {
+    pub(super) fn is_usual(&self) -> bool {
         self.status == 200
             && self.fields.is_empty()
             && !self.content_type.is_empty()
@@ -70,7 +70,7 @@ impl<'m> ResponseHead<'m> {
 /// Whether the caller has to send the body that it announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum SendBody {
+pub enum BodyDue {
     /// The body must follow, in the announced length.
     Yes,
     /// Nothing may follow: the request was `HEAD`, the status is 204, 205 or 304, or no answer was due.
@@ -101,7 +101,7 @@ pub(super) enum Fate {
 
 /// The head of nearly every answer: 200, a type, a length, and a connection that stays.
 #[inline(always)]
-pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock, out: &mut Vec<u8>) {
+pub(super) fn encode_usual_head(content_type: &str, body_bytes: u64, date: &DateBlock, out: &mut Vec<u8>) {
     out.extend_from_slice(date.whole());
     out.extend_from_slice(content_type.as_bytes());
     encode_length_and_end(body_bytes, out);
@@ -109,7 +109,7 @@ pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock
 
 /// Any head that can be written.
 pub(super) fn encode_head(
-    head: &ResponseHead<'_>,
+    head: &ResponseToSend<'_>,
     delimiter: Delimiter,
     fate: Fate,
     date: &DateBlock,
@@ -118,7 +118,7 @@ pub(super) fn encode_head(
     encode_status_line(head.final_status(), date, out);
     out.extend_from_slice(date.date_line());
     if !head.content_type.is_empty() {
-        out.extend_from_slice(date.type_name());
+        out.extend_from_slice(date.content_type_prefix());
         out.extend_from_slice(head.content_type.as_bytes());
     }
     out.extend_from_slice(connection_lines(head.final_status(), fate));

@@ -7,7 +7,7 @@
 use super::Error;
 use super::authority::is_valid_host;
 use super::slots::Span;
-use super::words::is_folded;
+use super::words::matches_lowercase;
 use crate::chars::is_token_name;
 
 /// The facts of one head.
@@ -38,10 +38,10 @@ impl Facts {
                 facts.bits |= LINE_END;
             }
             let (name, value) = (span.name(head), span.value(head));
-            if is_folded(name, b"host") {
-                facts.take_host(is_valid_host(value));
+            if matches_lowercase(name, b"host") {
+                facts.note_host(is_valid_host(value));
             } else {
-                facts.take_rest(name, value);
+                facts.note_rest(name, value);
             }
         }
         facts
@@ -49,7 +49,7 @@ impl Facts {
 
     /// Notes a `Host`.
     #[inline(always)]
-    pub(crate) fn take_host(&mut self, is_valid: bool) {
+    pub(crate) fn note_host(&mut self, is_valid: bool) {
         let twice = if self.has(HOST) { HOST_TWICE } else { 0 };
         let invalid = if is_valid { 0 } else { HOST_INVALID };
         self.bits |= HOST | twice | invalid;
@@ -65,20 +65,20 @@ impl Facts {
 
     /// Notes any field but `Host`.
     #[inline(never)]
-    pub(crate) fn take_rest(&mut self, name: &[u8], value: &[u8]) {
+    pub(crate) fn note_rest(&mut self, name: &[u8], value: &[u8]) {
         match name.len() {
-            6 if is_folded(name, b"expect") => self.note_expect(value),
-            7 if is_folded(name, b"upgrade") => self.note_upgrade(value),
-            10 if is_folded(name, b"connection") => self.note_connection(value),
-            14 if is_folded(name, b"content-length") => self.note_length(value),
-            17 if is_folded(name, b"transfer-encoding") => self.note_coding(value),
+            6 if matches_lowercase(name, b"expect") => self.note_expect(value),
+            7 if matches_lowercase(name, b"upgrade") => self.note_upgrade(value),
+            10 if matches_lowercase(name, b"connection") => self.note_connection(value),
+            14 if matches_lowercase(name, b"content-length") => self.note_length(value),
+            17 if matches_lowercase(name, b"transfer-encoding") => self.note_coding(value),
             _ => {}
         }
     }
 
     /// One valid `Host`, and nothing else that matters to HTTP/1.1.
     #[inline]
-    pub(crate) const fn is_plain(self) -> bool {
+    pub(crate) const fn is_usual(self) -> bool {
         self.bits & !KEEP_ALIVE == HOST
     }
 
@@ -159,7 +159,7 @@ impl Facts {
     }
 
     fn note_connection(&mut self, value: &[u8]) {
-        if is_folded(value, b"keep-alive") {
+        if matches_lowercase(value, b"keep-alive") {
             self.bits |= KEEP_ALIVE;
             return;
         }

@@ -64,8 +64,8 @@ impl Fields {
     }
 
     /// The lines as names and values, in order.
-    pub fn iter(&self) -> Lines<'_> {
-        Lines::new(&self.lines)
+    pub fn iter(&self) -> FieldIter<'_> {
+        FieldIter::new(&self.lines)
     }
 
     /// Whether there is a `Content-Type`.
@@ -98,26 +98,26 @@ impl Fields {
 
 impl<'m> IntoIterator for &'m Fields {
     type Item = (&'m str, &'m [u8]);
-    type IntoIter = Lines<'m>;
+    type IntoIter = FieldIter<'m>;
 
-    fn into_iter(self) -> Lines<'m> {
+    fn into_iter(self) -> FieldIter<'m> {
         self.iter()
     }
 }
 
 /// Iterates over lines that were checked before, as names and values.
 #[derive(Clone, Debug)]
-pub struct Lines<'m> {
+pub struct FieldIter<'m> {
     rest: &'m [u8],
 }
 
-impl<'m> Lines<'m> {
+impl<'m> FieldIter<'m> {
     pub(crate) const fn new(lines: &'m [u8]) -> Self {
         Self { rest: lines }
     }
 }
 
-impl<'m> Iterator for Lines<'m> {
+impl<'m> Iterator for FieldIter<'m> {
     type Item = (&'m str, &'m [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

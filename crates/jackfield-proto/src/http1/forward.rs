@@ -1,6 +1,6 @@
 //! A request that a proxy passes on (RFC 9110 section 7.6).
 
-use super::{ClientMachine, Fields, Request, RequestBody, RequestError, RequestHead, Version};
+use super::{ClientMachine, Fields, Request, RequestBody, RequestError, RequestToSend, Version};
 use core::net::IpAddr;
 
 /// What a proxy adds to a request that it passes on.
@@ -37,7 +37,7 @@ impl ClientMachine {
             None => RequestBody::None,
         };
         let (method, target, host) = (request.method(), request.target(), request.host().unwrap_or(via.host));
-        self.encode_request(&RequestHead { method, target, host, fields: &fields }, body, out)
+        self.encode_request(&RequestToSend { method, target, host, fields: &fields }, body, out)
     }
 }
 

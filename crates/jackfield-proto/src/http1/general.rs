@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 
 use super::head::Head;
 use super::limits::{Limits, METHOD_BYTES_MAX};
-use super::slots::{HEADERS_MAX, HeaderSlots, Span, place};
+use super::slots::{HEADERS_MAX, HeaderSlots, Span, offset_in};
 use super::{Response, Version, words};
 
 /// A head, or none because httparse wants more bytes or finds fault. What it says of faults is not asked: the scanner
@@ -25,7 +25,7 @@ pub(crate) fn parse_request<'b>(
         return Ok(None);
     };
     let bytes = &rx[..end];
-    let (method_at, target_at) = (place(bytes, method.as_bytes()), place(bytes, target.as_bytes()));
+    let (method_at, target_at) = (offset_in(bytes, method.as_bytes()), offset_in(bytes, target.as_bytes()));
     Ok(Some(Head {
         bytes,
         headers: note_places(bytes, head.headers, slots),

@@ -38,7 +38,7 @@ pub(super) enum Plan {
 
 /// What reading on has brought.
 #[derive(Debug)]
-pub(super) enum Read<'b> {
+pub(super) enum ReadStep<'b> {
     /// All bytes were used, and more are needed.
     Need,
     /// Some of a streamed body.
@@ -95,7 +95,7 @@ impl Inbound {
     }
 
     /// Reads on, and says how many bytes from the front were used.
-    pub(super) fn read<'b>(&mut self, rx: &'b [u8], limits: &Limits) -> Result<(usize, Read<'b>), Error> {
+    pub(super) fn read<'b>(&mut self, rx: &'b [u8], limits: &Limits) -> Result<(usize, ReadStep<'b>), Error> {
         let mut used = 0;
         loop {
             let (count, piece) = self.reader.take(&rx[used..], limits)?;
@@ -103,22 +103,22 @@ impl Inbound {
             // A peer that sends the body does not wait any more (RFC 9110 section 10.1.1).
             self.expects_continue &= used == 0;
             match piece {
-                Piece::Data(data) if self.plan == Plan::Stream => return Ok((used, Read::Part(data))),
+                Piece::Data(data) if self.plan == Plan::Stream => return Ok((used, ReadStep::Part(data))),
                 Piece::Data(data) => self.take_data(data)?,
                 Piece::Trailer(lines) => self.take_trailer(lines),
-                Piece::End => return Ok((used, Read::End)),
+                Piece::End => return Ok((used, ReadStep::End)),
                 Piece::Need => {
                     // A chunk's size alone can exceed the limit.
                     self.spend(0)?;
-                    return Ok((used, Read::Need));
+                    return Ok((used, ReadStep::Need));
                 }
             }
         }
     }
 
     /// Whether all of it was read, and only its end is still to be reported.
-    pub(super) fn is_over(&self) -> bool {
-        self.plan != Plan::Undecided && self.reader.is_over()
+    pub(super) fn is_end_due(&self) -> bool {
+        self.plan != Plan::Undecided && self.reader.is_end_due()
     }
 
     /// The same request with its trailers, which were read before.

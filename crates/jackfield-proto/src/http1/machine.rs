@@ -11,12 +11,12 @@
 //! The path of the common request, whole in the buffer and without body, is [`Machine::step`] with `regular`, and
 //! touches nothing but a few words. Everything else is in functions that are not inlined.
 
-use super::body::{BodyReader, Outgoing, Piece};
+use super::body::{BodyReader, OutgoingFraming, Piece};
 use super::facts::{Facts, Framing};
 use super::head::Head;
-use super::inbound::{Inbound, Kept, Plan, Read};
+use super::inbound::{Inbound, Kept, Plan, ReadStep};
 use super::regular::{self, Regular};
-use super::request::text;
+use super::request::ascii_as_str;
 use super::scan::Scanner;
 use super::{Error, HeaderSlots, Limits, Request, Version, general, target};
 use crate::step::Step;
@@ -81,7 +81,7 @@ pub struct Machine {
     /// The request whose body is owed.
     inbound: Option<Box<Inbound>>,
     /// The body of the answer that is being sent.
-    outgoing: Outgoing,
+    outgoing: OutgoingFraming,
     /// How far the head that comes in pieces was searched.
     scanner: Scanner,
     sequence: u32,
@@ -95,7 +95,7 @@ impl Machine {
     pub const fn new() -> Self {
         Self {
             inbound: None,
-            outgoing: Outgoing::NONE,
+            outgoing: OutgoingFraming::NONE,
             scanner: Scanner::request(),
             sequence: 0,
             owed: Owed::Idle,
@@ -185,7 +185,7 @@ impl Machine {
     /// Whether the announced body is complete, so that the next step reports its end without further bytes.
     #[must_use]
     pub fn is_end_due(&self) -> bool {
-        self.owed == Owed::Open && self.inbound.as_ref().is_some_and(|inbound| inbound.is_over())
+        self.owed == Owed::Open && self.inbound.as_ref().is_some_and(|inbound| inbound.is_end_due())
     }
 
     /// Notes that the answer to the open request comes later.
@@ -266,7 +266,7 @@ impl Machine {
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        if !regular.facts.is_plain() || matches!(regular.method_bytes, HEAD_BYTES | OPTIONS_BYTES) {
+        if !regular.facts.is_usual() || matches!(regular.method_bytes, HEAD_BYTES | OPTIONS_BYTES) {
             return self.step_framed(rx, regular.head(rx, slots), regular.facts, whole, limits);
         }
         self.begin(0);
@@ -422,9 +422,9 @@ impl Machine {
             return Step::Paused;
         }
         match inbound.read(rx, limits) {
-            Ok((used, Read::Need)) => Step::Need(used),
-            Ok((used, Read::Part(part))) => Step::Event(used, Event::Body(part)),
-            Ok((used, Read::End)) => self.step_end(rx, used, slots, whole, limits),
+            Ok((used, ReadStep::Need)) => Step::Need(used),
+            Ok((used, ReadStep::Part(part))) => Step::Event(used, Event::Body(part)),
+            Ok((used, ReadStep::End)) => self.step_end(rx, used, slots, whole, limits),
             Err(error) => self.fault(&[], error),
         }
     }
@@ -479,7 +479,7 @@ fn check(head: &Head<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Erro
     if head.headers.len() > limits.headers_max {
         return Err(Error::TooManyHeaders);
     }
-    target::check(head.method(), text(head.target()))?;
+    target::check(head.method(), ascii_as_str(head.target()))?;
     facts.check_request(head.version == Version::Http11)
 }
 

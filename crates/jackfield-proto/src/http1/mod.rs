@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use jackfield_proto::Step;
-//! use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, ResponseHead, SendBody};
+//! use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, ResponseToSend, BodyDue};
 //!
 //! let (mut machine, mut whole, mut out) = (Machine::new(), Vec::new(), Vec::new());
 //! let rx = b"GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n";
@@ -18,9 +18,9 @@
 //! match machine.step(rx, &mut slots, &mut whole, &Limits::default()) {
 //!     Step::Event(used, Event::Request(request)) => {
 //!         assert_eq!((used, request.path()), (rx.len(), "/hello"));
-//!         let (head, body) = (ResponseHead::new(200, "text/plain"), b"hello");
+//!         let (head, body) = (ResponseToSend::new(200, "text/plain"), b"hello");
 //!         let date = DateBlock::new(784_111_777);
-//!         if machine.respond(&head, body.len() as u64, &date, &mut out) == SendBody::Yes {
+//!         if machine.respond(&head, body.len() as u64, &date, &mut out) == BodyDue::Yes {
 //!             out.extend_from_slice(body);
 //!         }
 //!     }
@@ -66,12 +66,12 @@ mod words;
 pub use authority::Authority;
 pub use body::BodyError;
 pub use client::{
-    ClientEvent, ClientMachine, INTERIM_MAX, PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestHead,
+    ClientEvent, ClientMachine, INTERIM_MAX, PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestToSend,
 };
 pub use date::DateBlock;
-pub use encode::{ResponseHead, SendBody};
+pub use encode::{BodyDue, ResponseToSend};
 pub use error::Error;
-pub use fields::{FieldError, Fields, Lines};
+pub use fields::{FieldError, FieldIter, Fields};
 pub use forward::Via;
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Owed};

@@ -18,7 +18,7 @@ impl<'b> Origin<'b> {
     #[must_use]
     pub fn parse(text: &'b str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        let authority = Authority::parse(authority)?.or_port(scheme_port(scheme));
+        let authority = Authority::parse(authority)?.with_default_port(scheme_port(scheme));
         is_scheme(scheme).then_some(Self { scheme, authority })
     }
 
@@ -45,7 +45,7 @@ impl<'b> Origin<'b> {
     /// origin's scheme is assumed, because a server behind a proxy cannot know which scheme the peer has used.
     #[must_use]
     pub fn is_at(&self, authority: Authority<'_>) -> bool {
-        let port = authority.or_port(scheme_port(self.scheme)).port();
+        let port = authority.with_default_port(scheme_port(self.scheme)).port();
         self.host().eq_ignore_ascii_case(authority.host()) && self.port() == port
     }
 }

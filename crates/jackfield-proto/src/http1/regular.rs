@@ -28,7 +28,7 @@ use super::head::Head;
 use super::limits::{Limits, METHOD_BYTES_MAX};
 use super::slots::{HeaderSlots, KnownHost, Span};
 use super::{Version, words};
-use crate::chars::{is_field_value, is_token};
+use crate::chars::{is_field_value_byte, is_token_byte};
 
 /// A regular head: the lengths of its parts, and the facts from its fields. The fields are in the slots.
 #[derive(Clone, Copy, Debug)]
@@ -160,11 +160,11 @@ fn plain_field(text: &[u8], at: u32, slot: &mut Span) -> Option<(u32, bool)> {
 #[cold]
 #[inline(never)]
 fn rare_field(text: &[u8], at: u32, slot: &mut Span) -> Option<u32> {
-    let colon = rare_end(text, at, is_token);
+    let colon = rare_end(text, at, is_token_byte);
     if byte_at(text, colon)? != b':' {
         return None;
     }
-    let end = rare_end(text, colon + 1, is_field_value);
+    let end = rare_end(text, colon + 1, is_field_value_byte);
     if bytes_at(text, end)? != b"\r\n" {
         return None;
     }
@@ -180,10 +180,10 @@ fn rare_field(text: &[u8], at: u32, slot: &mut Span) -> Option<u32> {
 fn take_fact(text: &[u8], field: Span, host: &mut KnownHost, facts: &mut Facts) -> Option<()> {
     let (name_at, name_end, value_at, value_end) = field.bounds();
     let (name, value) = (text.get(name_at..name_end)?, text.get(value_at..value_end)?);
-    if words::is_folded(name, b"host") {
-        facts.take_host(host.is_valid(value));
+    if words::matches_lowercase(name, b"host") {
+        facts.note_host(host.is_valid(value));
     } else {
-        facts.take_rest(name, value);
+        facts.note_rest(name, value);
     }
     (!name.is_empty()).then_some(())
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::authority::Authority;
-use super::fields::{Lines, is_forbidden_trailer};
+use super::fields::{FieldIter, is_forbidden_trailer};
 use super::head::Head;
 use super::masked::{MASK, MaskedQuery, is_secret_field};
 use super::slots::{Span, find};
@@ -93,7 +93,7 @@ impl<'b> Request<'b> {
             b"POST" => "POST",
             b"PUT" => "PUT",
             b"DELETE" => "DELETE",
-            other => text(other),
+            other => ascii_as_str(other),
         }
     }
 
@@ -102,13 +102,13 @@ impl<'b> Request<'b> {
     #[inline]
     #[doc(alias = "RequestURI")]
     pub fn target(&self) -> &'b str {
-        text(self.head.target())
+        ascii_as_str(self.head.target())
     }
 
     /// The bytes of [`Request::target`], without the check that makes them text.
     #[must_use]
     #[inline(always)]
-    pub fn target_bytes(&self) -> &'b [u8] {
+    pub fn raw_target(&self) -> &'b [u8] {
         self.head.target()
     }
 
@@ -130,7 +130,7 @@ impl<'b> Request<'b> {
     pub fn query(&self) -> Option<&'b str> {
         let target = self.head.target();
         let before = jackfield_simd::ascii_before(target, b'?').len();
-        target.get(before + 1..).filter(|_| before < target.len()).map(text)
+        target.get(before + 1..).filter(|_| before < target.len()).map(ascii_as_str)
     }
 
     /// [`Request::path`] and [`Request::query`], for the cost of one of them.
@@ -139,7 +139,7 @@ impl<'b> Request<'b> {
     pub fn path_and_query(&self) -> (&'b str, Option<&'b str>) {
         let target = self.head.target();
         match jackfield_simd::ascii_before(target, b'?') {
-            path if path.starts_with('/') => (path, target.get(path.len() + 1..).map(text)),
+            path if path.starts_with('/') => (path, target.get(path.len() + 1..).map(ascii_as_str)),
             _ => (target::path(self.target()), self.query()),
         }
     }
@@ -205,7 +205,7 @@ impl<'b> Request<'b> {
 
     /// The fields after a chunked body. Fields that must not be trailers (RFC 9110 section 6.5.1) are left out.
     pub fn trailers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
-        Lines::new(self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
+        FieldIter::new(self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
     }
 
     /// Whether the peer keeps the connection open after the answer.
@@ -306,7 +306,7 @@ impl<'b> Iterator for HeaderIter<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.spans.next().map(|span| (text(span.name(self.head)), span.value(self.head)))
+        self.spans.next().map(|span| (ascii_as_str(span.name(self.head)), span.value(self.head)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -328,6 +328,6 @@ impl fmt::Debug for HeaderIter<'_> {
 
 /// Bytes that are known to be ASCII, as text.
 #[inline]
-pub(crate) fn text(ascii: &[u8]) -> &str {
+pub(crate) fn ascii_as_str(ascii: &[u8]) -> &str {
     jackfield_simd::ascii(ascii).unwrap_or_default()
 }

@@ -8,25 +8,25 @@
 
 use super::Error;
 use super::limits::{Limits, METHOD_BYTES_MAX};
-use crate::chars::{is_field_value, is_target, is_token};
+use crate::chars::{is_field_value_byte, is_target_byte, is_token_byte};
 
 /// How far into a head that comes in pieces the search for its end has got.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scanner {
     /// Bytes walked through. They are never looked at again before the head is complete.
     at: u32,
-    state: Scan,
+    state: ScanState,
 }
 
 impl Scanner {
     /// A scanner for a request.
     pub(crate) const fn request() -> Self {
-        Self { at: 0, state: Scan::Start }
+        Self { at: 0, state: ScanState::Start }
     }
 
     /// A scanner for a response.
     pub(crate) const fn response() -> Self {
-        Self { at: 0, state: Scan::Status(0) }
+        Self { at: 0, state: ScanState::Status(0) }
     }
 
     /// Walks on through `rx`, which begins with the bytes of the call before. Gives the length of the head once it
@@ -35,7 +35,7 @@ impl Scanner {
         let visible = rx.get(..limits.head_bytes()).unwrap_or(rx);
         for (index, byte) in visible.iter().enumerate().skip(self.at as usize) {
             self.state = self.state.next(*byte, index, limits.target_bytes_max)?;
-            if self.state == Scan::End {
+            if self.state == ScanState::End {
                 return Ok(Some(index + 1));
             }
         }
@@ -51,13 +51,13 @@ impl Scanner {
 
     /// Whether part of a message has come. The empty line that may stand before a request is none.
     pub(crate) const fn has_begun(self) -> bool {
-        !matches!(self.state, Scan::Start | Scan::StartLf | Scan::Begin | Scan::Status(0))
+        !matches!(self.state, ScanState::Start | ScanState::StartLf | ScanState::Begin | ScanState::Status(0))
     }
 }
 
 /// The position of the next byte in a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scan {
+pub(crate) enum ScanState {
     /// Before a request, where one empty line is ignored (RFC 9112 section 2.2).
     Start,
     /// After the CR of that line.
@@ -94,7 +94,7 @@ pub(crate) enum Scan {
     End,
 }
 
-impl Scan {
+impl ScanState {
     /// The state after `byte`, if `byte` is allowed at offset `index` in this state.
     pub(crate) fn next(self, byte: u8, index: usize, target_bytes_max: usize) -> Result<Self, Error> {
         match self {
@@ -112,78 +112,78 @@ impl Scan {
             Self::LineLf => expect(byte == b'\n', Self::LineStart, Error::LineEnd),
             Self::LineStart if byte == b'\r' => Ok(Self::LastLf),
             Self::Name if byte == b':' => Ok(Self::Value),
-            Self::LineStart | Self::Name => expect(is_token(byte), Self::Name, Error::FieldName),
+            Self::LineStart | Self::Name => expect(is_token_byte(byte), Self::Name, Error::FieldName),
             Self::Value => value(byte),
             Self::LastLf | Self::End => expect(byte == b'\n', Self::End, Error::LineEnd),
         }
     }
 }
 
-fn expect(holds: bool, then: Scan, otherwise: Error) -> Result<Scan, Error> {
+fn expect(holds: bool, then: ScanState, otherwise: Error) -> Result<ScanState, Error> {
     if holds { Ok(then) } else { Err(otherwise) }
 }
 
-fn begin(byte: u8) -> Result<Scan, Error> {
+fn begin(byte: u8) -> Result<ScanState, Error> {
     match byte {
         b'\r' | b'\n' => Err(Error::LineEnd),
-        _ => expect(is_token(byte), Scan::Method(1), Error::Method),
+        _ => expect(is_token_byte(byte), ScanState::Method(1), Error::Method),
     }
 }
 
-fn method(length: u8, byte: u8, index: usize) -> Result<Scan, Error> {
+fn method(length: u8, byte: u8, index: usize) -> Result<ScanState, Error> {
     if byte == b' ' {
         // The offset fits, since a method has at most 32 bytes and at most 2 stand before it.
-        return u8::try_from(index + 1).map(Scan::Target).map_err(|_| Error::MethodTooLong);
+        return u8::try_from(index + 1).map(ScanState::Target).map_err(|_| Error::MethodTooLong);
     }
-    if !is_token(byte) {
+    if !is_token_byte(byte) {
         return Err(Error::Method);
     }
-    expect(usize::from(length) < METHOD_BYTES_MAX, Scan::Method(length + 1), Error::MethodTooLong)
+    expect(usize::from(length) < METHOD_BYTES_MAX, ScanState::Method(length + 1), Error::MethodTooLong)
 }
 
-fn target(start: u8, byte: u8, index: usize, target_bytes_max: usize) -> Result<Scan, Error> {
+fn target(start: u8, byte: u8, index: usize, target_bytes_max: usize) -> Result<ScanState, Error> {
     let length = index - usize::from(start);
     if byte == b' ' && length > 0 {
-        return Ok(Scan::Protocol(0));
+        return Ok(ScanState::Protocol(0));
     }
-    if !is_target(byte) {
+    if !is_target_byte(byte) {
         return Err(Error::Target);
     }
-    expect(length < target_bytes_max, Scan::Target(start), Error::TargetTooLong)
+    expect(length < target_bytes_max, ScanState::Target(start), Error::TargetTooLong)
 }
 
-fn protocol(place: u8, byte: u8) -> Result<Scan, Error> {
+fn protocol(place: u8, byte: u8) -> Result<ScanState, Error> {
     let fits = b"HTTP/".get(usize::from(place)) == Some(&byte);
-    let then = if place == 4 { Scan::Major } else { Scan::Protocol(place + 1) };
+    let then = if place == 4 { ScanState::Major } else { ScanState::Protocol(place + 1) };
     expect(fits, then, Error::Version)
 }
 
-fn minor(is_one: bool, byte: u8) -> Result<Scan, Error> {
+fn minor(is_one: bool, byte: u8) -> Result<ScanState, Error> {
     match byte {
-        b'0' | b'1' if is_one => Ok(Scan::LineCr),
+        b'0' | b'1' if is_one => Ok(ScanState::LineCr),
         b'0'..=b'9' => Err(Error::VersionUnsupported),
         _ => Err(Error::Version),
     }
 }
 
-fn status(place: u8, byte: u8) -> Result<Scan, Error> {
+fn status(place: u8, byte: u8) -> Result<ScanState, Error> {
     let fits = match place {
         0..=6 => b"HTTP/1.".get(usize::from(place)) == Some(&byte),
         7 => matches!(byte, b'0' | b'1'),
         8 => byte == b' ',
         9 => matches!(byte, b'1'..=b'9'),
         10 | 11 => byte.is_ascii_digit(),
-        _ if byte == b' ' => return Ok(Scan::Value),
-        _ if byte == b'\r' => return Ok(Scan::LineLf),
+        _ if byte == b' ' => return Ok(ScanState::Value),
+        _ if byte == b'\r' => return Ok(ScanState::LineLf),
         _ => false,
     };
-    expect(fits, Scan::Status(place + 1), Error::StatusLine)
+    expect(fits, ScanState::Status(place + 1), Error::StatusLine)
 }
 
-fn value(byte: u8) -> Result<Scan, Error> {
+fn value(byte: u8) -> Result<ScanState, Error> {
     match byte {
-        b'\r' => Ok(Scan::LineLf),
+        b'\r' => Ok(ScanState::LineLf),
         b'\n' => Err(Error::LineEnd),
-        _ => expect(is_field_value(byte), Scan::Value, Error::FieldValue),
+        _ => expect(is_field_value_byte(byte), ScanState::Value, Error::FieldValue),
     }
 }

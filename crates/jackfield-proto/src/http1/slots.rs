@@ -106,7 +106,7 @@ impl Span {
 
     /// The name and value of a field that was parsed out of `head`. What does not fit is of a head that is refused.
     pub(crate) fn of(head: &[u8], field: &httparse::Header<'_>) -> Self {
-        let (name_at, value_at) = (place(head, field.name.as_bytes()), place(head, field.value));
+        let (name_at, value_at) = (offset_in(head, field.name.as_bytes()), offset_in(head, field.value));
         Self {
             name_at,
             name_end: name_at.wrapping_add(field.name.len() as u16),
@@ -160,6 +160,6 @@ pub(crate) fn cut(head: &[u8], at: u16, end: u16) -> &[u8] {
 }
 
 /// The position of `part` in `head`. A position that does not fit belongs to a head that is refused.
-pub(crate) fn place(head: &[u8], part: &[u8]) -> u16 {
+pub(crate) fn offset_in(head: &[u8], part: &[u8]) -> u16 {
     (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize) as u16
 }

@@ -55,7 +55,7 @@ pub(crate) fn host(target: &str) -> Option<&str> {
 /// The authority of an absolute-form target, with the port of its scheme if it names none.
 pub(crate) fn authority(target: &str) -> Option<Authority<'_>> {
     let (scheme, authority, _) = split_absolute(target)?;
-    Some(Authority::parse(authority)?.or_port(scheme_port(scheme)))
+    Some(Authority::parse(authority)?.with_default_port(scheme_port(scheme)))
 }
 
 /// An absolute-form target as its scheme, its authority and what follows it.

@@ -43,7 +43,7 @@ pub(crate) fn is_plain_text(text: &[u8]) -> bool {
 /// Whether `text` is `lower` without regard to case. `lower` must be of small letters, digits and hyphens, and `text`
 /// without control characters.
 #[inline(always)]
-pub(crate) fn is_folded<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+pub(crate) fn matches_lowercase<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
     let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
     if let (Some(first), Some(last), Some(known_first), Some(known_last)) =
         (text.first_chunk(), text.last_chunk(), lower.first_chunk(), lower.last_chunk())
@@ -155,15 +155,18 @@ mod tests {
 
     #[test]
     fn case_is_folded() {
-        assert!(is_folded(b"Keep-ALIVE", b"keep-alive") && is_folded(b"", b""));
+        assert!(matches_lowercase(b"Keep-ALIVE", b"keep-alive") && matches_lowercase(b"", b""));
         for name in [&b"Transfer-Encoding"[..], b"tRANSFER-eNCODING"] {
-            assert!(is_folded(name, b"transfer-encoding"));
+            assert!(matches_lowercase(name, b"transfer-encoding"));
             for place in 0..name.len() {
                 let mut other = name.to_vec();
                 other[place] ^= 1;
-                assert!(!is_folded(&other, b"transfer-encoding"));
+                assert!(!matches_lowercase(&other, b"transfer-encoding"));
             }
         }
-        assert!(!is_folded(b"keep-alive ", b"keep-alive") && !is_folded(b"keep_alive", b"keep-alive"));
+        assert!(
+            !matches_lowercase(b"keep-alive ", b"keep-alive")
+                && !matches_lowercase(b"keep_alive", b"keep-alive")
+        );
     }
 }

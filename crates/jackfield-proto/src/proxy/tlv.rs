@@ -36,7 +36,7 @@ impl<'b> Tlvs<'b> {
     pub(super) const NONE: Self = Self { rest: &[] };
 
     /// The vectors in these bytes, if they fill them.
-    pub(super) fn check(bytes: &'b [u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &'b [u8]) -> Option<Self> {
         let mut tlvs = Self { rest: bytes };
         while tlvs.next().is_some() {}
         tlvs.rest.is_empty().then_some(Self { rest: bytes })

@@ -48,7 +48,7 @@ fn proxied(family: u8, header: &[u8]) -> Result<Header<'_>, Error> {
         _ => return Err(Error::Family),
     }
     .ok_or(Error::Addresses)?;
-    let tlvs = Tlvs::check(rest).ok_or(Error::Tlv)?;
+    let tlvs = Tlvs::parse(rest).ok_or(Error::Tlv)?;
     check_sum(header, tlvs)?;
     Ok(Header::proxied(Version::V2, addresses, tlvs))
 }

@@ -9,14 +9,14 @@ use crate::step::Step;
 ///
 /// Bytes that are not UTF-8 become U+FFFD, unknown fields and comments are ignored, and so is what follows the last empty
 /// line when the stream ends. A decoder reads one stream. For the next stream, which the client requests with
-/// [`last_event_id`](Self::last_event_id), make a new decoder with [`resume`](Self::resume).
+/// [`last_event_id`](Self::last_event_id), make a new decoder with [`with_last_event_id`](Self::with_last_event_id).
 ///
 /// ```
 /// use jackfield_proto::Step;
-/// use jackfield_proto::sse::{Decoder, Limits, Whole};
+/// use jackfield_proto::sse::{Decoder, EventScratch, Limits};
 ///
-/// let (mut decoder, mut whole) = (Decoder::new(), Whole::default());
-/// match decoder.step(b"id: 7\ndata: hello\n\nda", &mut whole, &Limits::default()) {
+/// let (mut decoder, mut scratch) = (Decoder::new(), EventScratch::default());
+/// match decoder.step(b"id: 7\ndata: hello\n\nda", &mut scratch, &Limits::default()) {
 ///     Step::Event(19, event) => assert_eq!((event.data, event.last_event_id), ("hello", "7")),
 ///     other => panic!("{other:?}"),
 /// }
@@ -39,7 +39,7 @@ pub struct Decoder {
     begun: bool,
 }
 
-/// An event that was read. It borrows the [`Whole`] that was lent for it.
+/// An event that was read. It borrows the [`EventScratch`] that was lent for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodedEvent<'b> {
     /// The lines of data, with an LF between them.
@@ -53,7 +53,7 @@ pub struct DecodedEvent<'b> {
 /// Memory for one event, lent to [`Decoder::step`]. All decoders of a thread can share one: they keep nothing in it between
 /// two steps.
 #[derive(Clone, Debug, Default)]
-pub struct Whole {
+pub struct EventScratch {
     data: String,
     event: String,
     id: String,
@@ -82,7 +82,7 @@ impl Decoder {
     }
 
     /// A decoder for a later stream, which was requested with this id in `Last-Event-ID`.
-    pub fn resume(last_event_id: &str) -> Self {
+    pub fn with_last_event_id(last_event_id: &str) -> Self {
         Self { id: last_event_id.to_owned(), last_event_id: last_event_id.to_owned(), ..Self::default() }
     }
 
@@ -91,7 +91,7 @@ impl Decoder {
     pub fn step<'b>(
         &mut self,
         rx: &[u8],
-        whole: &'b mut Whole,
+        scratch: &'b mut EventScratch,
         limits: &Limits,
     ) -> Step<DecodedEvent<'b>, Error> {
         let mut used = self.skip_lf(rx);
@@ -105,7 +105,7 @@ impl Decoder {
             used = end + 1;
             used += self.skip_lf(&rx[used..]);
             if is_event {
-                return Step::Event(used, self.deliver(whole));
+                return Step::Event(used, self.deliver(scratch));
             }
         }
         match self.keep(&rx[used..], limits) {
@@ -210,15 +210,15 @@ impl Decoder {
     }
 
     /// Moves the event out by exchange, so that in the long run no memory is asked for.
-    fn deliver<'b>(&mut self, whole: &'b mut Whole) -> DecodedEvent<'b> {
-        std::mem::swap(&mut self.data, &mut whole.data);
-        std::mem::swap(&mut self.event, &mut whole.event);
+    fn deliver<'b>(&mut self, scratch: &'b mut EventScratch) -> DecodedEvent<'b> {
+        std::mem::swap(&mut self.data, &mut scratch.data);
+        std::mem::swap(&mut self.event, &mut scratch.event);
         self.data.clear();
         self.event.clear();
-        replace(&mut whole.id, &self.last_event_id);
-        let data = whole.data.strip_suffix('\n').unwrap_or(&whole.data);
-        let event = if whole.event.is_empty() { "message" } else { &whole.event };
-        DecodedEvent { data, event, last_event_id: &whole.id }
+        replace(&mut scratch.id, &self.last_event_id);
+        let data = scratch.data.strip_suffix('\n').unwrap_or(&scratch.data);
+        let event = if scratch.event.is_empty() { "message" } else { &scratch.event };
+        DecodedEvent { data, event, last_event_id: &scratch.id }
     }
 }
 

@@ -7,6 +7,6 @@ mod decoder;
 mod encode;
 mod error;
 
-pub use decoder::{DecodedEvent, Decoder, Limits, Whole};
+pub use decoder::{DecodedEvent, Decoder, EventScratch, Limits};
 pub use encode::{Event, encode_data, event_bytes};
 pub use error::{Error, FieldError};

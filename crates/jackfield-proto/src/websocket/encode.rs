@@ -42,19 +42,19 @@ pub fn frame_bytes(bytes: &[u8]) -> usize {
 /// Appends a client's frame, masked with `key`, which must be new, random and unpredictable for each frame (RFC 6455, section
 /// 10.3).
 pub fn encode_masked(opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
-    encode_masked_behind(frame_header(opcode, fin, payload.len()), payload, key, out);
+    encode_masked_with_header(frame_header(opcode, fin, payload.len()), payload, key, out);
 }
 
 /// Appends a complete server's frame, which was encoded here, as a client's frame. If `frame` is not such a frame, nothing is
 /// appended.
-pub fn encode_frame_masked(frame: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+pub fn mask_encoded_frame(frame: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     let Some(header) = header_of(frame) else { return };
     let (header, payload) = frame.split_at(header.header_bytes);
     append_masked(header, payload, key, out);
 }
 
 /// The same for a header that is already made, except for its mask bit.
-pub fn encode_masked_behind(header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+pub fn encode_masked_with_header(header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     append_masked(header.as_bytes(), payload, key, out);
 }
 

@@ -95,7 +95,7 @@ impl FrameHead {
 
 impl FramePayload {
     /// Unmasks, in place, the bytes of the payload that are at the front of `rx`. Returns how many these are.
-    pub fn take(&mut self, rx: &mut [u8]) -> usize {
+    pub fn unmask(&mut self, rx: &mut [u8]) -> usize {
         let bytes = usize::try_from(self.bytes_left).map_or(rx.len(), |left| left.min(rx.len()));
         mask::apply(&mut rx[..bytes], self.key);
         self.key = mask::rotated(self.key, bytes);

@@ -26,8 +26,8 @@
 //!
 //! What an event borrows from the receive buffer lives on in the caller, so the borrow may begin only where the
 //! function is certain to return. Therefore [`Machine::advance`] works with short borrows and gives integers, in a
-//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::short_frame`] and
-//! [`Machine::medium_frame`] are for the frames that nearly all frames are, small enough to be part of the caller, and
+//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::short_frame_bytes`] and
+//! [`Machine::medium_frame_bytes`] are for the frames that nearly all frames are, small enough to be part of the caller, and
 //! [`Machine::step_long`] for the rest.
 
 mod advance;
@@ -139,13 +139,13 @@ impl Machine {
         scratch: &'b mut Scratch,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        if let Some(bytes) = self.short_frame(rx, limits) {
+        if let Some(bytes) = self.short_frame_bytes(rx, limits) {
             return match self.take_short_frame(&mut rx[..bytes]) {
                 Ok(message) => Step::Event(bytes, Event::Message(message)),
                 Err(error) => Step::Fault(error),
             };
         }
-        if let Some(bytes) = self.medium_frame(rx, limits) {
+        if let Some(bytes) = self.medium_frame_bytes(rx, limits) {
             return match self.take_medium_frame(&mut rx[..bytes]) {
                 Ok(message) => Step::Event(bytes, Event::Message(message)),
                 Err(error) => Step::Fault(error),
@@ -225,7 +225,7 @@ impl Machine {
     }
 
     /// Appends the waiting Pong, if any, and returns whether there was one. `mask` is as in [`close`](Self::close).
-    pub fn take_pong(&mut self, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
+    pub fn encode_queued_pong(&mut self, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
         let Some(pong) = self.rare.as_mut().and_then(|rare| rare.pong.take()) else { return false };
         self.encode_control(Opcode::Pong, &pong, mask, out);
         self.tidy();
@@ -234,7 +234,7 @@ impl Machine {
 
     /// Whether a Pong waits.
     #[inline]
-    pub fn has_pong(&self) -> bool {
+    pub fn has_queued_pong(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.pong.is_some())
     }
 

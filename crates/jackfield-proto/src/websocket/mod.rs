@@ -9,7 +9,7 @@
 //!
 //! Outgoing frames are encoded by free functions without state: [`encode()`] for a server's message, [`encode_frame`] for any
 //! frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the Close, which is sent once
-//! ([`Machine::close`]), and a waiting Pong ([`Machine::take_pong`]).
+//! ([`Machine::close`]), and a waiting Pong ([`Machine::encode_queued_pong`]).
 //!
 //! The opening handshake ([`Offer`], [`encode_request`], [`check_response`]) takes header fields as pairs of name and value,
 //! so that it works with any HTTP parser.
@@ -41,8 +41,8 @@ mod utf8;
 
 pub use close::{CloseError, is_valid_close_code};
 pub use encode::{
-    FrameHeader, encode, encode_frame, encode_frame_masked, encode_masked, encode_masked_behind, frame_bytes,
-    frame_header,
+    FrameHeader, encode, encode_frame, encode_masked, encode_masked_with_header, frame_bytes, frame_header,
+    mask_encoded_frame,
 };
 pub use error::Error;
 pub use event::{CloseFrame, Event, Message};

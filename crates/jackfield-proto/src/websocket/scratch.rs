@@ -11,7 +11,7 @@ pub struct Scratch {
     pub whole: Vec<u8>,
     /// For messages that are compressed.
     #[cfg(feature = "deflate")]
-    pub(super) room: super::deflate::Room,
+    pub(super) room: super::deflate::InflateScratch,
 }
 
 impl Scratch {

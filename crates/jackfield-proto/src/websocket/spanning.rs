@@ -18,7 +18,7 @@ pub(super) struct Spanning {
     /// Whether `bytes` are compressed.
     is_compressed: bool,
     /// The message is delivered in parts: then `bytes` is the next part.
-    streams: bool,
+    is_streamed: bool,
     /// What was handed out of it.
     passed_bytes: usize,
     /// How many frames have begun: at least one.
@@ -41,7 +41,7 @@ impl Spanning {
             checked_bytes: 0,
             kind: header.opcode,
             is_compressed: header.is_compressed,
-            streams: false,
+            is_streamed: false,
             passed_bytes: 0,
             fragments: 0,
             frame_bytes_left: 0,
@@ -53,7 +53,7 @@ impl Spanning {
     }
 
     /// Goes on with the header of a further data frame.
-    pub(super) fn go_on(&mut self, header: &Header, limits: &Limits) -> Result<(), Error> {
+    pub(super) fn begin_next_frame(&mut self, header: &Header, limits: &Limits) -> Result<(), Error> {
         if header.opcode != Opcode::Continuation {
             return Err(Error::MessageInsideMessage);
         }
@@ -85,8 +85,8 @@ impl Spanning {
     }
 
     /// There are bytes to deliver as a part.
-    pub(super) fn has_part(&self) -> bool {
-        self.streams && self.part_bytes() > 0
+    pub(super) fn has_deliverable_part(&self) -> bool {
+        self.is_streamed && self.part_bytes() > 0
     }
 
     /// Moves these bytes into `whole`, and returns their kind. The bytes of an incomplete character stay.
@@ -102,7 +102,7 @@ impl Spanning {
 
     /// A vector to use again for the next part.
     pub(super) fn reuse(&mut self, whole: &mut Vec<u8>) {
-        if self.streams && self.bytes.capacity() < whole.capacity() {
+        if self.is_streamed && self.bytes.capacity() < whole.capacity() {
             whole.clear();
             whole.extend_from_slice(&self.bytes);
             std::mem::swap(&mut self.bytes, whole);
@@ -114,8 +114,8 @@ impl Spanning {
     }
 
     /// Whether it is handed out in parts.
-    pub(super) fn streams(&self) -> bool {
-        self.streams
+    pub(super) fn is_streamed(&self) -> bool {
+        self.is_streamed
     }
 
     /// The kind, whether it is compressed, and the bytes, whole. Text may still end in the middle of a character.
@@ -141,7 +141,7 @@ impl Spanning {
         // The limit on the message fits `usize`, and the header was held against it.
         self.frame_bytes_left = header.payload_bytes as usize;
         let bytes = self.bytes.len() + self.frame_bytes_left;
-        self.streams |= bytes > limits.whole_bytes_max() && !self.is_compressed;
+        self.is_streamed |= bytes > limits.whole_bytes_max() && !self.is_compressed;
         self.key = header.key;
         self.fin = header.fin;
         self.fragments = self.fragments.saturating_add(1);

@@ -13,7 +13,7 @@ pub(super) struct NotUtf8;
 
 /// The whole of a text.
 #[inline]
-pub(super) fn text(bytes: &[u8]) -> Result<&str, NotUtf8> {
+pub(super) fn utf8_as_str(bytes: &[u8]) -> Result<&str, NotUtf8> {
     if bytes.len() < SIMD_BYTES {
         jackfield_simd::ascii(bytes).map_or_else(|| std::str::from_utf8(bytes).map_err(|_| NotUtf8), Ok)
     } else {

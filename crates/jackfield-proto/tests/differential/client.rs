@@ -9,7 +9,7 @@ use crate::reading::{End, Reading, Seen};
 pub(crate) fn read(bytes: &[u8], methods: &[&str]) -> Reading<String> {
     let mut client = Client { machine: ClientMachine::new(), bytes, at: 0, requests: Vec::new(), open: None };
     for method in methods {
-        assert_eq!(client.machine.begin(method), Ok(()));
+        assert_eq!(client.machine.expect_response(method), Ok(()));
     }
     loop {
         if let Some(end) = client.step() {

@@ -2,7 +2,7 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead, Version,
+    Awaits, DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseToSend, Version,
 };
 
 use crate::reading::{End, Line, Reading, Seen};
@@ -56,7 +56,7 @@ impl Server<'_> {
             Event::Body(_) => panic!("nothing is streamed here"),
             Event::Request(request) | Event::Upgrade(request) | Event::End(request) => {
                 self.requests.push(seen(request, self.at));
-                let head = ResponseHead::new(200, "a/b");
+                let head = ResponseToSend::new(200, "a/b");
                 let _ = self.machine.respond(&head, 0, &DateBlock::new(0), &mut Vec::new());
                 let is_over = self.machine.owed() == Owed::Done;
                 assert_eq!(is_over, !request.keep_alive());

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine, Owed,
-    ResponseHead, SendBody, reason_phrase,
+    BodyDue, BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits,
+    Machine, Owed, ResponseToSend, reason_phrase,
 };
 
 use crate::server::NOW;
@@ -34,10 +34,10 @@ fn fields(lines: &[(&str, &str)]) -> Fields {
 #[track_caller]
 fn check(
     request: &str,
-    head: &ResponseHead<'_>,
+    head: &ResponseToSend<'_>,
     body_bytes: u64,
     expected: &str,
-    sends: SendBody,
+    sends: BodyDue,
     owed: Owed,
 ) {
     let (mut machine, mut out) = (machine_after(request), Vec::new());
@@ -49,9 +49,9 @@ fn check(
 
 #[test]
 fn whole_answers() {
+    use BodyDue::{No, Yes};
     use Owed::{Done, Idle};
-    use SendBody::{No, Yes};
-    let plain = ResponseHead::new(200, "text/plain");
+    let plain = ResponseToSend::new(200, "text/plain");
     let head = "HTTP/1.1 200 OK\r\n@Content-Type: text/plain\r\n";
     for length in [0, 9, 10, 99, 100, 12_345, u64::MAX] {
         check(GET, &plain, length, &format!("{head}Content-Length: {length}\r\n\r\n"), Yes, Idle);
@@ -67,26 +67,26 @@ fn whole_answers() {
         Yes,
         Idle,
     );
-    let bare = ResponseHead::new(200, "");
+    let bare = ResponseToSend::new(200, "");
     check(GET, &bare, 5, "HTTP/1.1 200 OK\r\n@Content-Length: 5\r\n\r\n", Yes, Idle);
     let lines = fields(&[("X", "y"), ("Set-Cookie", "a=b")]);
-    let lined = ResponseHead { status: 404, content_type: "a/b", fields: &lines };
+    let lined = ResponseToSend { status: 404, content_type: "a/b", fields: &lines };
     let expected = "HTTP/1.1 404 Not Found\r\n@Content-Type: a/b\r\nContent-Length: 5\r\nX: y\r\nSet-Cookie: a=b\r\n\r\n";
     check(GET, &lined, 5, expected, Yes, Idle);
 }
 
 #[test]
 fn statuses_without_a_body() {
+    use BodyDue::No;
     use Owed::Idle;
-    use SendBody::No;
     for (status, expected) in [
         (204, "HTTP/1.1 204 No Content\r\n@\r\n"),
         (304, "HTTP/1.1 304 Not Modified\r\n@\r\n"),
         (205, "HTTP/1.1 205 Reset Content\r\n@Content-Length: 0\r\n\r\n"),
     ] {
-        check(GET, &ResponseHead::new(status, ""), 5, expected, No, Idle);
+        check(GET, &ResponseToSend::new(status, ""), 5, expected, No, Idle);
         let (mut machine, mut out) = (machine_after(GET), Vec::new());
-        machine.respond_stream(&ResponseHead::new(status, ""), None, &DateBlock::new(NOW), &mut out);
+        machine.respond_stream(&ResponseToSend::new(status, ""), None, &DateBlock::new(NOW), &mut out);
         machine.encode_part(b"abc", &mut out).unwrap();
         machine.encode_end(&fields(&[("A", "b")]), &mut out).unwrap();
         assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
@@ -95,19 +95,19 @@ fn statuses_without_a_body() {
 
 #[test]
 fn odd_statuses() {
+    use BodyDue::Yes;
     use Owed::{Done, Idle};
-    use SendBody::Yes;
     for status in [0, 100, 101, 199, 1000, u16::MAX] {
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
-        check(GET, &ResponseHead::new(status, ""), 0, expected, Yes, Idle);
+        check(GET, &ResponseToSend::new(status, ""), 0, expected, Yes, Idle);
     }
-    check(GET, &ResponseHead::new(299, ""), 0, "HTTP/1.1 299 \r\n@Content-Length: 0\r\n\r\n", Yes, Idle);
+    check(GET, &ResponseToSend::new(299, ""), 0, "HTTP/1.1 299 \r\n@Content-Length: 0\r\n\r\n", Yes, Idle);
     let expected = "HTTP/1.1 426 Upgrade Required\r\n@Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n";
-    check(GET, &ResponseHead::new(426, ""), 0, expected, Yes, Idle);
+    check(GET, &ResponseToSend::new(426, ""), 0, expected, Yes, Idle);
     let closing = expected.replace("upgrade\r\n", "upgrade, close\r\n");
-    check(CLOSING, &ResponseHead::new(426, ""), 0, &closing, Yes, Done);
+    check(CLOSING, &ResponseToSend::new(426, ""), 0, &closing, Yes, Done);
     let kept = expected.replace("upgrade\r\n", "upgrade, keep-alive\r\n");
-    check(OLD_KEPT, &ResponseHead::new(426, ""), 0, &kept, Yes, Idle);
+    check(OLD_KEPT, &ResponseToSend::new(426, ""), 0, &kept, Yes, Idle);
     assert_eq!((reason_phrase(418), reason_phrase(451)), ("", "Unavailable For Legal Reasons"));
 }
 
@@ -125,9 +125,9 @@ fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
             continue;
         }
         let (mut client, mut server, mut out) = (ClientMachine::new(), machine_after(GET), Vec::new());
-        client.begin("GET").unwrap();
-        let sent = server.respond(&ResponseHead::new(status, ""), 0, &DateBlock::new(NOW), &mut out);
-        assert_eq!(sent == SendBody::No, matches!(status, 204 | 205 | 304));
+        client.expect_response("GET").unwrap();
+        let sent = server.respond(&ResponseToSend::new(status, ""), 0, &DateBlock::new(NOW), &mut out);
+        assert_eq!(sent == BodyDue::No, matches!(status, 204 | 205 | 304));
         let (limits, mut slots) = (Limits::default(), HeaderSlots::new());
         let Step::Event(used, ClientEvent::Head(response)) = client.step(&out, &mut slots, &limits) else {
             panic!("{status} is no head of a response")
@@ -143,7 +143,7 @@ fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
 /// Streams `parts` in answer to `request`.
 fn stream(request: &str, body_bytes: Option<u64>, parts: &[&str], trailers: &Fields) -> (Machine, String) {
     let (mut machine, mut out) = (machine_after(request), Vec::new());
-    machine.respond_stream(&ResponseHead::new(200, "a/b"), body_bytes, &DateBlock::new(NOW), &mut out);
+    machine.respond_stream(&ResponseToSend::new(200, "a/b"), body_bytes, &DateBlock::new(NOW), &mut out);
     assert_eq!(machine.owed(), Owed::Streaming);
     for part in parts {
         machine.encode_part(part.as_bytes(), &mut out).unwrap();
@@ -190,7 +190,7 @@ fn a_body_must_have_the_announced_length() {
     let (mut machine, mut out) = (machine_after(GET), Vec::new());
     assert_eq!(machine.encode_part(b"a", &mut out), Err(BodyError::NotStreaming));
     assert_eq!(machine.encode_end(&none, &mut out), Err(BodyError::NotStreaming));
-    machine.respond_stream(&ResponseHead::new(200, ""), Some(3), &date, &mut out);
+    machine.respond_stream(&ResponseToSend::new(200, ""), Some(3), &date, &mut out);
     let head_end = out.len();
     assert_eq!(machine.encode_part(b"abcd", &mut out), Err(BodyError::TooLong));
     assert_eq!(out.len(), head_end);
@@ -202,9 +202,9 @@ fn a_body_must_have_the_announced_length() {
 #[test]
 fn nothing_is_written_when_no_answer_is_due() {
     let (date, none, mut out) = (DateBlock::new(NOW), Fields::new(), Vec::new());
-    let head = ResponseHead::new(200, "a/b");
+    let head = ResponseToSend::new(200, "a/b");
     let mut machine = Machine::new();
-    assert_eq!(machine.respond(&head, 5, &date, &mut out), SendBody::No);
+    assert_eq!(machine.respond(&head, 5, &date, &mut out), BodyDue::No);
     machine.respond_stream(&head, None, &date, &mut out);
     machine.encode_switching(&[b'a'; 28], &none, &mut out);
     machine.encode_continue(&mut out);
@@ -220,7 +220,7 @@ fn a_connection_can_be_told_to_close_after_the_answer() {
     machine.defer();
     machine.close_after();
     assert!(machine.must_close());
-    assert_eq!(machine.respond(&ResponseHead::new(200, "a/b"), 0, &date, &mut out), SendBody::Yes);
+    assert_eq!(machine.respond(&ResponseToSend::new(200, "a/b"), 0, &date, &mut out), BodyDue::Yes);
     assert!(String::from_utf8_lossy(&out).contains("\r\nConnection: close\r\n"));
     // Said between two requests, it holds for the next answer.
     let mut machine = Machine::new();
@@ -294,14 +294,14 @@ fn an_answer_that_cannot_be_written_is_a_500() {
         ("a/b", &typed, Repeated),
     ];
     for (content_type, fields, error) in cases {
-        let head = ResponseHead { status: 200, content_type, fields };
+        let head = ResponseToSend { status: 200, content_type, fields };
         assert_eq!(head.check(), Err(error));
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
         for request in [GET, HEAD] {
-            check(request, &head, 5, expected, SendBody::No, Owed::Idle);
+            check(request, &head, 5, expected, BodyDue::No, Owed::Idle);
             let (mut machine, mut out) = (machine_after(request), Vec::new());
             let sends = machine.respond_until_close(&head, &DateBlock::new(NOW), &mut out);
-            assert_eq!((sends, machine.owed()), (SendBody::No, Owed::Idle));
+            assert_eq!((sends, machine.owed()), (BodyDue::No, Owed::Idle));
             assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
         }
         for body_bytes in [None, Some(9)] {
@@ -316,10 +316,10 @@ fn an_answer_that_cannot_be_written_is_a_500() {
         }
     }
     // With the type in one place only it can.
-    let head = ResponseHead { status: 200, content_type: "", fields: &typed };
+    let head = ResponseToSend { status: 200, content_type: "", fields: &typed };
     assert_eq!(head.check(), Ok(()));
     let expected = "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\nX: y\r\ncontent-type: a/b\r\n\r\n";
-    check(GET, &head, 0, expected, SendBody::Yes, Owed::Idle);
+    check(GET, &head, 0, expected, BodyDue::Yes, Owed::Idle);
 }
 
 #[test]

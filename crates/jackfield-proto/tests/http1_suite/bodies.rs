@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Owed, ResponseHead,
-    SendBody,
+    Awaits, BodyDue, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Owed,
+    ResponseToSend,
 };
 
 use crate::server::{Bodies, NOW, Server, check_with, cuts, see};
@@ -272,7 +272,7 @@ fn an_answer_can_be_streamed_while_the_body_comes() {
     let (date, mut out) = (DateBlock::new(NOW), Vec::new());
     let mut machine = machine_after(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
     machine.stream();
-    machine.respond_stream(&ResponseHead::new(200, ""), None, &date, &mut out);
+    machine.respond_stream(&ResponseToSend::new(200, ""), None, &date, &mut out);
     assert_eq!(step_of(&mut machine, b"ab"), "2 body ab");
     assert_eq!(machine.encode_part(b"ab", &mut out), Ok(()));
     assert_eq!(machine.encode_end(&Fields::new(), &mut out), Ok(()));
@@ -288,7 +288,7 @@ fn a_body_that_breaks_while_the_answer_streams_leaves_only_closing() {
     let (date, mut out) = (DateBlock::new(NOW), Vec::new());
     let mut machine = machine_after(CHUNKED.as_bytes());
     machine.stream();
-    machine.respond_stream(&ResponseHead::new(200, ""), None, &date, &mut out);
+    machine.respond_stream(&ResponseToSend::new(200, ""), None, &date, &mut out);
     assert_eq!(step_of(&mut machine, b"x"), format!("{:?}", Error::ChunkSize));
     assert_eq!((machine.owed(), machine.must_close()), (Owed::Done, true));
     assert_eq!(step_of(&mut machine, b"x"), "paused");
@@ -307,7 +307,7 @@ fn a_body_that_breaks_while_the_answer_is_deferred_can_be_answered() {
 fn a_drained_body_that_ends_while_the_answer_streams_uses_its_bytes() {
     let (date, mut out) = (DateBlock::new(NOW), Vec::new());
     let mut machine = machine_after(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
-    machine.respond_stream(&ResponseHead::new(200, ""), None, &date, &mut out);
+    machine.respond_stream(&ResponseToSend::new(200, ""), None, &date, &mut out);
     assert_eq!(step_of(&mut machine, b"abcGET /2"), "need 3");
     assert_eq!(step_of(&mut machine, b"GET /2"), "paused");
     assert_eq!(machine.encode_end(&Fields::new(), &mut out), Ok(()));
@@ -330,7 +330,7 @@ fn an_announced_length_alone_reserves_no_memory() {
 
 #[test]
 fn an_unfinished_request_or_body_can_be_given_up() {
-    let (date, head) = (DateBlock::new(NOW), ResponseHead::new(408, ""));
+    let (date, head) = (DateBlock::new(NOW), ResponseToSend::new(408, ""));
     // Within a head, and within a body that is wanted: the peer is told.
     let mut machine = Machine::new();
     assert_eq!(step_of(&mut machine, b"GET"), "need 0");
@@ -340,7 +340,7 @@ fn an_unfinished_request_or_body_can_be_given_up() {
     machine.stream();
     machine.give_up();
     let mut out = Vec::new();
-    assert_eq!(machine.respond(&head, 0, &date, &mut out), SendBody::Yes);
+    assert_eq!(machine.respond(&head, 0, &date, &mut out), BodyDue::Yes);
     assert!(out.starts_with(b"HTTP/1.1 408 ") && machine.owed() == Owed::Done);
     // Within a body that is dropped: the request has its answer already.
     let (mut machine, mut out) = (machine_after(CHUNKED.as_bytes()), Vec::new());
@@ -353,13 +353,13 @@ fn an_unfinished_request_or_body_can_be_given_up() {
 #[test]
 fn an_answer_can_last_until_the_connection_ends() {
     let (date, head, mut out) =
-        (DateBlock::new(NOW), ResponseHead::new(200, "text/event-stream"), Vec::new());
+        (DateBlock::new(NOW), ResponseToSend::new(200, "text/event-stream"), Vec::new());
     let mut machine = machine_after(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(machine.respond_until_close(&head, &date, &mut out), SendBody::Yes);
+    assert_eq!(machine.respond_until_close(&head, &date, &mut out), BodyDue::Yes);
     assert_eq!(machine.encode_part(b"data: x\n\n", &mut out), Ok(()));
     assert!(out.ends_with(b"text/event-stream\r\nConnection: close\r\n\r\ndata: x\n\n"));
     assert_eq!((machine.owed(), machine.must_close()), (Owed::Streaming, true));
     let mut machine = machine_after(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(machine.respond_until_close(&head, &date, &mut out), SendBody::No);
+    assert_eq!(machine.respond_until_close(&head, &date, &mut out), BodyDue::No);
     assert_eq!(machine.owed(), Owed::Done);
 }

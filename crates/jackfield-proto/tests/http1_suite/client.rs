@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     BodyError, ClientEvent, ClientMachine, Error, Fields, HEADERS_MAX, HeaderSlots, Limits,
-    PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestHead,
+    PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestToSend,
 };
 
 use crate::server::cuts;
@@ -14,7 +14,7 @@ use crate::server::cuts;
 fn see(methods: &[&str], parts: &[&[u8]]) -> String {
     let (mut machine, mut carry, mut seen) = (ClientMachine::new(), Vec::new(), String::new());
     for method in methods {
-        machine.begin(method).unwrap();
+        machine.expect_response(method).unwrap();
     }
     for part in parts {
         carry.extend_from_slice(part);
@@ -172,7 +172,7 @@ fn the_fields_of_a_response_are_bounded() {
         (HEADERS_MAX + 1, usize::MAX, false),
     ] {
         let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-        machine.begin("GET").unwrap();
+        machine.expect_response("GET").unwrap();
         let rx = format!("HTTP/1.1 204 No Content\r\n{}\r\n", "A: b\r\n".repeat(fields));
         let limits = Limits { headers_max, ..Limits::default() };
         let step = machine.step(rx.as_bytes(), &mut slots, &limits);
@@ -186,7 +186,7 @@ fn the_fields_of_a_response_are_bounded() {
 #[test]
 fn the_fields_of_a_response_are_found_by_their_names() {
     let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-    machine.begin("GET").unwrap();
+    machine.expect_response("GET").unwrap();
     let rx = b"HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nset-cookie: b\r\nX: \xff\r\nContent-Length: 0\r\n\r\n";
     let Step::Event(_, ClientEvent::Head(response)) = machine.step(rx, &mut slots, &Limits::default()) else {
         panic!("it is a head")
@@ -202,7 +202,7 @@ fn the_fields_of_a_response_are_found_by_their_names() {
 fn requests_are_written() {
     let (mut machine, mut out, mut fields) = (ClientMachine::new(), Vec::new(), Fields::new());
     fields.push("A", "b").unwrap();
-    let head = RequestHead { method: "POST", target: "/x", host: "a:1", fields: &fields };
+    let head = RequestToSend { method: "POST", target: "/x", host: "a:1", fields: &fields };
     machine.encode_request(&head, RequestBody::Length(3), &mut out).unwrap();
     assert_eq!(machine.encode_request(&head, RequestBody::None, &mut out), Err(RequestError::BodyUnfinished));
     machine.encode_part(b"abc", &mut out).unwrap();
@@ -236,7 +236,7 @@ fn requests_that_cannot_be_sent_are_refused() {
         ("GET", "/", "a", &hosts, RequestError::Host),
     ] {
         let (mut machine, mut out) = (ClientMachine::new(), Vec::new());
-        let head = RequestHead { method, target, host, fields };
+        let head = RequestToSend { method, target, host, fields };
         assert_eq!(
             machine.encode_request(&head, RequestBody::None, &mut out),
             Err(expected),
@@ -250,10 +250,10 @@ fn requests_that_cannot_be_sent_are_refused() {
 fn the_queue_is_bounded_and_ends_with_the_connection() {
     let mut machine = ClientMachine::new();
     for _ in 0..PIPELINE_REQUESTS_MAX {
-        machine.begin("GET").unwrap();
+        machine.expect_response("GET").unwrap();
     }
-    assert_eq!(machine.begin("GET"), Err(RequestError::Full));
+    assert_eq!(machine.expect_response("GET"), Err(RequestError::Full));
     assert!(matches!(machine.end_of_input(), Err(Error::Truncated)));
-    assert_eq!(machine.begin("GET"), Err(RequestError::Closing));
+    assert_eq!(machine.expect_response("GET"), Err(RequestError::Closing));
     assert_eq!(machine.outstanding(), PIPELINE_REQUESTS_MAX);
 }

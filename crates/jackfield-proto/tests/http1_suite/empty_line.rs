@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use jackfield_proto::Step;
-use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead};
+use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseToSend};
 
 use crate::server::NOW;
 
@@ -40,7 +40,7 @@ fn step(machine: &mut Machine, rx: &[u8], slots: &mut HeaderSlots, seen: &mut St
         }
     };
     if is_open {
-        let _ = machine.respond(&ResponseHead::new(200, "a/b"), 0, &DateBlock::new(NOW), &mut Vec::new());
+        let _ = machine.respond(&ResponseToSend::new(200, "a/b"), 0, &DateBlock::new(NOW), &mut Vec::new());
     }
     (machine.owed() != Owed::Done).then_some(used)
 }

@@ -50,7 +50,7 @@ fn fields_of_one_hop_are_not_forwarded() {
             other => panic!("{lines:?}: {other:?}"),
         }
         let (mut client, mut slots) = (ClientMachine::new(), HeaderSlots::new());
-        client.begin("GET").unwrap();
+        client.expect_response("GET").unwrap();
         let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
         match client.step(head.as_bytes(), &mut slots, &limits) {
             Step::Event(_, ClientEvent::Head(response)) => {

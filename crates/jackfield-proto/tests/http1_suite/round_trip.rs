@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, Limits, Machine, Request, RequestBody,
-    RequestHead, ResponseHead, SendBody,
+    BodyDue, ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, Limits, Machine, Request,
+    RequestBody, RequestToSend, ResponseToSend,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn encode_requests(client: &mut ClientMachine, messages: &[Message]) -> Vec<u8> 
     for message in messages {
         let fields = fields(&message.lines);
         let head =
-            RequestHead { method: &message.method, target: &message.target, host: "h", fields: &fields };
+            RequestToSend { method: &message.method, target: &message.target, host: "h", fields: &fields };
         let length = RequestBody::Length(body_bytes(message));
         let body = if message.is_chunked { RequestBody::Chunked } else { length };
         client.encode_request(&head, body, &mut out).unwrap();
@@ -84,10 +84,10 @@ fn encode_requests(client: &mut ClientMachine, messages: &[Message]) -> Vec<u8> 
 fn encode_response(server: &mut Machine, message: &Message, out: &mut Vec<u8>) {
     let fields = fields(&message.lines);
     let (head, date) =
-        (ResponseHead { status: 200, content_type: "a/b", fields: &fields }, DateBlock::new(NOW));
+        (ResponseToSend { status: 200, content_type: "a/b", fields: &fields }, DateBlock::new(NOW));
     let length = (!message.is_chunked).then(|| body_bytes(message));
     if length.is_some() && message.parts.len() == 1 {
-        if server.respond(&head, body_bytes(message), &date, out) == SendBody::Yes {
+        if server.respond(&head, body_bytes(message), &date, out) == BodyDue::Yes {
             out.extend_from_slice(&message.parts[0]);
         }
         return;

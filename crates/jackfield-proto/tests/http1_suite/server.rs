@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead,
+    Awaits, DateBlock, Error, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseToSend,
 };
 
 /// 6 November 1994, 08:49:37.
@@ -156,7 +156,7 @@ impl Server {
     }
 
     fn answer(&mut self, status: u16) {
-        let head = ResponseHead::new(status, "text/plain");
+        let head = ResponseToSend::new(status, "text/plain");
         let _ = self.machine.respond(&head, 0, &DateBlock::new(NOW), &mut self.out);
         if self.machine.must_close() {
             assert_eq!(self.machine.owed(), Owed::Done);

@@ -49,7 +49,7 @@ impl Account {
     }
 
     /// Sets a charge to the bytes that are held now. True if that is more than before.
-    pub(crate) fn charge(&mut self, place: &mut u32, bytes: usize) -> bool {
+    pub(crate) fn set_charge(&mut self, place: &mut u32, bytes: usize) -> bool {
         let now = u32::try_from(bytes).unwrap_or(u32::MAX);
         let before = std::mem::replace(place, now);
         if before == now {
@@ -75,24 +75,24 @@ impl Account {
     }
 
     /// Sets the charge for the shared tables.
-    pub(crate) fn charge_tables(&mut self, bytes: usize) {
+    pub(crate) fn set_tables_charge(&mut self, bytes: usize) {
         self.tables = bytes;
     }
 
     /// Sets the charge for the list of connections that stand apart from a broadcast.
-    pub(crate) fn charge_left_out(&mut self, bytes: usize) {
+    pub(crate) fn set_left_out_charge(&mut self, bytes: usize) {
         self.left_out = bytes;
     }
 
     /// Sets the charge for the table of token buckets. True if that has changed.
-    pub(crate) fn charge_buckets(&mut self, bytes: usize) -> bool {
+    pub(crate) fn set_buckets_charge(&mut self, bytes: usize) -> bool {
         std::mem::replace(&mut self.buckets, bytes) != bytes
     }
 
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
-            // `SeqCst`, in one order with the mark in `news`: otherwise a reactor that passes a threshold and one that
+            // `SeqCst`, in one order with the mark in `take_pressure_change`: otherwise a reactor that passes a threshold and one that
             // frees memory could miss each other.
             self.budget.used.fetch_add(total.wrapping_sub(self.published), SeqCst);
             self.published = total;
@@ -105,7 +105,7 @@ impl Account {
     }
 
     /// The bytes of all reactors, as far as this one knows.
-    pub(crate) fn known(&self) -> usize {
+    pub(crate) fn bytes_of_all_reactors(&self) -> usize {
         self.budget.used.load(SeqCst).wrapping_sub(self.published).wrapping_add(self.total())
     }
 
@@ -115,15 +115,15 @@ impl Account {
         let bytes_max = self.budget.bytes_max;
         let share = bytes_max / self.budget.accounts.load(Relaxed).max(1);
         let spare = if self.total() > share { bytes_max / 16 } else { 0 };
-        self.known().saturating_sub(bytes_max - spare)
+        self.bytes_of_all_reactors().saturating_sub(bytes_max - spare)
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.known() > self.budget.bytes_max
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.bytes_of_all_reactors() > self.budget.bytes_max
     }
 
     pub(crate) fn is_high(&mut self) -> bool {
-        let is_high = self.known() > self.budget.high();
+        let is_high = self.bytes_of_all_reactors() > self.budget.high();
         self.is_pressed |= is_high;
         is_high
     }
@@ -138,7 +138,7 @@ impl Account {
     }
 
     /// A change of pressure to be reported: each change once, by the reactor that finds it.
-    pub(crate) fn news(&mut self) -> Option<Pressure> {
+    pub(crate) fn take_pressure_change(&mut self) -> Option<Pressure> {
         if self.is_high() {
             let is_news = !self.budget.is_pressed.swap(true, SeqCst);
             // A reactor that has freed the rest meanwhile found no mark to clear, and may never charge again, so clear
@@ -155,12 +155,12 @@ impl Account {
 
     /// The bytes above the threshold at which the pressure ends.
     pub(crate) fn surplus(&self) -> usize {
-        self.known().saturating_sub(self.budget.low())
+        self.bytes_of_all_reactors().saturating_sub(self.budget.low())
     }
 
     /// The bytes below the threshold at which pressure begins.
     pub(crate) fn room(&self) -> usize {
-        self.budget.high().saturating_sub(self.known())
+        self.budget.high().saturating_sub(self.bytes_of_all_reactors())
     }
 
     pub(crate) fn is_relieved(&self) -> bool {

@@ -13,21 +13,24 @@ fn reactors_know_of_each_other_but_for_a_grain() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, mut other) = (account(&budget), account(&budget));
     let (mut place, mut small) = (0, 0);
-    assert!(one.charge(&mut place, 500_000) && other.charge(&mut small, GRAIN_BYTES - 1));
-    assert_eq!((one.known(), other.known()), (500_000, 500_000 + GRAIN_BYTES - 1));
-    assert!(!one.charge(&mut place, 0) && !other.charge(&mut small, 0));
-    assert_eq!((one.known(), other.known()), (0, 0));
+    assert!(one.set_charge(&mut place, 500_000) && other.set_charge(&mut small, GRAIN_BYTES - 1));
+    assert_eq!(
+        (one.bytes_of_all_reactors(), other.bytes_of_all_reactors()),
+        (500_000, 500_000 + GRAIN_BYTES - 1)
+    );
+    assert!(!one.set_charge(&mut place, 0) && !other.set_charge(&mut small, 0));
+    assert_eq!((one.bytes_of_all_reactors(), other.bytes_of_all_reactors()), (0, 0));
     drop((one, other));
-    assert_eq!(account(&budget).known(), 0);
+    assert_eq!(account(&budget).bytes_of_all_reactors(), 0);
 }
 
 #[test]
 fn a_dropped_account_frees_what_it_held() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, other) = (account(&budget), account(&budget));
-    one.charge(&mut 0, 500_000);
+    one.set_charge(&mut 0, 500_000);
     drop(one);
-    assert_eq!(other.known(), 0);
+    assert_eq!(other.bytes_of_all_reactors(), 0);
 }
 
 #[test]
@@ -44,9 +47,13 @@ fn each_change_is_reported_once() {
         (0, None),
     ];
     for (bytes, expected) in rows {
-        one.charge(&mut place, bytes);
+        one.set_charge(&mut place, bytes);
         one.publish();
-        assert_eq!((one.news(), other.news()), (expected, None), "at {bytes} bytes");
+        assert_eq!(
+            (one.take_pressure_change(), other.take_pressure_change()),
+            (expected, None),
+            "at {bytes} bytes"
+        );
     }
 }
 
@@ -55,7 +62,7 @@ fn half_the_average_memory_is_large() {
     let mut account = account(&Arc::default());
     let mut places = [0; 4];
     for (place, bytes) in places.iter_mut().zip([100, 300, 0, 200]) {
-        account.charge(place, bytes);
+        account.set_charge(place, bytes);
     }
     assert_eq!([0, 99, 100, 200].map(|bytes| account.is_large(bytes)), [false, false, true, true]);
 }
@@ -65,6 +72,6 @@ fn the_pools_have_a_bound_and_none_of_them_is_kept_under_pressure() {
     let mut account = account(&Arc::new(Budget::new(64 << 20)));
     assert!(account.pool(POOLED_BYTES_MAX) && !account.pool(1));
     account.unpool(POOLED_BYTES_MAX);
-    account.charge(&mut 0, 60 << 20);
+    account.set_charge(&mut 0, 60 << 20);
     assert!(account.is_high() && !account.pool(1));
 }

@@ -172,7 +172,7 @@ impl Acceptor {
     /// not hold up the others. The next turn continues with the next listener.
     #[cold]
     pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
-        wires.mark(ConnectionId::IDLE, 0);
+        wires.show_watchdog(ConnectionId::NO_WIRE, 0);
         self.reserve.refill();
         let (mut budget, mut resting) = (wires.limits.accepts_per_turn, 0);
         while budget > 0 && wires.listening && resting < self.waiting.len() {

@@ -33,11 +33,11 @@ impl MemoryDriver {
         let wires = &self.reactor.wires;
         let sum = |of: fn(&Wire) -> usize| wires.slab.iter().map(|(_, wire)| of(wire)).sum::<usize>();
         let outboxes = wires.slab.iter().filter_map(|(_, wire)| wire.outbox.as_ref());
-        let backlogs = outboxes.map(|outbox| outbox.counted());
+        let backlogs = outboxes.map(|outbox| outbox.counted_bytes());
         Accounts {
             wires: wires.len() + wires.lingering(),
             timers: wires.timers(),
-            queued: wires.cork.queued() + sum(Wire::queued),
+            queued: wires.cork.queued_bytes() + sum(Wire::queued_bytes),
             backlog: backlogs.max().unwrap_or_default(),
             carried: sum(|wire| wire.carry.as_ref().map_or(0, |carry| carry.len())),
             held: wires.memory_bytes(),
@@ -54,7 +54,7 @@ impl MemoryDriver {
         if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
             return Err("a turn has ended before its work".into());
         }
-        if !wires.cork.is_empty() || wires.current != ConnectionId::IDLE {
+        if !wires.cork.is_empty() || wires.current != ConnectionId::NO_WIRE {
             return Err("the cork of an event was not written".into());
         }
         wires.check_account()?;
@@ -72,8 +72,8 @@ impl MemoryDriver {
             Err(format!("{id} believes that it is on a list, and is not"))
         } else if wire.has(Flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
             Err(format!("{id} waits to be looked at again, and nobody will"))
-        } else if wire.queued() > 0 && !wire.has(Flags::from(WriteStop::BLOCKED) | WriteStop::HELD) {
-            Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
+        } else if wire.queued_bytes() > 0 && !wire.has(Flags::from(WriteStop::BLOCKED) | WriteStop::HELD) {
+            Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued_bytes()))
         } else if carried > carry_bytes_max {
             Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))
         } else {
@@ -85,20 +85,20 @@ impl MemoryDriver {
     ///
     /// # Errors
     /// As [`MemoryDriver::check`].
-    pub fn check_rest(&self) -> Result<(), String> {
+    pub fn check_at_rest(&self) -> Result<(), String> {
         self.check()?;
         for (_, wire) in &self.reactor.wires.slab {
             let listens = matches!(wire.phase, Phase::Open | Phase::OutputClosed | Phase::Lingering)
-                && !wire.has(Flags::AGAIN | Flags::ENDED | ReadStop::ANY);
+                && !wire.has(Flags::AGAIN | Flags::PEER_ENDED | ReadStop::ANY);
             let Some(pipe) = wire.session.stream().as_pipe() else { continue };
-            if listens && pipe.is_forgotten() {
+            if listens && pipe.has_unreported_input() {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
             }
             let is_open = matches!(wire.phase, Phase::Open | Phase::OutputClosed);
             if is_open
                 && pipe.is_at_end()
                 && wire.carry.is_none()
-                && !wire.has(Flags::ENDED | Flags::ENCRYPTS)
+                && !wire.has(Flags::PEER_ENDED | Flags::ENCRYPTS)
             {
                 return Err(format!("the peer of {} has closed, and nobody has noticed", wire.id));
             }

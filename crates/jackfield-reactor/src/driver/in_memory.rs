@@ -100,7 +100,7 @@ impl MemoryDriver {
 
     /// Plays a new connection for which no descriptor is free: calls [`Service::on_exhausted`], as
     /// [`Driver`](crate::Driver) does. The bytes that it returns are at the far end, and the connection is closed.
-    pub fn refuse<S: Service + ?Sized>(
+    pub fn connect_without_descriptor<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
         peer: SocketAddr,
@@ -114,15 +114,20 @@ impl MemoryDriver {
 
     /// Calls [`Service::on_loop_lag`] with these times. [`Driver`](crate::Driver) measures them; this driver can't, because
     /// its clock stands still during a turn.
-    pub fn lag<S: Service + ?Sized>(&mut self, service: &mut S, lag: Duration, idle: Duration) {
+    pub fn report_lag<S: Service + ?Sized>(&mut self, service: &mut S, lag: Duration, idle: Duration) {
         self.reactor.wires.now = self.now;
         service.on_loop_lag(&mut self.reactor.wires, lag, idle);
     }
 
     /// Plays a lag of `waited` in which this reactor had the processor only for `used`; other threads had it for the rest.
     /// [`Service::on_loop_lag`] gets the smaller of the two.
-    pub fn lag_beside<S: Service + ?Sized>(&mut self, service: &mut S, waited: Duration, used: Duration) {
-        self.lag(service, super::clock::own_share(waited, used), Duration::ZERO);
+    pub fn report_lag_beside<S: Service + ?Sized>(
+        &mut self,
+        service: &mut S,
+        waited: Duration,
+        used: Duration,
+    ) {
+        self.report_lag(service, super::clock::own_share(waited, used), Duration::ZERO);
     }
 
     /// Takes one turn with all that has become ready since the last one.

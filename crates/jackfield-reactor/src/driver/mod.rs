@@ -143,7 +143,7 @@ impl Driver {
             Ok(())
         });
         // The caller's code until the next poll is no callback.
-        self.reactor.wires.mark(ConnectionId::IDLE, 0);
+        self.reactor.wires.show_watchdog(ConnectionId::NO_WIRE, 0);
         polled
     }
 
@@ -168,7 +168,7 @@ impl Driver {
     /// Sleeps until something is ready or due, reads the clock, and takes one turn.
     #[inline(always)]
     fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
-        self.reactor.wires.stats().at.set(ConnectionId::IDLE.to_bits());
+        self.reactor.wires.stats().at.set(ConnectionId::NO_WIRE.to_bits());
         let is_busy = std::mem::replace(&mut self.polled_at, self.clock.now) == self.clock.now;
         if is_busy && wait_max.is_none() && self.has_nothing_near() {
             // Events are probably ready, so the exact timeout is not worth computing.

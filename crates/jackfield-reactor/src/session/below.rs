@@ -16,7 +16,7 @@ pub(super) struct Below {
     before: Vec<u8>,
     plain: Plain,
     /// The last read of the stream was short, so it is probably empty.
-    is_drained: bool,
+    was_last_read_short: bool,
     /// What is charged in the account of the reactor.
     pub(super) charged: u32,
 }
@@ -39,7 +39,7 @@ impl Below {
             early: VecDeque::new(),
             before: Vec::new(),
             plain: Plain::Nothing,
-            is_drained: false,
+            was_last_read_short: false,
             charged: 0,
         }
     }
@@ -58,18 +58,18 @@ impl Below {
     }
 
     /// Writes plain text before anything of the session.
-    pub(super) fn say(&mut self, bytes: &[u8]) {
+    pub(super) fn queue_plaintext(&mut self, bytes: &[u8]) {
         self.before.extend_from_slice(bytes);
     }
 
     /// Writes an alert in plain text. No record may follow.
     pub(super) fn alert(&mut self, alert: &[u8]) {
-        self.say(alert);
+        self.queue_plaintext(alert);
         self.plain = Plain::Said;
     }
 
     /// The last output was sent in plain text.
-    pub(super) fn has_said_last(&self) -> bool {
+    pub(super) fn has_ended_in_plaintext(&self) -> bool {
         matches!(self.plain, Plain::Said)
     }
 
@@ -79,13 +79,13 @@ impl Below {
     }
 
     /// True if a read since [`Below::begin_reads`] was short, so that another one would find nothing.
-    pub(super) fn is_drained(&self) -> bool {
-        self.is_drained
+    pub(super) fn was_last_read_short(&self) -> bool {
+        self.was_last_read_short
     }
 
     /// Begins a series of reads: the stream may have bytes.
     pub(super) fn begin_reads(&mut self) {
-        self.is_drained = false;
+        self.was_last_read_short = false;
     }
 
     /// Checks the first byte of the peer.
@@ -99,7 +99,7 @@ impl Below {
     }
 
     /// Writes the plain text that waits. `Ok(false)`: the kernel did not take all of it.
-    pub(super) fn push(&mut self) -> io::Result<bool> {
+    pub(super) fn write_pending(&mut self) -> io::Result<bool> {
         while !self.before.is_empty() {
             match self.stream.write(&self.before) {
                 Ok(count) => drop(self.before.drain(..count)),
@@ -121,7 +121,7 @@ impl Read for Below {
             return Ok(count);
         }
         let count = self.stream.receive(room)?;
-        self.is_drained = cfg!(target_os = "linux") && count < room.len();
+        self.was_last_read_short = cfg!(target_os = "linux") && count < room.len();
         if let Some(first) = room[..count].first() {
             self.look_at_first(*first);
         }
@@ -153,7 +153,7 @@ pub(super) fn not_taken(error: io::Error) -> io::Result<bool> {
 }
 
 /// The error for a peer whose first byte is not that of a handshake.
-pub(super) const NO_TLS: &str = "the peer does not speak TLS";
+pub(super) const NOT_TLS: &str = "the peer does not speak TLS";
 
 /// The record of a fatal alert (RFC 8446, sections 5.1, 6 and 6.2).
 pub(super) const fn fatal_alert(description: u8) -> [u8; 7] {

@@ -2,7 +2,7 @@
 //!
 //! rustls keeps the bytes: the handshake goes on with them, and nothing is read twice.
 
-use super::below::{Below, DECODE_ERROR, NO_TLS, fatal_alert};
+use super::below::{Below, DECODE_ERROR, NOT_TLS, fatal_alert};
 use super::tls::Tls;
 use crate::reason::Reason;
 use crate::stream::Stream;
@@ -32,7 +32,7 @@ enum Stage {
 }
 
 /// The answer to a ClientHello: a TLS session that was made from it, or an error and the alert that the peer gets.
-pub type Answer = Result<ServerConnection, (Error, AcceptedAlert)>;
+pub type HelloAnswer = Result<ServerConnection, (Error, AcceptedAlert)>;
 
 impl Hello {
     /// The server's side of a connection.
@@ -91,7 +91,7 @@ impl Hello {
     /// Reads until the hello is complete, and nothing after it.
     pub(crate) fn read(&mut self) -> ReadOutcome {
         let outcome = self.read_records();
-        match (self.below.push(), outcome) {
+        match (self.below.write_pending(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, outcome) => outcome,
         }
@@ -102,7 +102,9 @@ impl Hello {
             let Stage::Reading(acceptor) = &mut self.stage else { return ReadOutcome::Nothing };
             match acceptor.read_tls(&mut self.below) {
                 Ok(0) => return ReadOutcome::End,
-                Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
+                Ok(_) if self.below.has_ended_in_plaintext() => {
+                    return self.refuse(io::Error::other(NOT_TLS));
+                }
                 Ok(_) => match acceptor.accept() {
                     Ok(None) => {}
                     Ok(Some(accepted)) => {
@@ -148,7 +150,7 @@ impl Hello {
     }
 
     /// Applies the answer to a hello that was taken. Returns the TLS session, or this with its alert.
-    pub(crate) fn into_tls(mut self: Box<Self>, answer: Answer) -> Result<Tls, Box<Self>> {
+    pub(crate) fn into_tls(mut self: Box<Self>, answer: HelloAnswer) -> Result<Tls, Box<Self>> {
         match answer {
             Ok(session) => Ok(Tls::on(self.below, session)),
             Err(refused) => {
@@ -162,12 +164,12 @@ impl Hello {
         matches!(self.stage, Stage::Taken) && self.fault.is_none()
     }
 
-    pub(crate) fn push(&mut self) -> io::Result<bool> {
-        self.below.push()
+    pub(crate) fn write_pending(&mut self) -> io::Result<bool> {
+        self.below.write_pending()
     }
 
     /// The bytes that the kernel has not taken, and their charge.
-    pub(crate) fn waiting(&mut self) -> (&mut u32, usize) {
+    pub(crate) fn waiting_with_charge(&mut self) -> (&mut u32, usize) {
         let bytes = self.waiting_bytes();
         (&mut self.below.charged, bytes)
     }
@@ -182,7 +184,7 @@ impl Hello {
 
     /// Ends our side. Before there is a session TLS can only send an alert.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
-        if !self.below.push()? {
+        if !self.below.write_pending()? {
             return Ok(false);
         }
         self.below.stream.shutdown_write()?;

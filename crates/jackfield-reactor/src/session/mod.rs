@@ -6,16 +6,16 @@
 mod below;
 pub(crate) mod connecting;
 #[cfg(feature = "tls")]
+mod decrypt_buffer;
+#[cfg(feature = "tls")]
 pub(crate) mod hello;
 pub(crate) mod preamble;
-#[cfg(feature = "tls")]
-mod room;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 use self::connecting::{Above, Connecting};
 #[cfg(feature = "tls")]
-use self::hello::{Answer, Hello};
+use self::hello::{Hello, HelloAnswer};
 use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
 use self::tls::{Ahead, Tls};
@@ -37,15 +37,15 @@ pub enum Session {
     /// TLS whose configuration is chosen after the ClientHello was read.
     #[cfg(feature = "tls")]
     Hello(Box<Hello>),
-    /// A preamble before one of the other sessions: see [`Session::behind_preamble`].
-    Preamble(Box<BehindPreamble>),
+    /// A preamble before one of the other sessions: see [`Session::with_preamble`].
+    Preamble(Box<AfterPreamble>),
     /// An outgoing stream that is not connected yet.
     Connecting(Box<Connecting>),
 }
 
-/// A session that begins after a preamble: see [`Session::behind_preamble`].
+/// A session that begins after a preamble: see [`Session::with_preamble`].
 #[derive(Debug)]
-pub struct BehindPreamble {
+pub struct AfterPreamble {
     preamble: PreambleReader,
     /// Bytes that came with the end of the preamble, and whether the stream was empty then.
     behind: Option<(Vec<u8>, bool)>,
@@ -92,9 +92,9 @@ impl Session {
     /// complete within [`Limits::handshake`](crate::Limits::handshake). If the first bytes are no valid preamble, or it is
     /// longer, the connection is reset with [`Reason::Preamble`](crate::Reason::Preamble).
     #[must_use]
-    pub fn behind_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
+    pub fn with_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
         let preamble = PreambleReader::new(parse, bytes_max);
-        Self::Preamble(Box::new(BehindPreamble { preamble, behind: None, above: self }))
+        Self::Preamble(Box::new(AfterPreamble { preamble, behind: None, above: self }))
     }
 
     /// One read of plain bytes.
@@ -134,14 +134,14 @@ impl Session {
 
     /// Writes encrypted bytes that the kernel has not taken. The outbox does not see them, so this is called at each
     /// writable event. `Ok(true)`: nothing is left.
-    pub(crate) fn push(&mut self) -> io::Result<bool> {
+    pub(crate) fn write_pending(&mut self) -> io::Result<bool> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => Ok(true),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.push(),
+            Self::Tls(tls) => tls.write_pending(),
             #[cfg(feature = "tls")]
-            Self::Hello(hello) => hello.push(),
-            Self::Preamble(behind) => behind.above.push(),
+            Self::Hello(hello) => hello.write_pending(),
+            Self::Preamble(behind) => behind.above.write_pending(),
         }
     }
 
@@ -156,14 +156,14 @@ impl Session {
     }
 
     /// The encrypted bytes that it keeps, and their charge.
-    pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
+    pub(crate) fn encrypted_with_charge(&mut self) -> Option<(&mut u32, usize)> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.encrypted()),
+            Self::Tls(tls) => Some(tls.encrypted_with_charge()),
             #[cfg(feature = "tls")]
-            Self::Hello(hello) => Some(hello.waiting()),
-            Self::Preamble(behind) => behind.above.encrypted(),
+            Self::Hello(hello) => Some(hello.waiting_with_charge()),
+            Self::Preamble(behind) => behind.above.encrypted_with_charge(),
         }
     }
 
@@ -180,14 +180,14 @@ impl Session {
     }
 
     /// The number of plain bytes that it was given and that the kernel may not have yet.
-    pub(crate) fn unpushed_bytes(&self) -> usize {
+    pub(crate) fn unwritten_bytes(&self) -> usize {
         match self {
             Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.unpushed_bytes(),
+            Self::Tls(tls) => tls.unwritten_bytes(),
             #[cfg(feature = "tls")]
             Self::Hello(hello) => hello.waiting_bytes(),
-            Self::Preamble(behind) => behind.above.unpushed_bytes(),
+            Self::Preamble(behind) => behind.above.unwritten_bytes(),
         }
     }
 
@@ -204,9 +204,9 @@ impl Session {
     }
 
     /// How many encrypted bytes the last read has taken from the stream. Zero without TLS.
-    pub(crate) fn encrypted_read(&self) -> usize {
+    pub(crate) fn encrypted_bytes_read(&self) -> usize {
         #[cfg(feature = "tls")]
-        return self.tls().map_or(0, Tls::encrypted_read);
+        return self.tls().map_or(0, Tls::encrypted_bytes_read);
         #[cfg(not(feature = "tls"))]
         0
     }
@@ -227,7 +227,7 @@ impl Session {
     }
 
     /// True if this side sends first.
-    pub(crate) fn begins(&self) -> bool {
+    pub(crate) fn sends_first(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_client(),
@@ -274,7 +274,7 @@ impl Session {
         }
     }
 
-    /// True if closing the socket already sends all that [`Session::finish`] would send.
+    /// True if closing the socket already sends all that [`Session::shutdown_write`] would send.
     pub(crate) fn closes_in_order(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
@@ -365,12 +365,12 @@ impl Session {
 
     /// Answers a hello that was taken. False: with an alert, or the bytes after the hello break TLS.
     #[cfg(feature = "tls")]
-    pub(crate) fn secure(&mut self, answer: Answer) -> bool {
+    pub(crate) fn answer_hello(&mut self, answer: HelloAnswer) -> bool {
         match std::mem::replace(self, Self::Plain(Stream::Closed)) {
             Self::Hello(hello) => {
                 let (session, is_secured) = match hello.into_tls(answer) {
                     Ok(mut tls) => {
-                        let is_in_order = tls.read_behind_hello();
+                        let is_in_order = tls.read_after_hello();
                         (tls.into(), is_in_order)
                     }
                     Err(hello) => (Self::Hello(hello), false),
@@ -386,7 +386,7 @@ impl Session {
     }
 }
 
-impl BehindPreamble {
+impl AfterPreamble {
     /// Reads the preamble, and then the bytes after it.
     #[cold]
     fn read(&mut self, room: &mut [u8]) -> ReadOutcome {

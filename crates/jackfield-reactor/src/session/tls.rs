@@ -1,11 +1,11 @@
 //! TLS below every protocol: the only file that knows how rustls is driven.
 //!
 //! Its interface is small, so that another way of driving rustls changes only this file: `decrypt` reads encrypted bytes and
-//! returns plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes encrypted bytes that wait, `close`
+//! returns plain ones, `encrypt` takes plain bytes and writes encrypted ones, `write_pending` writes encrypted bytes that wait, `close`
 //! sends close_notify, and `is_handshaking` tells the state.
 
-use super::below::{Bare, Below, DECODE_ERROR, NO_TLS, fatal_alert, not_taken};
-use super::room::Room;
+use super::below::{Bare, Below, DECODE_ERROR, NOT_TLS, fatal_alert, not_taken};
+use super::decrypt_buffer::DecryptBuffer;
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
@@ -23,13 +23,13 @@ pub struct Tls {
     /// The peer's FIN came without close_notify.
     was_cut: bool,
     /// Encrypted bytes that the last read has taken from the stream.
-    encrypted_read: usize,
+    encrypted_bytes_read: usize,
     /// A lower bound of the encrypted bytes that the kernel has not taken: rustls does not tell their number, and the
     /// bytes that records add are not counted. Zero only if all plain bytes have reached it.
     encrypted: usize,
     /// Plain bytes that were given to rustls since the kernel last took everything: at most this many have not reached
     /// it.
-    unpushed: u32,
+    unwritten: u32,
 }
 
 /// What ends it.
@@ -83,11 +83,19 @@ impl Tls {
         let mut session = session.into();
         // With a limit rustls takes no more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
-        Self { below, session, fault: None, was_cut: false, encrypted_read: 0, encrypted: 0, unpushed: 0 }
+        Self {
+            below,
+            session,
+            fault: None,
+            was_cut: false,
+            encrypted_bytes_read: 0,
+            encrypted: 0,
+            unwritten: 0,
+        }
     }
 
     /// Handles the bytes that were read after the ClientHello. False: they break TLS.
-    pub(super) fn read_behind_hello(&mut self) -> bool {
+    pub(super) fn read_after_hello(&mut self) -> bool {
         match self.session.process_new_packets() {
             Ok(_) => true,
             Err(error) => {
@@ -143,13 +151,13 @@ impl Tls {
     }
 
     /// Sends these bytes before any byte of this session.
-    pub(crate) fn say_before(&mut self, bytes: &[u8]) {
-        self.below.say(bytes);
+    pub(crate) fn queue_plaintext(&mut self, bytes: &[u8]) {
+        self.below.queue_plaintext(bytes);
     }
 
     /// How many encrypted bytes the last read has taken. Records with little in them cost as much as full ones.
-    pub(crate) fn encrypted_read(&self) -> usize {
-        self.encrypted_read
+    pub(crate) fn encrypted_bytes_read(&self) -> usize {
+        self.encrypted_bytes_read
     }
 
     pub(crate) fn is_client(&self) -> bool {
@@ -171,10 +179,10 @@ impl Tls {
                 return ReadOutcome::Refused(Reason::Tls);
             }
         }
-        let outcome = self.decrypt_records(&mut Room::new(room));
+        let outcome = self.decrypt_records(&mut DecryptBuffer::new(room));
         self.shrink();
         // Writes what TLS itself sends (handshake, alerts, key updates), also after an error.
-        match (self.push(), outcome) {
+        match (self.write_pending(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, outcome) => outcome,
         }
@@ -212,9 +220,9 @@ impl Tls {
         }
     }
 
-    fn decrypt_records(&mut self, room: &mut Room<'_>) -> ReadOutcome {
+    fn decrypt_records(&mut self, room: &mut DecryptBuffer<'_>) -> ReadOutcome {
         let most = 2 * room.len().max(ENCRYPTED_BYTES_MAX);
-        self.encrypted_read = 0;
+        self.encrypted_bytes_read = 0;
         self.below.begin_reads();
         loop {
             match room.add(|bytes| self.session.reader().read(bytes)) {
@@ -230,9 +238,9 @@ impl Tls {
             }
             // Without any plain bytes rustls ends it after 32 records.
             let (count, bytes_max) =
-                (room.count(), room.space().min(most.saturating_sub(self.encrypted_read)));
+                (room.count(), room.space().min(most.saturating_sub(self.encrypted_bytes_read)));
             if count > 0 && room.has_none_ahead() {
-                let drained = self.below.is_drained() && !room.is_full();
+                let drained = self.below.was_last_read_short() && !room.is_full();
                 if drained || bytes_max < READ_BYTES {
                     return ReadOutcome::Bytes { count, drained };
                 }
@@ -240,9 +248,11 @@ impl Tls {
             match self.read_records(room, bytes_max) {
                 // The session reports at the next read whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
-                Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
+                Ok(_) if self.below.has_ended_in_plaintext() => {
+                    return self.refuse(io::Error::other(NOT_TLS));
+                }
                 Ok(read) => {
-                    self.encrypted_read += read;
+                    self.encrypted_bytes_read += read;
                     if let Err(error) = self.session.process_new_packets() {
                         return self.refuse(io::Error::other(error));
                     }
@@ -267,7 +277,7 @@ impl Tls {
     #[cold]
     fn refuse(&mut self, why: io::Error) -> ReadOutcome {
         self.fault = Some(Fault::Refused(why));
-        if !self.session.wants_write() && !self.below.has_said_last() {
+        if !self.session.wants_write() && !self.below.has_ended_in_plaintext() {
             let is_plain = self.session.protocol_version().is_none();
             self.below.alert(if is_plain { &DECODE_ERROR_ALERT } else { &[] });
         }
@@ -275,7 +285,7 @@ impl Tls {
     }
 
     /// Gives rustls its next encrypted bytes: those that were read ahead, or else those of one read.
-    fn read_records(&mut self, room: &mut Room<'_>, bytes_max: usize) -> io::Result<usize> {
+    fn read_records(&mut self, room: &mut DecryptBuffer<'_>, bytes_max: usize) -> io::Result<usize> {
         let Self { below, session, .. } = self;
         if room.has_none_ahead() {
             if bytes_max < READ_BYTES {
@@ -283,12 +293,12 @@ impl Tls {
             }
             room.read_ahead(bytes_max, |bytes| below.read(bytes))?;
         }
-        room.take_ahead(|bytes| session.read_tls(bytes))
+        room.feed_ahead(|bytes| session.read_tls(bytes))
     }
 
     /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read.
     fn shrink(&mut self) {
-        if self.encrypted_read > READ_BYTES {
+        if self.encrypted_bytes_read > READ_BYTES {
             let _ = self.session.read_tls(&mut Nothing);
         }
     }
@@ -309,7 +319,7 @@ impl Tls {
         // Bytes of the first slice that were taken, and all that were.
         let (mut begun, mut taken) = (0, 0);
         while !slices.is_empty() {
-            if !self.push()? {
+            if !self.write_pending()? {
                 return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
             }
             let mut next = [IoSlice::new(&[]); SLICES_MAX];
@@ -323,14 +333,14 @@ impl Tls {
                 return Err(ErrorKind::InvalidData.into());
             }
             self.encrypted += count;
-            self.unpushed += count as u32;
+            self.unwritten += count as u32;
             (begun, taken) = (begun + count, taken + count);
             while let Some(first) = slices.first().filter(|first| first.len() <= begun) {
                 begun -= first.len();
                 slices = &slices[1..];
             }
         }
-        self.push()?;
+        self.write_pending()?;
         Ok(taken)
     }
 
@@ -347,27 +357,27 @@ impl Tls {
     }
 
     /// Writes encrypted bytes. `Ok(false)`: the kernel did not take all of them.
-    pub(crate) fn push(&mut self) -> io::Result<bool> {
-        if !self.below.push()? {
+    pub(crate) fn write_pending(&mut self) -> io::Result<bool> {
+        if !self.below.write_pending()? {
             return Ok(false);
         }
         while self.session.wants_write() {
             match self.session.write_tls(&mut Bare(&mut self.below.stream)) {
                 // As long as something is left that is one byte at least.
                 Ok(count) => {
-                    let least = usize::from(self.unpushed > 0);
+                    let least = usize::from(self.unwritten > 0);
                     self.encrypted = self.encrypted.saturating_sub(count).max(least);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return not_taken(error),
             }
         }
-        (self.encrypted, self.unpushed) = (0, 0);
+        (self.encrypted, self.unwritten) = (0, 0);
         Ok(true)
     }
 
     /// The encrypted bytes that the kernel has not taken, and their charge.
-    pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
+    pub(crate) fn encrypted_with_charge(&mut self) -> (&mut u32, usize) {
         let bytes = self.encrypted_bytes();
         (&mut self.below.charged, bytes)
     }
@@ -377,8 +387,8 @@ impl Tls {
     }
 
     /// An upper bound of the plain bytes that have not reached the kernel as complete records.
-    pub(crate) fn unpushed_bytes(&self) -> usize {
-        self.unpushed as usize + self.below.waiting()
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.unwritten as usize + self.below.waiting()
     }
 
     pub(crate) fn charged(&self) -> u32 {
@@ -388,10 +398,10 @@ impl Tls {
     /// Sends close_notify, so that the peer can tell a clean end from a cut. `Ok(false)`: the kernel did not take all
     /// of it.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
-        if !self.below.has_said_last() {
+        if !self.below.has_ended_in_plaintext() {
             self.session.send_close_notify();
         }
-        if !self.push()? {
+        if !self.write_pending()? {
             return Ok(false);
         }
         self.below.stream.shutdown_write()?;

@@ -294,7 +294,7 @@ fn try_connect(path: &Path) -> io::Result<()> {
 /// event queues may watch it.
 #[cfg(unix)]
 pub(crate) fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
-    let token = ConnectionId::listener(index).token();
+    let token = ConnectionId::of_listener(index).token();
     registry.register(&mut SourceFd(&listener.descriptor()), token, Interest::READABLE)
 }
 
@@ -307,7 +307,7 @@ pub(crate) fn unwatch(listener: &Listener, registry: &Registry) {
 /// On this system only one event queue can watch a socket.
 #[cfg(not(unix))]
 pub(crate) fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
-    let token = ConnectionId::listener(index).token();
+    let token = ConnectionId::of_listener(index).token();
     let listener = Arc::get_mut(listener).ok_or(io::ErrorKind::Unsupported)?;
     registry.register(listener.source(), token, Interest::READABLE)
 }

@@ -224,11 +224,11 @@ impl Stream {
 
     /// Resets a new connection immediately, without sending anything. The kernel keeps nothing of it.
     pub fn reset_and_drop(mut self) {
-        self.reset();
+        self.set_reset_on_close();
     }
 
     /// Makes the next close a reset, so that the peer sees that bytes were lost.
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn set_reset_on_close(&mut self) {
         match self {
             // If the option can't be set, the socket is closed without a reset.
             Self::Tcp(stream) => drop(SockRef::from(&*stream).set_linger(Some(Duration::ZERO))),

@@ -41,7 +41,7 @@ struct Lines {
     interrupts: (u32, u32),
     reset: bool,
     /// The connection breaks when the bytes before are read.
-    reset_behind: bool,
+    reset_after_sent: bool,
     /// The error of the next read that finds no bytes.
     read_error: Option<ErrorKind>,
     /// It is an outgoing connection without an answer yet.
@@ -100,7 +100,7 @@ impl Pipe {
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let mut lines = self.0.lines();
         lines.reads += 1;
-        if lines.reset || (lines.reset_behind && lines.inbound.is_empty()) {
+        if lines.reset || (lines.reset_after_sent && lines.inbound.is_empty()) {
             lines.reset = true;
             return Err(ErrorKind::ConnectionReset.into());
         }
@@ -126,9 +126,9 @@ impl Pipe {
         room[..cut].copy_from_slice(&front[..cut]);
         room[cut..count].copy_from_slice(&back[..count - cut]);
         lines.inbound.drain(..count);
-        if count < room.len() && (!lines.inbound.is_empty() || lines.reset_behind) {
+        if count < room.len() && (!lines.inbound.is_empty() || lines.reset_after_sent) {
             // As if the rest arrived only now, because a short read means an empty socket.
-            let (ended, broken) = (lines.inbound_ended || lines.reset_behind, lines.reset_behind);
+            let (ended, broken) = (lines.inbound_ended || lines.reset_after_sent, lines.reset_after_sent);
             lines.raise(Edges { readable: true, ended, broken, ..Edges::default() });
         }
         Ok(count)
@@ -136,7 +136,7 @@ impl Pipe {
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut lines = self.0.lines();
-        if lines.reset || lines.reset_behind {
+        if lines.reset || lines.reset_after_sent {
             return Err(ErrorKind::ConnectionReset.into());
         }
         if lines.interrupts.1 > 0 {
@@ -181,7 +181,7 @@ impl Pipe {
     /// Whether the peer's end comes next.
     pub(crate) fn is_at_end(&self) -> bool {
         let lines = self.0.lines();
-        lines.inbound.is_empty() && lines.inbound_ended && !lines.reset && !lines.reset_behind
+        lines.inbound.is_empty() && lines.inbound_ended && !lines.reset && !lines.reset_after_sent
     }
 
     /// The error, if the peer has broken it.
@@ -189,7 +189,7 @@ impl Pipe {
         let mut lines = self.0.lines();
         let refusal = lines.refusal.take();
         refusal
-            .or_else(|| (lines.reset || lines.reset_behind).then_some(ErrorKind::ConnectionReset))
+            .or_else(|| (lines.reset || lines.reset_after_sent).then_some(ErrorKind::ConnectionReset))
             .map(io::Error::from)
     }
 
@@ -199,16 +199,17 @@ impl Pipe {
     }
 
     /// Whether bytes wait to be read without an event for them.
-    pub(crate) fn is_forgotten(&self) -> bool {
+    pub(crate) fn has_unreported_input(&self) -> bool {
         let lines = self.0.lines();
-        let has_news = !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_behind;
+        let has_news =
+            !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_after_sent;
         has_news && lines.edges == Edges::default()
     }
 
     /// Whether the peer has broken it.
     pub(crate) fn is_broken(&self) -> bool {
         let lines = self.0.lines();
-        lines.reset || (lines.reset_behind && lines.inbound.is_empty())
+        lines.reset || (lines.reset_after_sent && lines.inbound.is_empty())
     }
 
     /// The events since the last call. Each event is returned once, as the system does it, and always with an end that
@@ -279,9 +280,9 @@ impl FarEnd {
     }
 
     /// Resets the connection, but the server can still read the bytes that were sent before.
-    pub fn reset_behind(&self) {
+    pub fn reset_after_sent(&self) {
         let mut lines = self.0.lines();
-        lines.reset_behind = true;
+        lines.reset_after_sent = true;
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
     }
 
@@ -318,7 +319,7 @@ impl FarEnd {
     }
 
     /// The number of bytes that the server has sent and [`FarEnd::take`] has not taken yet.
-    pub fn waiting(&self) -> usize {
+    pub fn waiting_bytes(&self) -> usize {
         self.0.lines().outbound.len()
     }
 
@@ -338,7 +339,7 @@ impl FarEnd {
     }
 
     /// The number of sent bytes that the server has not read yet.
-    pub fn unread(&self) -> usize {
+    pub fn unread_bytes(&self) -> usize {
         self.0.lines().inbound.len()
     }
 
@@ -359,7 +360,7 @@ impl FarEnd {
     }
 
     /// The number of bytes that the server has sent in total.
-    pub fn received(&self) -> usize {
+    pub fn bytes_received(&self) -> usize {
         self.0.lines().outbound_total
     }
 
@@ -374,21 +375,21 @@ impl FarEnd {
     }
 
     /// True once the server has closed its side or dropped its end.
-    pub fn is_finished(&self) -> bool {
+    pub fn has_server_finished(&self) -> bool {
         self.0.lines().outbound_ended
     }
 
     /// True once either side has reset the connection.
     pub fn is_reset(&self) -> bool {
         let lines = self.0.lines();
-        lines.reset || lines.reset_behind
+        lines.reset || lines.reset_after_sent
     }
 }
 
 impl Lines {
     /// Both directions are closed, as the system sees it.
     fn is_hung_up(&self) -> bool {
-        self.reset || self.reset_behind || (self.inbound_ended && self.outbound_ended)
+        self.reset || self.reset_after_sent || (self.inbound_ended && self.outbound_ended)
     }
 
     /// The near end resets the connection.

@@ -18,19 +18,21 @@ impl Reactor {
         wire.flags.remove(Flags::ENDING);
         match wire.phase {
             // The writable edge brings it back here.
-            Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.watch_flush(id),
+            Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.arm_flush_timer(id),
             Phase::Closing if planted(31) => {}
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // Both sides end at once.
-            Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.end_wire(id, service),
+            Phase::Closing if wire.is_peer_done() && wire.session.closes_in_order() => {
+                self.end_wire(id, service);
+            }
             Phase::Closing => {
                 let is_sent = wire.session.shutdown_write();
                 self.wires.charge_encrypted(id);
                 match is_sent {
                     Ok(true) => self.await_end(id, service),
                     Ok(false) => {
-                        self.wires.watch_stall(id);
-                        self.wires.watch_flush(id);
+                        self.wires.arm_stall_timer(id);
+                        self.wires.arm_flush_timer(id);
                     }
                     Err(_) => self.end_wire(id, service),
                 }
@@ -54,7 +56,7 @@ impl Reactor {
         match is_sent {
             Ok(true) => {}
             // The writable edge brings it back here.
-            Ok(false) => self.wires.watch_stall(id),
+            Ok(false) => self.wires.arm_stall_timer(id),
             Err(error) => self.wires.abort(id, Reason::of_error(&error)),
         }
     }
@@ -63,16 +65,16 @@ impl Reactor {
     fn reset<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.session.encrypted_bytes() > 0 {
-            return self.wires.watch_flush(id);
+            return self.wires.arm_flush_timer(id);
         }
-        wire.session.stream_mut().reset();
+        wire.session.stream_mut().set_reset_on_close();
         self.end_wire(id, service);
     }
 
     /// Our FIN is sent: tells the layer above that the wire has ended. The wire may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };
-        if wire.is_over() {
+        if wire.is_peer_done() {
             return self.end_wire(id, service);
         }
         wire.flags.insert(WriteStop::CUT);

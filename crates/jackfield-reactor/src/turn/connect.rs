@@ -27,7 +27,7 @@ impl Reactor {
                         wire.flags.insert(Flags::PEER_CLOSED);
                     }
                     self.wires.begin_event(id);
-                    self.is_established(id, service);
+                    self.finish_handshake(id, service);
                     self.wires.end_event();
                     self.after_event(id, service);
                 }

@@ -24,7 +24,7 @@ impl Reactor {
     #[inline(never)]
     fn fire_due<S: Service + ?Sized>(&mut self, service: &mut S) {
         for _ in 0..self.wires.limits.timers_per_turn {
-            let Some((id, key)) = self.wires.wheel.due(self.wires.now.0) else { return };
+            let Some((id, key)) = self.wires.wheel.take_due(self.wires.now.0) else { return };
             self.on_timer(id, key, service);
         }
     }
@@ -44,7 +44,7 @@ impl Reactor {
             timer_key::WRITE_TOKENS => self.on_write_tokens(id),
             timer_key::UNREAD => self.on_unread(id),
             timer_key::HANDSHAKE => self.wires.on_handshake_due(id),
-            key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
+            key if !self.wires.is_closing(id) => service.on_timer(&mut self.wires, id, key),
             _ => {}
         }
     }
@@ -65,7 +65,7 @@ impl Reactor {
         self.wires.arm(id, timer_key::IDLE, now.after(idle).0);
         // A wire that is not read is not idle, because its peer may have sent something; nor is one that waits for
         // tokens.
-        if self.wires.listens(id) && !self.wires.waits_for_tokens(id) {
+        if self.wires.may_read(id) && !self.wires.waits_for_tokens(id) {
             service.on_idle(&mut self.wires, id, quiet);
         }
     }
@@ -75,12 +75,12 @@ impl Reactor {
         if !planted(80) {
             self.wires.write_by_new_tokens(id);
         }
-        self.close_on(id);
+        self.continue_close(id);
     }
 
     /// The peer has closed, and the wire stayed paused with unread bytes for the whole time.
     fn on_unread(&mut self, id: ConnectionId) {
-        let is_left = |wire: &Wire| wire.has(ReadStop::PAUSED) && !wire.has(Flags::ENDED);
+        let is_left = |wire: &Wire| wire.has(ReadStop::PAUSED) && !wire.has(Flags::PEER_ENDED);
         if self.wires.wire(id).is_some_and(is_left) {
             self.wires.close(id, Reason::Peer);
         }
@@ -104,7 +104,7 @@ impl Reactor {
         if taken < least && !planted(59) {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
-            self.wires.watch_flush(id);
+            self.wires.arm_flush_timer(id);
         }
     }
 

@@ -98,7 +98,7 @@ impl Reactor {
             service.on_wake(&mut self.wires);
         }
         if !self.wires.again.is_empty() {
-            self.look_again(service);
+            self.pump_queued(service);
         }
     }
 
@@ -106,7 +106,7 @@ impl Reactor {
     #[cold]
     pub(crate) fn caught<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         let id = self.wires.current;
-        if id == ConnectionId::IDLE {
+        if id == ConnectionId::NO_WIRE {
             // Not a panic of the service.
             resume_unwind(payload);
         }
@@ -115,7 +115,7 @@ impl Reactor {
         // It is unknown whether the read had emptied the socket.
         if let Some(wire) = self.wires.wire_mut(id) {
             wire.flags.insert(Flags::UNREAD);
-            self.wires.look_again(id);
+            self.wires.queue_for_next_turn(id);
         }
     }
 

@@ -17,7 +17,8 @@ impl Reactor {
     #[inline(always)]
     pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
-        let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_plain()) else {
+        let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_on_fast_path())
+        else {
             return false;
         };
         match wire.session.read(&mut rx[*headroom..]) {
@@ -80,13 +81,13 @@ impl Reactor {
             Phase::Closing | Phase::Dead => return,
             Phase::Lingering => return self.discard(id),
             Phase::Handshake => {
-                if !self.wires.may_shake_hands() {
-                    return self.wires.look_again(id);
+                if !self.wires.try_count_handshake() {
+                    return self.wires.queue_for_next_turn(id);
                 }
             }
             Phase::Open | Phase::OutputClosed => {}
         }
-        if self.wires.listens(id) {
+        if self.wires.may_read(id) {
             self.wires.begin_event(id);
             self.pump_listening(id, certain, service);
             self.wires.end_event();
@@ -94,7 +95,7 @@ impl Reactor {
         }
         // It may not be read any more, although the socket has bytes without a further event.
         if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED)) {
-            self.notice(id, service);
+            self.handle_close_hints(id, service);
         }
     }
 
@@ -114,7 +115,7 @@ impl Reactor {
                 return;
             }
             if budget == 0 {
-                return self.wires.look_again(id);
+                return self.wires.queue_for_next_turn(id);
             }
             let got = if wire.has(Flags::READ_BY_TOKENS) {
                 match self.read_by_tokens(id) {
@@ -136,22 +137,24 @@ impl Reactor {
                 self.wires.charge_encrypted(id);
             }
             #[cfg(feature = "tls")]
-            if self.has_heard_hello(id, service) {
-                if self.wires.is_closing(id) || !self.wires.listens(id) {
+            if self.deliver_hello(id, service) {
+                if self.wires.is_closing(id) || !self.wires.may_read(id) {
                     return;
                 }
                 continue;
             }
-            if self.is_established(id, service) && !self.wires.goes_on(id) {
+            if self.finish_handshake(id, service) && !self.wires.may_handle_bytes(id) {
                 return self.put_off(id, &got);
             }
-            let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
+            let ReadOutcome::Bytes { count, drained } = got else {
+                return self.on_empty_read(id, got, service);
+            };
             let Some(wire) = self.wires.wire_mut(id) else { return };
             // A final read ends only when a read returns nothing.
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
             }
-            budget = budget.saturating_sub(count.max(wire.session.encrypted_read()));
+            budget = budget.saturating_sub(count.max(wire.session.encrypted_bytes_read()));
             if !self.take_in(id, count, service) {
                 return self.recheck_later(id);
             }
@@ -163,7 +166,7 @@ impl Reactor {
     #[inline(never)]
     fn recheck_later(&mut self, id: ConnectionId) {
         if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
-            self.wires.look_again(id);
+            self.wires.queue_for_next_turn(id);
         }
     }
 
@@ -171,7 +174,7 @@ impl Reactor {
     #[cold]
     fn read_by_tokens(&mut self, id: ConnectionId) -> Option<ReadOutcome> {
         let room = self.rx.len() - self.headroom;
-        let room = room.min(self.wires.read_tokens(id)?);
+        let room = room.min(self.wires.read_allowance(id)?);
         let got = self.wires.wire_mut(id)?.session.read(&mut self.rx[self.headroom..self.headroom + room]);
         if let ReadOutcome::Bytes { count, .. } = got {
             self.wires.use_read_tokens(id, count);
@@ -187,7 +190,7 @@ impl Reactor {
             self.wires.set_proxied(id, proxied);
         }
         service.on_preamble(&mut self.wires, id);
-        self.wires.listens(id) && !self.wires.is_closing(id)
+        self.wires.may_read(id) && !self.wires.is_closing(id)
     }
 
     /// Keeps bytes that were read with the end of the handshake, because the layer above is not reading now. An error ends
@@ -244,7 +247,7 @@ impl Reactor {
                 keep_rest(wires, id, &rx[begin + used..end], true);
             }
         }
-        wires.goes_on(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
+        wires.may_handle_bytes(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Passes the carry without reading. False: do not read the wire on in this turn.
@@ -260,7 +263,7 @@ impl Reactor {
                 hand_over(wires, id, &mut [], service);
             }
         }
-        wires.goes_on(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
+        wires.may_handle_bytes(id) && !wires.wire(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Reads and drops bytes that a peer sends after our FIN.
@@ -272,12 +275,12 @@ impl Reactor {
                     wire.last_received = now;
                     budget = budget.saturating_sub(count);
                     if budget == 0 {
-                        return self.wires.look_again(id);
+                        return self.wires.queue_for_next_turn(id);
                     }
                 }
                 ReadOutcome::Nothing => {
                     wire.flags.remove(Flags::UNREAD);
-                    if wire.is_over() {
+                    if wire.is_peer_done() {
                         self.wires.end_later(id);
                     }
                     return;
@@ -286,7 +289,7 @@ impl Reactor {
                 | ReadOutcome::Preamble
                 | ReadOutcome::Failed(_)
                 | ReadOutcome::Refused(_) => {
-                    wire.flags.insert(Flags::ENDED);
+                    wire.flags.insert(Flags::PEER_ENDED);
                     return self.wires.end_later(id);
                 }
             }
@@ -295,7 +298,7 @@ impl Reactor {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn look_again<S: Service + ?Sized>(&mut self, service: &mut S) {
+    pub(super) fn pump_queued<S: Service + ?Sized>(&mut self, service: &mut S) {
         let most = self.wires.limits.looks_per_turn;
         self.each(
             most,
@@ -321,7 +324,7 @@ impl Reactor {
                     wire.flags.insert(Flags::UNREAD);
                 }
                 this.pump(id, true, service);
-                this.wires.watch(id);
+                this.wires.register(id);
             },
         );
     }
@@ -349,7 +352,7 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
         if let Some(wire) = wires.wire_mut(id).filter(|_| !planted(25)) {
             wire.flags.insert(Flags::UNREAD);
         }
-        wires.look_again(id);
+        wires.queue_for_next_turn(id);
     }
     if !rest.is_empty() {
         let mut carry = wires.carry_from_pool();
@@ -360,7 +363,7 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
 }
 
 fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
-    carry.used(used);
+    carry.consume(used);
     if let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake) {
         // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());

@@ -56,7 +56,7 @@ impl Reactor {
             return self.wires.abort(id, Reason::Reset);
         }
         if broken && planted(88) && wire.phase == Phase::Lingering {
-            wire.session.stream_mut().reset();
+            wire.session.stream_mut().set_reset_on_close();
             return self.end_wire(id, service);
         }
         match wire.step(hint) {
@@ -66,11 +66,11 @@ impl Reactor {
             }
             Act::Nothing => {}
             _ => {
-                if !wire.has(Flags::ENDED) {
+                if !wire.has(Flags::PEER_ENDED) {
                     // No further event will report it.
                     wire.flags.insert(Flags::UNREAD);
                 }
-                self.notice(id, service);
+                self.handle_close_hints(id, service);
             }
         }
     }
@@ -78,7 +78,7 @@ impl Reactor {
     /// Handles what a read would find, for a wire that is not read: that it is broken, or that its peer has closed.
     #[cold]
     #[inline(never)]
-    pub(super) fn notice<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+    pub(super) fn handle_close_hints<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::HUNG_UP) && wire.step(Event::HungUp) == Act::Ask && !planted(29) {
             wire.flags.remove(Flags::HUNG_UP);
@@ -97,7 +97,7 @@ impl Reactor {
         let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.carry.is_none() && wire.session.is_at_end() {
-            self.take_end(id, ReadOutcome::End, service);
+            self.on_empty_read(id, ReadOutcome::End, service);
         } else {
             if wire.has(ReadStop::PAUSED) {
                 self.wires.arm_once(id, timer_key::UNREAD, now.after(unread_wait).0);
@@ -112,8 +112,8 @@ impl Reactor {
     fn on_writable(&mut self, id: ConnectionId) {
         let Some(wire) = self.wires.wire_mut(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
         let before = wire.session.encrypted_bytes();
-        let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
-            Ok(pushed) => pushed,
+        let is_all_written = match if planted(50) { Ok(true) } else { wire.session.write_pending() } {
+            Ok(is_all) => is_all,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
         let was_taken = wire.session.encrypted_bytes() < before;
@@ -125,7 +125,7 @@ impl Reactor {
             } else if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
                 self.wires.write_out(id);
             }
-        } else if pushed {
+        } else if is_all_written {
             // The blocked bytes are in the session, encrypted already.
             wire.flags.remove(WriteStop::BLOCKED);
         }
@@ -134,11 +134,11 @@ impl Reactor {
         }
         self.wires.charge_encrypted(id);
         self.wires.note_write(id);
-        self.close_on(id);
+        self.continue_close(id);
     }
 
     /// If the queued bytes have left, continues with our FIN, if that is due.
-    pub(super) fn close_on(&mut self, id: ConnectionId) {
+    pub(super) fn continue_close(&mut self, id: ConnectionId) {
         match self.wires.wire_mut(id) {
             Some(wire)
                 if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>
@@ -158,12 +158,12 @@ impl Reactor {
         service: &mut S,
     ) {
         self.wires.begin_event(id);
-        self.take_end(id, got, service);
+        self.on_empty_read(id, got, service);
         self.wires.end_event();
     }
 
     /// The read gave no bytes: the socket is empty, finished or broken.
-    pub(super) fn take_end<S: Service + ?Sized>(
+    pub(super) fn on_empty_read<S: Service + ?Sized>(
         &mut self,
         id: ConnectionId,
         got: ReadOutcome,
@@ -174,7 +174,7 @@ impl Reactor {
         match got {
             ReadOutcome::End => {
                 let act = wire.step(Event::End);
-                wire.flags.insert(Flags::ENDED);
+                wire.flags.insert(Flags::PEER_ENDED);
                 match act {
                     _ if planted(24) => {}
                     Act::TellEnd => service.on_end(&mut self.wires, id),
@@ -206,7 +206,7 @@ impl Reactor {
     /// read until it is known.
     #[cfg(feature = "tls")]
     #[inline(always)]
-    pub(super) fn has_heard_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+    pub(super) fn deliver_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.wire_mut(id) else { return false };
         wire.phase == Phase::Handshake && self.take_hello(id, service)
     }
@@ -227,7 +227,11 @@ impl Reactor {
 
     /// True if the handshake has just ended. Then the layer above gets `on_established`.
     #[inline(always)]
-    pub(super) fn is_established<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+    pub(super) fn finish_handshake<S: Service + ?Sized>(
+        &mut self,
+        id: ConnectionId,
+        service: &mut S,
+    ) -> bool {
         let Some(wire) = self.wires.wire_mut(id) else { return false };
         if wire.phase != Phase::Handshake || wire.session.is_handshaking() {
             return false;

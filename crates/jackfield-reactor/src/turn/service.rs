@@ -49,7 +49,7 @@ pub trait Service {
     }
 
     /// The TLS ClientHello of a [`Hello`](crate::Hello) session was read (RFC 8446 section 4.1.2). The service answers with
-    /// [`Wires::take_hello`] and [`Wires::secure`], now or later, or with [`Wires::refuse_hello`]. The connection is not
+    /// [`Wires::take_hello`] and [`Wires::answer_hello`], now or later, or with [`Wires::refuse_hello`]. The connection is not
     /// read until then. Default: does nothing, and the connection ends at the handshake deadline.
     #[cfg(feature = "tls")]
     fn on_hello(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -79,14 +79,14 @@ pub trait Service {
 
     /// The peer has closed its side, and all bytes that it sent before were passed to `on_bytes`. No more bytes will come,
     /// but the peer may still read. The call also comes after [`Wires::read_finally`], when all bytes that had arrived were
-    /// read; [`Wires::has_ended`] is false then.
+    /// read; [`Wires::has_peer_ended`] is false then.
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// The peer has closed its side while the connection is not read: see [`ReadPause`](crate::ReadPause). Bytes that it
     /// sent before may still be unread. [`Service::on_end`] follows when they have been read.
     ///
     /// If it is known that no bytes are unread, `on_end` comes immediately instead, although the connection is not read;
-    /// [`Wires::goes_on`] is false in that call. The call is repeated at most once for each time that reading stops. A
+    /// [`Wires::may_handle_bytes`] is false in that call. The call is repeated at most once for each time that reading stops. A
     /// connection that is paused by the user is kept in this state for [`Limits::unread_wait`](crate::Limits::unread_wait).
     /// Default: does nothing.
     fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -105,7 +105,7 @@ pub trait Service {
     /// A timer that was set with [`Wires::set_timer`] has fired. `key` is its key.
     fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32);
 
-    /// The reactor was woken: there are commands in its mailbox, or [`Wires::set_alarm`] or [`Wires::go_on_next_turn`]
+    /// The reactor was woken: there are commands in its mailbox, or [`Wires::set_alarm`] or [`Wires::request_next_turn`]
     /// asked for this call.
     fn on_wake(&mut self, wires: &mut Wires);
 

@@ -37,7 +37,7 @@ impl Reactor {
                 self.each(ALL, |wires| &mut wires.drained, |this, id| this.tell_drained(id, service));
             } else if !self.wires.dirty.is_empty() {
                 // No callback is running any more.
-                self.wires.mark(ConnectionId::IDLE, 0);
+                self.wires.show_watchdog(ConnectionId::NO_WIRE, 0);
                 self.each(ALL, |wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
                 self.each(ALL, |wires| &mut wires.ending, |this, id| this.advance_close(id, service));
@@ -59,7 +59,7 @@ impl Reactor {
     fn tell_drained<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.wire_mut(id) else { return };
-        if wire.has(Flags::CONGESTED) && wire.queued() <= low {
+        if wire.has(Flags::CONGESTED) && wire.queued_bytes() <= low {
             wire.flags.remove(Flags::CONGESTED_AND_READ);
             self.wires.resume_reading(id, ReadStop::CONGESTED);
             if self.wires.is_open(id) {
@@ -77,7 +77,7 @@ impl Reactor {
         while let Some((id, why)) = self.wires.memory_work.to_evict.pop_front() {
             if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
-                let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::RESTARTED);
+                let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::STARTTLS);
                 if self.wires.wire(id).is_some_and(is_begun) {
                     service.on_evict(&mut self.wires, id, why);
                 }

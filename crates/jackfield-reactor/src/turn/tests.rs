@@ -50,7 +50,7 @@ fn connect(reactor: &mut Reactor, bytes: usize) -> (ConnectionId, FarEnd) {
     let (near, far) = Pipe::pair();
     let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
     let id = reactor.wires.insert(Stream::Memory(near).into(), peer).expect("there is room");
-    reactor.wires.charge_above(id, bytes);
+    reactor.wires.charge_service(id, bytes);
     (id, far)
 }
 
@@ -60,14 +60,14 @@ fn pressure_is_minded_and_ends_on_all_reactors() {
     let (large, _far) = connect(&mut one, 600_000);
     let (late, _far) = connect(&mut other, 250_000);
     other.settle(&mut Deaf);
-    assert!(one.wires.goes_on(large) && !other.wires.goes_on(late), "only one knows of it");
-    assert!(one.wires.mind_pressure() && !one.wires.goes_on(large));
+    assert!(one.wires.may_handle_bytes(large) && !other.wires.may_handle_bytes(late), "only one knows of it");
+    assert!(one.wires.mind_pressure() && !one.wires.may_handle_bytes(large));
     one.settle(&mut Deaf);
-    other.wires.charge_above(late, 0);
+    other.wires.charge_service(late, 0);
     other.settle(&mut Deaf);
-    assert!(other.wires.goes_on(late) && !one.wires.goes_on(large));
+    assert!(other.wires.may_handle_bytes(late) && !one.wires.may_handle_bytes(large));
     one.turn(Time(1000), [], &mut Deaf);
-    assert!(one.wires.goes_on(large), "it is looked after");
+    assert!(one.wires.may_handle_bytes(large), "it is looked after");
     assert_eq!((one.wires.timers(), other.wires.timers()), (0, 0));
 }
 
@@ -77,7 +77,7 @@ fn the_memory_timer_ends_with_the_last_connection() {
     let [mut one, _other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     one.settle(&mut Deaf);
-    assert_eq!((one.wires.goes_on(large), one.wires.timers()), (false, 1));
+    assert_eq!((one.wires.may_handle_bytes(large), one.wires.timers()), (false, 1));
     one.wires.abort(large, Reason::Local);
     one.settle(&mut Deaf);
     assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
@@ -92,11 +92,11 @@ fn a_wire_that_freed_its_memory_is_read_again_although_others_hold_theirs() {
     one.settle(&mut Deaf);
     let (late, _far) = connect(&mut other, 100_000);
     other.settle(&mut Deaf);
-    other.wires.charge_above(late, 0);
+    other.wires.charge_service(late, 0);
     other.settle(&mut Deaf);
-    assert!(!other.wires.goes_on(late), "there is pressure still");
+    assert!(!other.wires.may_handle_bytes(late), "there is pressure still");
     other.turn(Time(1000), [], &mut Deaf);
-    assert!(other.wires.goes_on(late));
+    assert!(other.wires.may_handle_bytes(late));
     assert_eq!(other.wires.timers(), 0);
 }
 
@@ -109,12 +109,12 @@ fn no_wire_is_paused_when_another_reactor_has_ended_the_pressure() {
     one.settle(&mut Deaf);
     assert!(other.wires.mind_pressure());
     other.settle(&mut Deaf);
-    one.wires.charge_above(large, 0);
+    one.wires.charge_service(large, 0);
     one.settle(&mut Deaf);
     assert!(!one.wires.budget().is_pressed());
     let (late, _far) = connect(&mut other, 100_000);
     other.settle(&mut Deaf);
-    assert!(other.wires.goes_on(late), "nine tenths are free");
+    assert!(other.wires.may_handle_bytes(late), "nine tenths are free");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_reactor_below_its_share_evicts_no_more_than_it_needs() {
     let some = [20_000, 25_000, 60_000].map(|bytes| connect(&mut other, bytes).0);
     other.settle(&mut Deaf);
     assert_eq!(some.map(|id| other.wires.is_open(id)), [true, true, false]);
-    one.wires.charge_above(large, 1_000_000);
+    one.wires.charge_service(large, 1_000_000);
     one.settle(&mut Deaf);
     assert!(!one.wires.contains(large), "who holds more makes room for others");
 }
@@ -154,7 +154,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
     reactor.turn(Time(2), [], &mut Deaf);
     reactor.turn(Time(2), [ready], &mut Deaf);
-    assert!(reactor.wires.is_empty() && far.is_finished());
+    assert!(reactor.wires.is_empty() && far.has_server_finished());
     assert_eq!(connect(&mut reactor, 0).0, ConnectionId::new(0, 1, 1));
 }
 

@@ -51,7 +51,7 @@ impl Carry {
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub(crate) fn used(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         debug_assert!(self.start <= self.bytes.len(), "more was used than was there");
         if self.start >= self.bytes.len() {

@@ -27,7 +27,7 @@ impl Flags {
     /// To be closed at the end of the turn, or of its own event.
     pub(crate) const ENDING: Self = Self(1 << 2);
     /// The kernel has taken bytes, and the layer above must be told.
-    pub(crate) const WRITE_TOLD: Self = Self(1 << 30);
+    pub(crate) const WRITE_UNREPORTED: Self = Self(1 << 30);
 }
 
 /// Flags about unread bytes.
@@ -49,9 +49,9 @@ impl Flags {
     /// A hint: both directions are closed, by a reset or because both sides have ended.
     pub(crate) const HUNG_UP: Self = Self(1 << 8);
     /// A fact: its end was read.
-    pub(crate) const ENDED: Self = Self(1 << 9);
+    pub(crate) const PEER_ENDED: Self = Self(1 << 9);
     /// The layer above knows that the peer sends nothing more.
-    pub(crate) const LAST_WORD: Self = Self(1 << 10);
+    pub(crate) const PEER_DONE: Self = Self(1 << 10);
 }
 
 /// Properties of a wire.
@@ -63,9 +63,9 @@ impl Flags {
     /// It has more timers than its chain: the others are in an index.
     pub(crate) const MANY_TIMERS: Self = Self(1 << 13);
     /// TLS was started on an open wire (STARTTLS): the layer above knows the wire, although it may be in a handshake.
-    pub(crate) const RESTARTED: Self = Self(1 << 14);
+    pub(crate) const STARTTLS: Self = Self(1 << 14);
     /// It is also read while it is congested.
-    pub(crate) const READS_ON: Self = Self(1 << 15);
+    pub(crate) const READ_WHILE_CONGESTED: Self = Self(1 << 15);
     /// It is read by tokens: incoming bytes have a bandwidth limit.
     pub(crate) const READ_BY_TOKENS: Self = Self(1 << 31);
     /// The layer above gets an event when the kernel has taken bytes.
@@ -75,10 +75,10 @@ impl Flags {
         Self::WRITES_COUNT_AS_ACTIVITY.0
             | Self::ENCRYPTS.0
             | Self::MANY_TIMERS.0
-            | Self::RESTARTED.0
-            | Self::READS_ON.0
+            | Self::STARTTLS.0
+            | Self::READ_WHILE_CONGESTED.0
             | Self::TELLS_WRITES.0
-            | Self::WRITE_TOLD.0,
+            | Self::WRITE_UNREPORTED.0,
     );
 }
 
@@ -165,7 +165,7 @@ impl Flags {
 
     /// No flag is set that takes it off the usual path.
     #[inline(always)]
-    pub(crate) fn is_plain(self) -> bool {
+    pub(crate) fn is_on_fast_path(self) -> bool {
         self.0 & !Self::TRAITS.0 == 0
     }
 }
@@ -210,17 +210,17 @@ mod tests {
         assert_eq!(stops.iter().sum::<u32>(), ReadStop::ANY.0.0, "each once");
         let stops: Vec<u32> = WriteStop::ALL.iter().map(|stop| stop.0.0).collect();
         assert_eq!(stops.iter().sum::<u32>(), WriteStop::ANY.0.0, "each once");
-        assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_plain());
+        assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_on_fast_path());
         let others = Flags::CONGESTED_AND_READ | Flags::END_DUE | Flags::RESET_DUE | Flags::READ_BY_TOKENS;
         assert!(!others.has(ReadStop::ANY) && !others.has(WriteStop::ANY));
         for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED, others] {
-            let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READS_ON;
-            flags.insert(Flags::TELLS_WRITES | Flags::WRITE_TOLD);
-            assert!(flags.is_plain() && !flags.is_empty());
+            let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READ_WHILE_CONGESTED;
+            flags.insert(Flags::TELLS_WRITES | Flags::WRITE_UNREPORTED);
+            assert!(flags.is_on_fast_path() && !flags.is_empty());
             flags.insert(flag);
-            assert!(!flags.is_plain());
+            assert!(!flags.is_on_fast_path());
             flags.remove(flag);
-            assert!(flags.is_plain());
+            assert!(flags.is_on_fast_path());
         }
     }
 }

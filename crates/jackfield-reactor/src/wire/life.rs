@@ -147,7 +147,7 @@ const fn column(phase: Phase, reading: Reading) -> usize {
 
 impl Reading {
     pub(crate) fn of(flags: Flags) -> Self {
-        if flags.has(Flags::ENDED) {
+        if flags.has(Flags::PEER_ENDED) {
             Self::Over
         } else if flags.has(ReadStop::PAUSED) {
             Self::Paused
@@ -265,7 +265,7 @@ mod tests {
             let is_paused = Flags::from(stop) == ReadStop::PAUSED.into();
             let expected = if is_paused { Reading::Paused } else { Reading::Waits };
             assert_eq!(Reading::of(stop.into()), expected);
-            assert_eq!(Reading::of(Flags::ENDED | stop), Reading::Over);
+            assert_eq!(Reading::of(Flags::PEER_ENDED | stop), Reading::Over);
         }
     }
 }

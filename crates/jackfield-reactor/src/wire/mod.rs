@@ -69,13 +69,16 @@ impl Wire {
 
     /// The usual case: open, no carry, no outbox, no flags.
     #[inline(always)]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.flags.is_plain() && self.phase == Phase::Open && self.carry.is_none() && self.outbox.is_none()
+    pub(crate) fn is_on_fast_path(&self) -> bool {
+        self.flags.is_on_fast_path()
+            && self.phase == Phase::Open
+            && self.carry.is_none()
+            && self.outbox.is_none()
     }
 
     /// True if the peer sends no more bytes that could cause a reset.
-    pub(crate) fn is_over(&self) -> bool {
-        self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
+    pub(crate) fn is_peer_done(&self) -> bool {
+        self.has(Flags::PEER_ENDED) || (self.has(Flags::PEER_DONE) && !self.has(Flags::UNREAD))
     }
 
     /// Our FIN was sent after all queued bytes, and the layer above is being told.
@@ -109,7 +112,7 @@ impl Wire {
         is_news
     }
 
-    pub(crate) fn queued(&self) -> usize {
-        self.outbox.as_ref().map_or(0, |outbox| outbox.queued())
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.queued_bytes())
     }
 }

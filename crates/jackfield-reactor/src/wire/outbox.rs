@@ -71,15 +71,15 @@ impl Outbox {
 
     /// Queued bytes that the kernel has not taken.
     #[inline(always)]
-    pub fn queued(&self) -> usize {
+    pub fn queued_bytes(&self) -> usize {
         self.piece_bytes + self.tail.len() - self.sent
     }
 
     /// The queued bytes that count towards [`Limits::outbox_bytes_max`](crate::Limits::outbox_bytes_max): all but whole
     /// bodies.
     #[inline(always)]
-    pub fn counted(&self) -> usize {
-        self.queued() - (self.piece_bytes - self.piece_bytes_counted)
+    pub fn counted_bytes(&self) -> usize {
+        self.queued_bytes() - (self.piece_bytes - self.piece_bytes_counted)
     }
 
     #[inline(always)]
@@ -101,7 +101,7 @@ impl Outbox {
     }
 
     /// Appends bytes that other outboxes have too. From [`SHARE_BYTES_MIN`] on they are shared; fewer are copied.
-    pub fn share(&mut self, bytes: &Arc<[u8]>) {
+    pub fn push_shared(&mut self, bytes: &Arc<[u8]>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(bytes);
         }
@@ -110,7 +110,7 @@ impl Outbox {
 
     /// Appends a whole shared body. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a shorter one is
     /// copied and counts.
-    pub fn share_body(&mut self, bytes: Arc<[u8]>) {
+    pub fn push_shared_body(&mut self, bytes: Arc<[u8]>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
         }
@@ -119,7 +119,7 @@ impl Outbox {
 
     /// Appends a whole body and takes ownership of it. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a
     /// shorter one is copied and counts.
-    pub fn own_body(&mut self, bytes: Vec<u8>) {
+    pub fn push_owned_body(&mut self, bytes: Vec<u8>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
         }
@@ -135,9 +135,9 @@ impl Outbox {
     }
 
     /// Queued bytes, without those that come before the first message.
-    pub(crate) fn queued_messages(&self) -> usize {
+    pub(crate) fn queued_message_bytes(&self) -> usize {
         let heads = self.pieces.iter().map(Piece::unsent_head).take_while(|bytes| *bytes > 0);
-        self.queued() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
+        self.queued_bytes() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
     }
 
     /// Drops all messages that have not begun, and returns the number of dropped bytes. `message_bytes` returns the length
@@ -145,7 +145,7 @@ impl Outbox {
     /// their length.
     #[cold]
     pub(crate) fn drop_unbegun(&mut self, message_bytes: fn(&[u8]) -> usize) -> usize {
-        let before = self.queued();
+        let before = self.queued_bytes();
         let kept = |bytes: &[u8], sent: usize, head: usize| {
             let mut end = head;
             while end < sent {
@@ -167,7 +167,7 @@ impl Outbox {
         self.tail.truncate(end);
         self.tail.shrink_to(TAIL_BYTES_KEPT);
         self.take_from_tail(0);
-        before - self.queued()
+        before - self.queued_bytes()
     }
 
     fn push(&mut self, bytes: PieceBytes, counts: bool) {
@@ -362,7 +362,7 @@ impl Outbox {
     /// Takes all queued bytes as one piece. The outbox is empty after it.
     #[cfg(feature = "tls")]
     pub(crate) fn take_all(&mut self) -> Vec<u8> {
-        let mut all = Vec::with_capacity(self.queued());
+        let mut all = Vec::with_capacity(self.queued_bytes());
         for piece in self.pieces.iter().map(Piece::unsent).chain([&self.tail[self.sent..]]) {
             all.extend_from_slice(piece);
         }
@@ -456,8 +456,8 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Append(bytes) => { wanted.extend(&bytes); outbox.tail().extend(&bytes) }
-                    Act::Share(bytes) => { wanted.extend(&bytes); outbox.share(&bytes.into()) }
-                    Act::Own(bytes) => { wanted.extend(&bytes); outbox.own_body(bytes) }
+                    Act::Share(bytes) => { wanted.extend(&bytes); outbox.push_shared(&bytes.into()) }
+                    Act::Own(bytes) => { wanted.extend(&bytes); outbox.push_owned_body(bytes) }
                     Act::Through(bytes) => {
                         wanted.extend(b"head");
                         wanted.extend(&bytes);
@@ -468,11 +468,11 @@ mod tests {
                         let _ = outbox.write_to(&mut session);
                     }
                 }
-                prop_assert_eq!(outbox.queued(), wanted.len() - far.received());
-                prop_assert!(outbox.counted() <= outbox.queued());
+                prop_assert_eq!(outbox.queued_bytes(), wanted.len() - far.bytes_received());
+                prop_assert!(outbox.counted_bytes() <= outbox.queued_bytes());
             }
             far.set_room(None);
-            while outbox.queued() > 0 {
+            while outbox.queued_bytes() > 0 {
                 outbox.write_to(&mut session).unwrap();
             }
             prop_assert!(outbox.is_empty());
@@ -505,7 +505,7 @@ mod tests {
             far.set_room(Some(0));
             for len in head {
                 wanted.extend(vec![b'h'; len]);
-                if len % 2 == 0 { outbox.own_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
+                if len % 2 == 0 { outbox.push_owned_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
             }
             outbox.begin_messages();
             // The ends of the messages that are still in the outbox.
@@ -515,26 +515,26 @@ mod tests {
                 wanted.extend(&bytes);
                 ends.push(wanted.len());
                 match how {
-                    0 => outbox.share(&bytes.into()),
+                    0 => outbox.push_shared(&bytes.into()),
                     1 => drop(outbox.write_through(&mut session, &bytes[..4], &bytes[4..])),
                     _ => outbox.tail().extend(bytes),
                 }
-                prop_assert_eq!(outbox.queued_messages(), wanted.len() - far.received().max(ends[0]));
+                prop_assert_eq!(outbox.queued_message_bytes(), wanted.len() - far.bytes_received().max(ends[0]));
                 far.set_room(Some(room));
                 let _ = outbox.write_to(&mut session);
                 far.set_room(Some(room % 300));
                 if number % drops == drops - 1 {
-                    let end = ends.iter().copied().find(|end| *end >= far.received()).unwrap();
+                    let end = ends.iter().copied().find(|end| *end >= far.bytes_received()).unwrap();
                     let dropped = outbox.drop_unbegun(message_bytes);
                     prop_assert_eq!(dropped, wanted.len() - end);
                     wanted.truncate(end);
                     ends.retain(|earlier| *earlier <= end);
-                    prop_assert_eq!(outbox.queued(), wanted.len() - far.received());
-                    prop_assert!(outbox.heap_bytes() < 3 * outbox.queued() + 2 * TAIL_BYTES_KEPT + 20_000);
+                    prop_assert_eq!(outbox.queued_bytes(), wanted.len() - far.bytes_received());
+                    prop_assert!(outbox.heap_bytes() < 3 * outbox.queued_bytes() + 2 * TAIL_BYTES_KEPT + 20_000);
                 }
             }
             far.set_room(None);
-            while outbox.queued() > 0 {
+            while outbox.queued_bytes() > 0 {
                 outbox.write_to(&mut session).unwrap();
             }
             prop_assert!(outbox.is_empty());
@@ -553,7 +553,7 @@ mod tests {
             outbox.write_to(&mut session).unwrap();
             far.take();
         }
-        assert_eq!(outbox.queued(), 1000);
+        assert_eq!(outbox.queued_bytes(), 1000);
         assert!(outbox.heap_bytes() < 4 * TAIL_BYTES_KEPT);
     }
 }

@@ -52,7 +52,7 @@ impl Wires {
     }
 
     /// How many bytes the bandwidth limit lets come in during `time`. `None`: incoming bytes have no limit.
-    pub fn bandwidth_in(&self, id: ConnectionId, time: Duration) -> Option<u64> {
+    pub fn incoming_bytes_within(&self, id: ConnectionId, time: Duration) -> Option<u64> {
         let buckets = self.buckets.get(&id.slot()).filter(|_| self.wire(id).is_some())?;
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
     }
@@ -64,7 +64,7 @@ impl Wires {
     }
 
     /// Bytes that may be read now. `None`: none, until a timer fires.
-    pub(crate) fn read_tokens(&mut self, id: ConnectionId) -> Option<usize> {
+    pub(crate) fn read_allowance(&mut self, id: ConnectionId) -> Option<usize> {
         let now = self.now;
         // Bytes of a handshake do not count.
         if self.wire(id)?.phase == Phase::Handshake {
@@ -77,7 +77,7 @@ impl Wires {
             return Some(usize::try_from(left).unwrap_or(usize::MAX));
         }
         buckets.pause(now);
-        let wait = buckets.input.wait(portion(&buckets.input));
+        let wait = buckets.input.time_until(portion(&buckets.input));
         self.stop_reading(id, ReadStop::BANDWIDTH);
         self.arm(id, timer_key::READ_TOKENS, now.after(wait).0);
         None
@@ -109,18 +109,18 @@ impl Wires {
         buckets.output.fill(now);
         let most = usize::try_from(buckets.output.left()).unwrap_or(usize::MAX);
         if most > 0 {
-            self.write_by(id, |outbox, session| outbox.write_some(session, most));
+            self.write_once(id, |outbox, session| outbox.write_some(session, most));
         } else {
             self.keep_for_later(id);
         }
         let Some(wire) = self.wire(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
-        let (taken, queued) = (wire.bytes_out - before, wire.queued());
+        let (taken, queued) = (wire.bytes_out - before, wire.queued_bytes());
         let encrypted = wire.session.encrypted_bytes();
         if let Some(buckets) = self.buckets_of(id) {
             buckets.output.take(taken);
         }
         if encrypted > 0 || (queued > 0 && taken < most as u64) {
-            self.watch_stall(id);
+            self.arm_stall_timer(id);
         } else if queued > 0 {
             self.await_tokens(id, queued);
         }
@@ -130,7 +130,7 @@ impl Wires {
     fn await_tokens(&mut self, id: ConnectionId, queued: usize) {
         let now = self.now;
         let Some(buckets) = self.buckets_of(id) else { return };
-        let wait = buckets.output.wait(portion(&buckets.output).min(queued as u64));
+        let wait = buckets.output.time_until(portion(&buckets.output).min(queued as u64));
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(WriteStop::BLOCKED);
             wire.flags.insert(WriteStop::HELD);

@@ -12,7 +12,7 @@ const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
-    /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `left_out`, in the same order,
+    /// for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in `left_out`, in the same order,
     /// may be in any state: they get nothing of the broadcast. No outbox gets more bytes once it holds `outbox_bytes_max`.
     /// The broadcast before must have ended.
     pub fn begin_broadcast(
@@ -23,7 +23,7 @@ impl Wires {
     ) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.set_members(to, left_out);
-        self.broadcast.goes_on = true;
+        self.broadcast.accepts_more = true;
         // All members are below high water, so this many more bytes are within their bound.
         let room = outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
@@ -36,9 +36,9 @@ impl Wires {
     /// was added, because there is no broadcast, it is full, or one of its connections has changed. Then end it, check each
     /// connection, and begin another.
     #[inline(always)]
-    pub fn broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
+    pub fn extend_broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
         let broadcast = &mut self.broadcast;
-        if !broadcast.goes_on || broadcast.bytes.len() >= broadcast.bytes_max {
+        if !broadcast.accepts_more || broadcast.bytes.len() >= broadcast.bytes_max {
             return false;
         }
         let from = broadcast.bytes.len();
@@ -67,11 +67,11 @@ impl Wires {
     /// Ends a broadcast, because messages after this event must not join it.
     #[inline(always)]
     pub(crate) fn interrupt_broadcast(&mut self) {
-        if self.broadcast.goes_on() {
+        if self.broadcast.accepts_more() {
             if self.broadcast.has_bytes() {
                 self.distribute();
             }
-            self.broadcast.goes_on = false;
+            self.broadcast.accepts_more = false;
         }
     }
 
@@ -87,16 +87,16 @@ impl Wires {
             if left_out.next_if(|next| **next == id).is_some() {
                 continue;
             }
-            let outbox = match self.gathering(id) {
+            let outbox = match self.gathering_outbox(id) {
                 Some(outbox) => outbox,
-                None => match self.corked(id) {
+                None => match self.cork_or_outbox(id) {
                     Some(outbox) => outbox,
                     None => continue,
                 },
             };
-            broadcast.copy(id, outbox.tail());
-            if outbox.queued() > high {
-                broadcast.goes_on = false;
+            broadcast.append_bytes_for(id, outbox.tail());
+            if outbox.queued_bytes() > high {
+                broadcast.accepts_more = false;
                 self.flush_early(id);
             }
         }

@@ -41,20 +41,20 @@ impl Wires {
     /// shared with other connections must not be counted.
     #[cold]
     #[inline(never)]
-    pub fn charge_above(&mut self, id: ConnectionId, bytes: usize) {
-        self.charge_all_above(id, bytes + self.timer_bytes(id));
+    pub fn charge_service(&mut self, id: ConnectionId, bytes: usize) {
+        self.charge_service_and_timers(id, bytes + self.timer_bytes(id));
     }
 
     /// Charges tables of the service that belong to no connection, in place of what was charged before.
     pub fn charge_tables(&mut self, bytes: usize) {
-        self.account.charge_tables(bytes);
-        self.charged(ConnectionId::IDLE, false);
+        self.account.set_tables_charge(bytes);
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     /// Charges the list of connections that stand apart from the broadcast. The service has charged the list of all.
     pub(super) fn charge_left_out(&mut self) {
-        self.account.charge_left_out(self.broadcast.left_out.capacity() * size_of::<ConnectionId>());
-        self.charged(ConnectionId::IDLE, false);
+        self.account.set_left_out_charge(self.broadcast.left_out.capacity() * size_of::<ConnectionId>());
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     /// Charges the table of token buckets. It is freed with its last entry.
@@ -63,16 +63,16 @@ impl Wires {
             self.buckets = HashMap::new();
         }
         let bytes = hash_table_bytes::<(usize, Buckets)>(self.buckets.capacity());
-        if self.account.charge_buckets(bytes) {
-            self.charged(ConnectionId::IDLE, false);
+        if self.account.set_buckets_charge(bytes) {
+            self.after_charge(ConnectionId::NO_WIRE, false);
         }
     }
 
     /// Charges the memory of the layer above, and the timers.
-    pub(super) fn charge_all_above(&mut self, id: ConnectionId, bytes: usize) {
+    pub(super) fn charge_service_and_timers(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
-        let grew = self.account.charge(&mut wire.above, bytes);
-        self.charged(id, grew);
+        let grew = self.account.set_charge(&mut wire.above, bytes);
+        self.after_charge(id, grew);
         // Memory work is done as soon as this event is over.
         self.stopped |= self.memory_work.is_due && id == self.current;
     }
@@ -81,16 +81,16 @@ impl Wires {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let Some(outbox) = &mut wire.outbox else { return };
         let bytes = outbox.heap_bytes();
-        let grew = self.account.charge(&mut outbox.charged, bytes);
-        self.charged(id, grew);
+        let grew = self.account.set_charge(&mut outbox.charged, bytes);
+        self.after_charge(id, grew);
     }
 
     /// Charges encrypted bytes in the session, which are not in the outbox any more. Returns their number.
     pub(crate) fn charge_encrypted(&mut self, id: ConnectionId) -> usize {
         let Some(wire) = wire_of(&mut self.slab, id) else { return 0 };
-        let Some((place, bytes)) = wire.session.encrypted() else { return 0 };
-        let grew = self.account.charge(place, bytes);
-        self.charged(id, grew);
+        let Some((place, bytes)) = wire.session.encrypted_with_charge() else { return 0 };
+        let grew = self.account.set_charge(place, bytes);
+        self.after_charge(id, grew);
         bytes
     }
 
@@ -98,40 +98,40 @@ impl Wires {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let Some(carry) = &mut wire.carry else { return };
         let bytes = carry.heap_bytes();
-        let grew = self.account.charge(&mut carry.charged, bytes);
-        self.charged(id, grew);
+        let grew = self.account.set_charge(&mut carry.charged, bytes);
+        self.after_charge(id, grew);
     }
 
     /// Charges the cork, which holds a wire's backlog and has become smaller.
     pub(super) fn charge_cork(&mut self) {
         if self.cork.charged > 0 {
             let bytes = self.cork.heap_bytes();
-            self.account.charge(&mut self.cork.charged, bytes);
-            self.charged(ConnectionId::IDLE, false);
+            self.account.set_charge(&mut self.cork.charged, bytes);
+            self.after_charge(ConnectionId::NO_WIRE, false);
         }
     }
 
     /// Uncharges the cork, which held a wire's backlog and was written completely.
     #[cold]
     pub(super) fn uncharge_cork(&mut self) {
-        self.account.charge(&mut self.cork.charged, 0);
-        self.charged(ConnectionId::IDLE, false);
+        self.account.set_charge(&mut self.cork.charged, 0);
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     /// Removes all charges of a wire that is about to be removed.
     pub(super) fn uncharge_wire(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         if wire.above > 0 {
-            self.account.charge(&mut wire.above, 0);
+            self.account.set_charge(&mut wire.above, 0);
         }
-        if let Some((place, _)) = wire.session.encrypted() {
-            self.account.charge(place, 0);
+        if let Some((place, _)) = wire.session.encrypted_with_charge() {
+            self.account.set_charge(place, 0);
         }
-        self.charged(ConnectionId::IDLE, false);
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     /// After a charge: notes whether there is memory work.
-    pub(super) fn charged(&mut self, id: ConnectionId, grew: bool) {
+    pub(super) fn after_charge(&mut self, id: ConnectionId, grew: bool) {
         self.tell_memory();
         if grew {
             self.mind_growth(id);

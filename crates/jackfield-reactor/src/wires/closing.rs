@@ -40,14 +40,14 @@ impl Wires {
         if wire.step(Event::Abort) == Act::Reset {
             wire.peer = if planted(51) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
             wire.flags.insert(WriteStop::CUT);
-            wire.session.stream_mut().reset();
+            wire.session.stream_mut().set_reset_on_close();
             self.end_later(id);
         }
     }
 
     /// Writes the queued output, and then resets the connection in place of a FIN. Output that the kernel has taken and not
     /// delivered may be lost. If several reasons are given, the first one counts.
-    pub fn abort_behind(&mut self, id: ConnectionId, reason: Reason) {
+    pub fn abort_after_flush(&mut self, id: ConnectionId, reason: Reason) {
         if let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) {
             wire.flags.insert(Flags::RESET_DUE);
             self.close(id, reason);
@@ -66,9 +66,9 @@ impl Wires {
 
     /// Tells the reactor that the peer will send nothing more by its protocol. So the close does not wait for the peer's
     /// FIN once all received bytes were read.
-    pub fn take_as_ended(&mut self, id: ConnectionId) {
+    pub fn set_peer_done(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
-            wire.flags.insert(Flags::LAST_WORD);
+            wire.flags.insert(Flags::PEER_DONE);
         }
     }
 
@@ -86,12 +86,12 @@ impl Wires {
     /// Bytes that a closing wire has still to write; `None`: none.
     pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
         let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Closing)?;
-        let left = wire.queued() + wire.session.encrypted().map_or(0, |(_, bytes)| bytes);
+        let left = wire.queued_bytes() + wire.session.encrypted_with_charge().map_or(0, |(_, bytes)| bytes);
         (left > 0).then_some(left)
     }
 
     /// A closing wire has something to write: see [`Limits::flush_interval`](crate::Limits::flush_interval).
-    pub(crate) fn watch_flush(&mut self, id: ConnectionId) {
+    pub(crate) fn arm_flush_timer(&mut self, id: ConnectionId) {
         let (at, is_watched) =
             (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
         if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
@@ -103,7 +103,7 @@ impl Wires {
     /// Our FIN was sent, and the layer above got `on_close`: only the session and the slot are left.
     pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
         self.drop_timers(id);
-        self.charge_all_above(id, 0);
+        self.charge_service_and_timers(id, 0);
         let (now, linger) = (self.now, self.limits.linger);
         let Some(wire) = self.wire_mut(id) else { return };
         wire.step(Event::Sent);

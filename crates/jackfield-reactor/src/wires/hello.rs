@@ -3,7 +3,7 @@
 use super::Wires;
 use crate::id::ConnectionId;
 use crate::reason::Reason;
-use crate::session::hello::{Answer, Hello};
+use crate::session::hello::{Hello, HelloAnswer};
 use crate::session::tls::Tls;
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
@@ -17,7 +17,7 @@ impl Wires {
         self.wire(id)?.session.hello()?.client_hello()
     }
 
-    /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::secure`] gives
+    /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::answer_hello`] gives
     /// the session back. Until then the connection is not read, and its handshake deadline goes on.
     pub fn take_hello(&mut self, id: ConnectionId) -> Option<Box<Accepted>> {
         self.wire_mut(id)?.session.hello_mut()?.take()
@@ -25,10 +25,10 @@ impl Wires {
 
     /// Continues the handshake with this session; or, if the answer is an error, sends its alert and closes the connection
     /// with [`Reason::Tls`]. Does nothing if the connection is gone or [`Wires::take_hello`] was not called.
-    pub fn secure(&mut self, id: ConnectionId, answer: Answer) {
+    pub fn answer_hello(&mut self, id: ConnectionId, answer: HelloAnswer) {
         let Some(wire) = self.waiting(id) else { return };
         if wire.session.hello().is_some_and(Hello::is_taken) {
-            let is_secured = wire.session.secure(answer);
+            let is_secured = wire.session.answer_hello(answer);
             self.go_on(id, is_secured);
         }
     }
@@ -65,9 +65,9 @@ impl Wires {
         wire.flags.remove(ReadStop::ANSWER);
         // Bytes after the invalid ones are read and dropped, because a close with unread bytes would be a reset.
         wire.flags.insert(Flags::UNREAD);
-        let pushed = wire.session.push();
+        let written = wire.session.write_pending();
         self.charge_encrypted(id);
-        match pushed {
+        match written {
             Err(error) => self.abort(id, Reason::of_error(&error)),
             Ok(_) if !is_secured => self.close(id, Reason::Tls),
             Ok(_) if id == self.current => {}

@@ -156,7 +156,7 @@ impl Wires {
             limits,
             stats: Arc::default(),
             now,
-            current: ConnectionId::IDLE,
+            current: ConnectionId::NO_WIRE,
             cork: Box::default(),
             stopped: false,
             broadcast: pending::Broadcast::default(),
@@ -207,7 +207,7 @@ impl Wires {
         } else if let Some(pipe) = session.stream().as_pipe() {
             pipe.enlist(id, &self.ready);
         }
-        let begins = session.begins();
+        let begins = session.sends_first();
         let peer = self.keep_peer(peer);
         self.slab.insert(Wire::new(id, session, peer, self.now));
         self.stats.opened.add(1);
@@ -227,7 +227,7 @@ impl Wires {
     }
 
     /// Lets the system watch a wire from now on. Its first event reports what has happened before.
-    pub(crate) fn watch(&mut self, id: ConnectionId) {
+    pub(crate) fn register(&mut self, id: ConnectionId) {
         let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
         let (Some(registry), Some(source)) = (&self.registry, wire.session.stream_mut().source()) else {
             return;
@@ -273,7 +273,7 @@ impl Wires {
     /// A part of a loop over all connections: the ids in the next `most` slots, beginning with the slot `from`. The second
     /// value is the slot where the next part begins, or `None` after the last. A connection that is added during the loop
     /// may be left out.
-    pub fn part(&self, from: usize, most: usize) -> (Vec<ConnectionId>, Option<usize>) {
+    pub fn ids_in_slots(&self, from: usize, most: usize) -> (Vec<ConnectionId>, Option<usize>) {
         let end = from.saturating_add(most.max(1)).min(self.generations.len());
         let wires = (from..end).filter_map(|slot| self.slab.get(slot));
         let ids = wires.filter(|wire| wire.is_known()).map(|wire| wire.id).collect();
@@ -315,7 +315,7 @@ impl Wires {
         Some(WireStats {
             bytes_in: wire.bytes_in,
             bytes_out: wire.bytes_out,
-            queued: self.queued(id),
+            queued: self.queued_bytes(id),
             age: if planted(89) { self.now.low_since(wire.since) } else { self.now.since(wire.since) },
             quiet: self.now.since(wire.last_received),
         })
@@ -348,22 +348,22 @@ impl Wires {
     }
 
     /// True once the peer's end of the stream (its FIN, or close_notify over TLS) was read.
-    pub fn has_ended(&self, id: ConnectionId) -> bool {
-        self.wire(id).is_some_and(|wire| wire.has(Flags::ENDED))
+    pub fn has_peer_ended(&self, id: ConnectionId) -> bool {
+        self.wire(id).is_some_and(|wire| wire.has(Flags::PEER_ENDED))
     }
 
     /// Shows a watchdog on another thread which connection is handled and what is done, as [`Stats::at`](crate::Stats::at)
     /// and [`Stats::doing`](crate::Stats::doing).
-    pub fn mark(&self, id: ConnectionId, label: u8) {
+    pub fn show_watchdog(&self, id: ConnectionId, label: u8) {
         self.stats.at.set(id.to_bits());
         self.stats.doing.set(label.into());
     }
 
     /// Shows a watchdog that bytes of the connection are handled, with the label of [`Wires::set_label`]. The reactor does
     /// this before each `on_bytes`.
-    pub fn mark_bytes(&self, id: ConnectionId) {
+    pub fn show_watchdog_bytes(&self, id: ConnectionId) {
         if let Some(wire) = self.wire(id) {
-            self.mark(id, wire.label);
+            self.show_watchdog(id, wire.label);
         }
     }
 

@@ -25,19 +25,19 @@ impl Wires {
         if self.broadcast.has_bytes() && !planted(43) {
             self.distribute();
         }
-        self.corked(id)
+        self.cork_or_outbox(id)
     }
 
     /// The same for a connection that gets nothing of the broadcast that is in progress, if any. What is collected for the others
     /// stays where it is.
     pub fn outbox_of_left_out(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         debug_assert_eq!(self.broadcast.owed(id, |_| ()), 0, "{id} would get it out of order");
-        self.corked(id)
+        self.cork_or_outbox(id)
     }
 
     /// The same, after the bytes of a running broadcast.
     #[inline(always)]
-    pub(super) fn corked(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    pub(super) fn cork_or_outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if id == self.current && !self.stopped {
             return Some(&mut self.cork);
         }
@@ -47,7 +47,7 @@ impl Wires {
     /// The outbox of a connection that already has output for the end of the turn. That is the usual case when messages go
     /// to many connections, and faster than [`Wires::outbox`]. `None`: use [`Wires::outbox`].
     #[inline(always)]
-    pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    pub fn gathering_outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
         // A congested wire must be checked: its queue may be below high water again.
         let gathers = wire.id == id && wire.phase == Phase::Open && wire.flags.gathers();
@@ -55,29 +55,29 @@ impl Wires {
     }
 
     /// Bytes that wait for the kernel, with the output of the current event.
-    pub fn queued(&self, id: ConnectionId) -> usize {
+    pub fn queued_bytes(&self, id: ConnectionId) -> usize {
         self.queued_now(id) + self.owed(id)
     }
 
     /// Bytes that were sent so far, counted as plain text, with those that wait for the kernel.
     #[inline]
-    pub fn sent(&self, id: ConnectionId) -> u64 {
-        self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued(id) as u64
+    pub fn bytes_submitted(&self, id: ConnectionId) -> u64 {
+        self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued_bytes(id) as u64
     }
 
     /// True if the kernel has not taken everything that was sent. The rest may be plain text or already encrypted.
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
-        self.queued(id) > 0 || self.wire(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
+        self.queued_bytes(id) > 0 || self.wire(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
     }
 
     /// Bytes of messages that wait for the kernel: all but those from before [`Outbox::begin_messages`].
-    pub fn queued_messages(&self, id: ConnectionId) -> usize {
+    pub fn queued_message_bytes(&self, id: ConnectionId) -> usize {
         let outbox = if id == self.current {
             Some(&self.cork)
         } else {
             self.wire(id).and_then(|wire| wire.outbox.as_ref())
         };
-        outbox.map_or(0, |outbox| outbox.queued_messages()) + self.owed(id)
+        outbox.map_or(0, |outbox| outbox.queued_message_bytes()) + self.owed(id)
     }
 
     /// Drops all queued messages that the kernel has not begun to take, frees their memory, and returns the number of
@@ -105,7 +105,11 @@ impl Wires {
     }
 
     fn queued_now(&self, id: ConnectionId) -> usize {
-        if id == self.current { self.cork.queued() } else { self.wire(id).map_or(0, Wire::queued) }
+        if id == self.current {
+            self.cork.queued_bytes()
+        } else {
+            self.wire(id).map_or(0, Wire::queued_bytes)
+        }
     }
 
     /// Writes the queued output of a connection now, before the end of its event or of the turn. Call it when the outbox
@@ -129,7 +133,7 @@ impl Wires {
     #[inline(never)]
     pub fn write_through(&mut self, id: ConnectionId, header: &[u8], payload: &[u8]) -> Option<bool> {
         self.outbox(id)?;
-        let is_next = id == self.current && self.cork.queued() <= payload.len();
+        let is_next = id == self.current && self.cork.queued_bytes() <= payload.len();
         match self.slab.get_mut(id.slot()) {
             Some(wire) if is_next && !wire.has(WriteStop::ANY) => {
                 let written = self.cork.write_through(&mut wire.session, header, payload);
@@ -157,9 +161,9 @@ impl Wires {
     pub fn set_read_while_congested(&mut self, id: ConnectionId, reads: bool) {
         let is_congested = self.is_congested(id);
         let Some(wire) = self.wire_mut(id) else { return };
-        wire.flags.remove(Flags::READS_ON | Flags::CONGESTED_AND_READ);
+        wire.flags.remove(Flags::READ_WHILE_CONGESTED | Flags::CONGESTED_AND_READ);
         if reads {
-            wire.flags.insert(Flags::READS_ON);
+            wire.flags.insert(Flags::READ_WHILE_CONGESTED);
             wire.flags.insert(if is_congested { Flags::CONGESTED_AND_READ } else { Flags::default() });
             self.resume_reading(id, ReadStop::CONGESTED);
         } else if is_congested {
@@ -185,7 +189,7 @@ impl Wires {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.wire_mut(id) else { return };
         self.stopped = wire.phase != Phase::Open;
-        self.mark_bytes(id);
+        self.show_watchdog_bytes(id);
         if let Some(backlog) = self.wire_mut(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take())
         {
             let empty = std::mem::replace(&mut self.cork, backlog);
@@ -202,7 +206,7 @@ impl Wires {
         if !is_done {
             self.keep_cork();
         }
-        self.current = ConnectionId::IDLE;
+        self.current = ConnectionId::NO_WIRE;
         !is_done
     }
 
@@ -265,12 +269,12 @@ impl Wires {
 
     /// The same at a writable event, even if the wire was blocked.
     pub(crate) fn write_out(&mut self, id: ConnectionId) {
-        self.write_by(id, Outbox::write_to);
+        self.write_once(id, Outbox::write_to);
     }
 
     /// Makes one write of the queued bytes.
     #[inline(always)]
-    pub(super) fn write_by(
+    pub(super) fn write_once(
         &mut self,
         id: ConnectionId,
         write: impl FnOnce(&mut Outbox, &mut Session) -> io::Result<usize>,
@@ -312,7 +316,7 @@ impl Wires {
             None => self.charge_outbox(id),
         }
         let queued = self.queued_now(id);
-        self.weigh(id, queued);
+        self.check_water_marks(id, queued);
     }
 
     /// After a write: updates water marks and deadlines, and ends the wire if the peer is gone.
@@ -339,7 +343,7 @@ impl Wires {
                 if self.cork.charged > 0 && self.cork.is_empty() {
                     self.uncharge_cork();
                 }
-                self.weigh(id, queued);
+                self.check_water_marks(id, queued);
             }
             Err(error) => self.not_written(id, &error, queued),
         }
@@ -348,7 +352,7 @@ impl Wires {
     #[cold]
     fn not_written(&mut self, id: ConnectionId, error: &io::Error, queued: usize) {
         if error.kind() == io::ErrorKind::WouldBlock {
-            self.weigh(id, queued);
+            self.check_water_marks(id, queued);
         } else {
             self.abort(id, Reason::of_error(error));
         }
@@ -357,7 +361,7 @@ impl Wires {
     /// Compares the queued bytes with the water marks, and schedules what must follow.
     #[cold]
     #[inline(never)]
-    pub(super) fn weigh(&mut self, id: ConnectionId, queued: usize) {
+    pub(super) fn check_water_marks(&mut self, id: ConnectionId, queued: usize) {
         // Encrypted bytes that the kernel has not taken count too.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
@@ -366,7 +370,7 @@ impl Wires {
         let is_current = id == self.current;
         let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Dead) else { return };
         if queued > high || is_full {
-            let reads = wire.has(Flags::READS_ON);
+            let reads = wire.has(Flags::READ_WHILE_CONGESTED);
             wire.flags.insert(if reads { Flags::CONGESTED_AND_READ } else { ReadStop::CONGESTED.into() });
             self.stopped |= is_current;
         } else if queued <= low && wire.has(Flags::CONGESTED) && !planted(12) {
@@ -376,12 +380,12 @@ impl Wires {
         if waiting == 0 {
             wire.flags.remove(WriteStop::BLOCKED);
         } else if !wire.has(WriteStop::BY_TOKENS) {
-            self.watch_stall(id);
+            self.arm_stall_timer(id);
         }
     }
 
     /// The kernel has not taken all bytes: sets the write timeout. A timer from an earlier backlog is set again.
-    pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
+    pub(crate) fn arm_stall_timer(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
             self.disarm(id, timer_key::STALL);

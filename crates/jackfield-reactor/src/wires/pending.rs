@@ -17,7 +17,7 @@ pub(crate) struct Broadcast {
     /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
     /// More messages may join: nothing has happened for which each wire must be checked again.
-    pub(super) goes_on: bool,
+    pub(super) accepts_more: bool,
     /// Above this the water marks of the outboxes must be checked again.
     pub(super) bytes_max: usize,
 }
@@ -29,8 +29,8 @@ impl Broadcast {
     }
 
     #[inline(always)]
-    pub(super) fn goes_on(&self) -> bool {
-        self.goes_on
+    pub(super) fn accepts_more(&self) -> bool {
+        self.accepts_more
     }
 
     /// Begins with these connections.
@@ -71,7 +71,7 @@ impl Broadcast {
     }
 
     /// Appends the collected bytes for a wire to its outbox.
-    pub(super) fn copy(&self, id: ConnectionId, out: &mut Vec<u8>) {
+    pub(super) fn append_bytes_for(&self, id: ConnectionId, out: &mut Vec<u8>) {
         let mut from = 0;
         for (_, range) in self.but.iter().filter(|(but, _)| *but == id && !planted(44)) {
             out.extend_from_slice(&self.bytes[from..range.start]);

@@ -16,12 +16,12 @@ impl Wires {
     }
 
     pub(crate) fn recycle(&mut self, mut outbox: Box<Outbox>) {
-        self.account.charge(&mut outbox.charged, 0);
+        self.account.set_charge(&mut outbox.charged, 0);
         outbox.reset();
         if self.outboxes.len() < self.slab.len() && self.account.pool(outbox.heap_bytes()) {
             self.outboxes.push(outbox);
         }
-        self.charged(ConnectionId::IDLE, false);
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     pub(crate) fn carry_from_pool(&mut self) -> Box<Carry> {
@@ -38,17 +38,17 @@ impl Wires {
     /// panic it is not put back.
     pub(crate) fn lift_carry(&mut self, id: ConnectionId) -> Option<Box<Carry>> {
         let mut carry = self.wire_mut(id)?.carry.take()?;
-        self.account.charge(&mut carry.charged, 0);
+        self.account.set_charge(&mut carry.charged, 0);
         Some(carry)
     }
 
     pub(crate) fn carry_to_pool(&mut self, mut carry: Box<Carry>) {
-        self.account.charge(&mut carry.charged, 0);
+        self.account.set_charge(&mut carry.charged, 0);
         let most = self.slab.len().min(CARRIES_KEPT_MAX);
         if carry.reset() && self.carries.len() < most && self.account.pool(carry.heap_bytes()) {
             self.carries.push(carry);
         }
-        self.charged(ConnectionId::IDLE, false);
+        self.after_charge(ConnectionId::NO_WIRE, false);
     }
 
     /// Trims the pools, so that they never have more buffers than there are connections to use them; without

@@ -44,7 +44,7 @@ impl Wires {
         if !self.memory_work.is_due {
             self.memory_work.is_due = true;
             // An id of no wire, only so that the list is not empty.
-            self.ending.push(ConnectionId::IDLE);
+            self.ending.push(ConnectionId::NO_WIRE);
         }
     }
 
@@ -122,7 +122,7 @@ impl Wires {
                 return;
             }
             (false, NIL) => {
-                self.memory_work.timer = self.wheel.insert(ConnectionId::IDLE, timer_key::MEMORY, NIL);
+                self.memory_work.timer = self.wheel.insert(ConnectionId::NO_WIRE, timer_key::MEMORY, NIL);
             }
             (false, _) => {}
         }
@@ -133,11 +133,11 @@ impl Wires {
     /// is room again.
     pub(crate) fn begin_memory_work(&mut self) -> Option<Pressure> {
         self.memory_work.is_due = false;
-        let news = self.account.news();
+        let news = self.account.take_pressure_change();
         if self.account.is_relieved() {
             self.release_memory_paused();
         }
-        if self.memory_work.to_evict.is_empty() && self.account.is_over() {
+        if self.memory_work.to_evict.is_empty() && self.account.is_over_budget() {
             self.memory_work.to_evict = self.largest().into();
         }
         // As long as connections are found, there may be more work.

@@ -35,14 +35,14 @@ pub enum ReadPause {
 
 impl Wires {
     /// True if the current connection may not go on as usual: it was closed, stopped reading, or became congested. Then ask
-    /// [`Wires::goes_on`] before the next of its bytes is used.
+    /// [`Wires::may_handle_bytes`] before the next of its bytes is used.
     #[inline(always)]
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_current_stopped(&self) -> bool {
         self.stopped
     }
 
     /// True while the connection is read and takes bytes: the service may go on with the bytes that it has.
-    pub fn goes_on(&self, id: ConnectionId) -> bool {
+    pub fn may_handle_bytes(&self, id: ConnectionId) -> bool {
         self.wire(id).is_some_and(|wire| {
             matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
@@ -122,7 +122,7 @@ impl Wires {
     pub fn put_off_end(&mut self, id: ConnectionId) {
         let due = self.now.after(self.limits.unread_wait).0;
         let Some(wire) = self.wire_mut(id) else { return };
-        wire.flags.remove(Flags::ENDED);
+        wire.flags.remove(Flags::PEER_ENDED);
         wire.flags.insert(Flags::UNREAD);
         if wire.has(ReadStop::PAUSED) {
             self.arm_once(id, timer_key::UNREAD, due);
@@ -130,7 +130,7 @@ impl Wires {
     }
 
     /// Reads what has already arrived from the peer, and then calls [`Service::on_end`](crate::Service::on_end), although
-    /// the peer has not closed its side. [`Wires::has_ended`] is false in that call. While there is a reason not to read
+    /// the peer has not closed its side. [`Wires::has_peer_ended`] is false in that call. While there is a reason not to read
     /// the connection, all of this waits.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
@@ -143,7 +143,7 @@ impl Wires {
     pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(if planted(5) { Flags::default() } else { Flags::RECHECK });
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 
@@ -151,11 +151,11 @@ impl Wires {
     pub(super) fn read_soon(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::UNREAD);
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 
-    pub(crate) fn look_again(&mut self, id: ConnectionId) {
+    pub(crate) fn queue_for_next_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             if wire.raise(Flags::AGAIN) && !planted(4) {
                 self.again.push(id);
@@ -174,22 +174,17 @@ impl Wires {
     }
 
     /// Whether one more handshake may go on in this turn, which then counts among
-    /// [`Limits::handshakes_per_turn`](crate::Limits::handshakes_per_turn). To be asked before [`Wires::secure`], if a session
+    /// [`Limits::handshakes_per_turn`](crate::Limits::handshakes_per_turn). To be asked before [`Wires::answer_hello`], if a session
     /// is made on the reactor's thread outside of [`Service::on_hello`](crate::Service::on_hello). False: ask again in the next
     /// turn.
-    pub fn may_shake_hands(&mut self) -> bool {
+    pub fn try_count_handshake(&mut self) -> bool {
         let is_one_left = self.handshakes_left > 0;
         self.handshakes_left -= usize::from(is_one_left);
         is_one_left
     }
 
-    /// True while the service gets the events of the wire.
-    pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
-        self.wire(id).is_some_and(|wire| wire.phase < Phase::Closing)
-    }
-
     /// True while the wire is read.
-    pub(crate) fn listens(&self, id: ConnectionId) -> bool {
+    pub(crate) fn may_read(&self, id: ConnectionId) -> bool {
         self.wire(id).is_some_and(|wire| !wire.has(ReadStop::ANY) || planted(28))
     }
 
@@ -197,11 +192,11 @@ impl Wires {
         let is_current = id == self.current;
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(why);
-            let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
+            let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::PEER_ENDED);
             if is_hinted {
                 // The wire will not be read, so a close of the peer must be noticed and reported again for this stop.
                 wire.flags.remove(Flags::PEER_CLOSED_TOLD);
-                self.look_again(id);
+                self.queue_for_next_turn(id);
             }
             self.stopped |= is_current;
         }
@@ -215,7 +210,7 @@ impl Wires {
             wire.flags.remove(why);
             wire.last_received = now;
             wire.flags.insert(if planted(7) { Flags::default() } else { Flags::RECHECK });
-            self.look_again(id);
+            self.queue_for_next_turn(id);
         }
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 impl Wires {
     /// Starts TLS on an open, plain connection, as the server. Queued output leaves in plain text. Then no more output is
     /// taken until the handshake is complete and [`Service::on_established`](crate::Service::on_established) comes again.
-    /// If it is called in `on_bytes`, the bytes after those that are returned as used belong to TLS. [`Wires::goes_on`] is
+    /// If it is called in `on_bytes`, the bytes after those that are returned as used belong to TLS. [`Wires::may_handle_bytes`] is
     /// false then.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Wires {
         let mut tls = Tls::above(std::mem::replace(stream, Stream::Closed), session);
         let queued = self.take_queued(id);
         let bytes_out = queued.len() as u64;
-        tls.say_before(&queued);
+        tls.queue_plaintext(&queued);
         if let Some(mut carry) = self.lift_carry(id) {
             tls.feed(carry.unused());
             self.carry_to_pool(carry);
@@ -64,21 +64,21 @@ impl Wires {
         wire.bytes_out += bytes_out;
         wire.step(Event::Restart);
         wire.flags.remove(Flags::RECHECK);
-        wire.flags.insert(Flags::ENCRYPTS | Flags::RESTARTED);
+        wire.flags.insert(Flags::ENCRYPTS | Flags::STARTTLS);
         self.stats.bytes_out.add(bytes_out);
         self.stopped |= id == self.current;
         self.begin_handshake(id);
-        self.push(id);
+        self.write_pending(id);
         self.read_soon(id);
         Ok(())
     }
 
     /// Writes earlier plain text, and charges what the kernel does not take.
-    fn push(&mut self, id: ConnectionId) {
+    fn write_pending(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
-        match wire.session.push() {
+        match wire.session.write_pending() {
             Ok(_) => {
-                self.weigh(id, 0);
+                self.check_water_marks(id, 0);
                 self.note_write(id);
             }
             Err(error) => self.abort(id, Reason::of_error(&error)),

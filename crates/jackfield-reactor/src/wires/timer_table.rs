@@ -138,6 +138,6 @@ impl Wires {
 
     fn charge_timers_as(&mut self, id: ConnectionId, before: u32, bytes: u32) {
         let above = self.wire(id).map_or(0, |wire| wire.above).saturating_sub(before);
-        self.charge_all_above(id, above as usize + bytes as usize);
+        self.charge_service_and_timers(id, above as usize + bytes as usize);
     }
 }

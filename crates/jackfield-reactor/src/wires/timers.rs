@@ -71,7 +71,7 @@ impl Wires {
     }
 
     /// Wakes the service in the next turn, which comes without a sleep. For work that did not fit into this turn's budget.
-    pub fn go_on_next_turn(&mut self) {
+    pub fn request_next_turn(&mut self) {
         if !planted(47) {
             self.alarm = NEXT_TURN;
         }

@@ -23,12 +23,12 @@ impl Wires {
     }
 
     /// The number of bytes that the kernel has taken for certain, counted as plain text. Over TLS only complete records
-    /// count. [`Wires::sent`] also counts what is queued.
-    pub fn written(&self, id: ConnectionId) -> u64 {
+    /// count. [`Wires::bytes_submitted`] also counts what is queued.
+    pub fn bytes_written(&self, id: ConnectionId) -> u64 {
         if planted(66) {
-            return self.sent(id);
+            return self.bytes_submitted(id);
         }
-        self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unpushed_bytes() as u64))
+        self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unwritten_bytes() as u64))
     }
 
     /// Appends the connections of which the kernel has taken something since the last call, each once. Some of them may be
@@ -37,7 +37,7 @@ impl Wires {
         let mut written = std::mem::take(&mut self.written);
         for id in &written {
             if let Some(wire) = self.wire_mut(*id) {
-                wire.flags.remove(Flags::WRITE_TOLD);
+                wire.flags.remove(Flags::WRITE_UNREPORTED);
             }
         }
         ids.append(&mut written);
@@ -48,9 +48,9 @@ impl Wires {
     #[cold]
     pub(crate) fn note_write(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
-        if wire.has(Flags::TELLS_WRITES) && wire.raise(Flags::WRITE_TOLD) && !planted(67) {
+        if wire.has(Flags::TELLS_WRITES) && wire.raise(Flags::WRITE_UNREPORTED) && !planted(67) {
             self.written.push(id);
-            self.go_on_next_turn();
+            self.request_next_turn();
         }
     }
 }

@@ -10,9 +10,9 @@ fn close_flushes_then_ends_then_lingers() {
     world.room(0, Some(3));
     world.send(0, "say hello; close 9; close; abort\n".replace("; abort", "").as_str());
     world.send(0, "unheard\n");
-    assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("hel", false));
+    assert_eq!((world.take(0).as_str(), world.far[0].has_server_finished()), ("hel", false));
     world.room(0, None);
-    assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("lo", true));
+    assert_eq!((world.take(0).as_str(), world.far[0].has_server_finished()), ("lo", true));
     // It is over for the layer above when our end was sent. What comes after that is dropped.
     world.expect(&["0 accept", "0 line say hello; close 9; close", "0 close Service(9)"]);
     assert_eq!((world.wires().len(), world.wires().lingering()), (0, 1));
@@ -203,7 +203,7 @@ fn a_wire_with_closed_output_is_still_read() {
         "0 end",
     ]);
     assert_eq!(world.take(0), "a");
-    assert!(!world.far[0].is_finished());
+    assert!(!world.far[0].has_server_finished());
     world.act(0, "close");
     world.is_empty();
 }
@@ -339,9 +339,9 @@ fn a_stale_id_does_nothing() {
         timer 1 1; idle 1; sound; cancel 1; close; abort";
     world.act(0, all);
     let wires = world.wires();
-    assert!(!wires.contains(stale) && !wires.is_open(stale) && !wires.goes_on(stale));
-    assert!(!wires.is_congested(stale) && !wires.has_ended(stale) && !wires.cancel_timer(stale, 1));
-    assert_eq!((wires.queued(stale), wires.wire_stats(stale), wires.timers()), (0, None, 0));
+    assert!(!wires.contains(stale) && !wires.is_open(stale) && !wires.may_handle_bytes(stale));
+    assert!(!wires.is_congested(stale) && !wires.has_peer_ended(stale) && !wires.cancel_timer(stale, 1));
+    assert_eq!((wires.queued_bytes(stale), wires.wire_stats(stale), wires.timers()), (0, None, 0));
     assert!(wires.peer(stale).is_none() && wires.local_addr(stale).is_err());
     world.turn(&[Ready { id: stale, readable: true, writable: true, ended: true, broken: true }]);
     assert_eq!(world.wires().stats().stale.value(), 1);
@@ -398,7 +398,7 @@ fn a_reset_is_noticed_for_any_reason_not_to_read() {
             world.room(0, Some(0));
             world.send(0, &format!("{stop}\n"));
             world.send(0, unread);
-            world.far[0].reset_behind();
+            world.far[0].reset_after_sent();
             world.run();
             world.expect(&["0 accept", &format!("0 line {stop}"), "0 close Reset"]);
             world.is_empty();
@@ -477,7 +477,7 @@ fn output_is_not_destroyed_when_both_sides_have_ended() {
         let mut world = World::new();
         world.connect();
         world.send(0, &format!("say hello; {stop}; close\n"));
-        assert!(world.far[0].is_finished() && !world.far[0].is_released(), "it lingers");
+        assert!(world.far[0].has_server_finished() && !world.far[0].is_released(), "it lingers");
         // The kernel has it, and the peer not yet.
         world.finish(0);
         assert!(!world.far[0].is_reset(), "{stop}");
@@ -596,7 +596,7 @@ fn nothing_ends_a_wire_whose_end_was_sent_at_once() {
         world.connect();
         world.on("0 close Local", commands);
         world.send(0, "fill 200000; close\n");
-        assert!(world.far[0].is_finished() && !world.far[0].is_reset(), "{commands}");
+        assert!(world.far[0].has_server_finished() && !world.far[0].is_reset(), "{commands}");
         world.all_arrived(0);
         assert_eq!((world.got[0].len(), world.wires().lingering()), (200_000, 1), "{commands}");
         world.finish(0);
@@ -632,7 +632,7 @@ fn a_closing_wire_may_have_more_than_four_gigabytes_left() {
         world.room(0, Some(0));
         let (id, body): (_, Arc<[u8]>) = (world.id(0), vec![0; 16 << 20].into());
         let outbox = world.wires().outbox(id).expect("it is open");
-        (0..300).for_each(|_| outbox.share_body(body.clone()));
+        (0..300).for_each(|_| outbox.push_shared_body(body.clone()));
         world.act(0, "close");
         world.advance(10_000);
         world.far[0].set_room(Some(taken));

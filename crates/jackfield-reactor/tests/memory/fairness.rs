@@ -101,11 +101,11 @@ fn wires_that_are_processed_again_do_not_block_others() {
 fn work_over_the_budget_is_done_in_the_next_turn() {
     let mut world = World::new();
     world.wires().set_alarm(Duration::from_millis(50));
-    world.wires().go_on_next_turn();
+    world.wires().request_next_turn();
     assert_eq!(world.driver.reactor.timeout(world.driver.now()), Some(Duration::ZERO));
     world.run();
     world.expect(&["wake"]);
-    world.wires().go_on_next_turn();
+    world.wires().request_next_turn();
     world.wires().set_alarm(Duration::from_millis(70));
     world.run();
     world.expect(&["wake"]);

@@ -53,7 +53,7 @@ fn more_rest_than_the_carry_holds_closes() {
     world.send(0, &"x".repeat(100));
     world.expect(&["0 accept"]);
     world.send(0, "x");
-    assert!(world.far[0].is_finished());
+    assert!(world.far[0].has_server_finished());
     world.send(0, "say unheard\n");
     world.finish(0);
     world.expect(&["0 close Limit(ReadBuffer)"]);
@@ -125,7 +125,7 @@ fn a_reset_after_bytes_is_noticed_when_they_pause_the_wire() {
     let mut world = World::new();
     world.connect();
     world.far[0].send(b"pause\n");
-    world.far[0].reset_behind();
+    world.far[0].reset_after_sent();
     world.run();
     world.expect(&["0 accept", "0 line pause", "0 close Reset"]);
     world.is_empty();
@@ -155,7 +155,7 @@ fn the_end_comes_once_and_after_the_last_byte() {
     world.far[0].send(b"say a\nsay b");
     world.finish(0);
     world.expect(&["0 accept", "0 line say a", "0 end"]);
-    assert!(!world.far[0].is_finished(), "a half-closed connection can be written to");
+    assert!(!world.far[0].has_server_finished(), "a half-closed connection can be written to");
     world.act(0, "say c");
     assert_eq!(world.take(0), "ac");
 }

@@ -44,7 +44,7 @@ fn a_full_table_takes_no_connection() {
     let mut world = World::with(|limits| limits.wires_max = 1);
     world.connect();
     let far = world.driver.connect(&mut world.service, ([127, 0, 0, 1], 1).into(), 0);
-    assert!(world.wires().is_full() && far.is_finished());
+    assert!(world.wires().is_full() && far.has_server_finished());
     world.act(0, "abort");
     world.connect();
     assert_eq!(world.wires().len(), 1);

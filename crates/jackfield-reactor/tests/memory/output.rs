@@ -81,7 +81,7 @@ fn closing_a_blocked_wire_writes_nothing_in_vain() {
     assert_eq!(world.far[0].writes(), 1);
     world.room(0, None);
     world.all_arrived(0);
-    assert!(world.far[0].is_finished());
+    assert!(world.far[0].has_server_finished());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn bodies_do_not_count() {
     world.act(0, "say abc; share 3000; body 4000; own 5000; body 10");
     let id = world.id(0);
     let outbox = world.wires().outbox(id).expect("an open wire");
-    assert_eq!((outbox.queued(), outbox.counted()), (12_013, 3_013));
+    assert_eq!((outbox.queued_bytes(), outbox.counted_bytes()), (12_013, 3_013));
     world.room(0, None);
     world.all_arrived(0);
 }

@@ -201,11 +201,11 @@ fn many_timers_are_charged() {
     let id = world.id(0);
     (0..8).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
     assert_eq!(world.wires().memory_of(id), 0, "so many each connection may have");
-    world.wires().charge_above(id, 1000);
+    world.wires().charge_service(id, 1000);
     (0..10_008).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
     let charged = world.wires().memory_of(id) - 1000;
     assert!((10_000 * 49..10_000 * 80).contains(&charged), "{charged} bytes for 10,000 timers");
-    world.wires().charge_above(id, 2000);
+    world.wires().charge_service(id, 2000);
     assert_eq!(world.wires().memory_of(id), charged + 2000);
     world.act(0, "abort");
     assert_eq!(world.wires().memory_bytes(), 0);

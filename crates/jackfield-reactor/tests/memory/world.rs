@@ -98,12 +98,12 @@ impl World {
         self.driver.run(&mut self.service);
         for (wire, &id) in self.service.ids.iter().enumerate() {
             let (wires, far) = (&self.driver.reactor.wires, &self.far[wire]);
-            if wires.goes_on(id) {
-                assert_eq!(far.unread(), 0, "wire {wire} is not read");
+            if wires.may_handle_bytes(id) {
+                assert_eq!(far.unread_bytes(), 0, "wire {wire} is not read");
                 assert!(!self.service.has_unheard[wire], "wire {wire} is not shown its rest");
             }
             if far.room() != Some(0) && !far.is_reset() {
-                assert_eq!(wires.queued(id), 0, "wire {wire} is not flushed");
+                assert_eq!(wires.queued_bytes(id), 0, "wire {wire} is not flushed");
             }
         }
     }
@@ -252,7 +252,7 @@ impl Script {
         let (id, high) = (self.ids[whom], wires.limits().outbox_bytes_high);
         let Some(outbox) = wires.outbox(id) else { return };
         write(outbox);
-        let queued = outbox.queued();
+        let queued = outbox.queued_bytes();
         self.promised[whom].extend(bytes);
         if queued > high {
             wires.flush_early(id);
@@ -263,9 +263,9 @@ impl Script {
         let bytes = self.pattern(count);
         let copy = bytes.clone();
         let write = move |outbox: &mut jackfield_reactor::Outbox| match how {
-            "share" => outbox.share(&Arc::from(copy)),
-            "body" => outbox.share_body(Arc::from(copy)),
-            "own" => outbox.own_body(copy),
+            "share" => outbox.push_shared(&Arc::from(copy)),
+            "body" => outbox.push_shared_body(Arc::from(copy)),
+            "own" => outbox.push_owned_body(copy),
             _ => outbox.tail().extend(copy),
         };
         self.give(wires, whom, write, &bytes);
@@ -307,7 +307,7 @@ impl Service for Script {
 
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let number = self.alive(id);
-        assert!(wires.goes_on(id), "wire {number} is read although it should not be");
+        assert!(wires.may_handle_bytes(id), "wire {number} is read although it should not be");
         if rx.is_empty() {
             // Asked again after a pause or the like: this protocol has nothing to say without bytes.
             return 0;
@@ -321,7 +321,7 @@ impl Service for Script {
             used += len + 1;
             self.note(wires, number, &format!("line {line}"));
             self.act(wires, number, &line);
-            if self.yielded.contains(&number) || !wires.goes_on(id) {
+            if self.yielded.contains(&number) || !wires.may_handle_bytes(id) {
                 break;
             }
         }
@@ -332,20 +332,20 @@ impl Service for Script {
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
         // Behind all that it has sent, whether it is read or not.
-        assert!(!self.has_unheard[number] || wires.goes_on(id));
+        assert!(!self.has_unheard[number] || wires.may_handle_bytes(id));
         // After a last look the peer has not ended.
-        self.note(wires, number, if wires.has_ended(id) { "end" } else { "looked" });
+        self.note(wires, number, if wires.has_peer_ended(id) { "end" } else { "looked" });
     }
 
     fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
-        assert!(!wires.goes_on(id) && !wires.has_ended(id));
+        assert!(!wires.may_handle_bytes(id) && !wires.has_peer_ended(id));
         self.note(wires, number, "peer closed");
     }
 
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
-        assert!(!wires.is_congested(id) && wires.queued(id) <= wires.limits().outbox_bytes_low);
+        assert!(!wires.is_congested(id) && wires.queued_bytes(id) <= wires.limits().outbox_bytes_low);
         self.note(wires, number, "drain");
     }
 

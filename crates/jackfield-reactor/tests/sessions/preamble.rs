@@ -18,7 +18,7 @@ fn parse(bytes: &[u8]) -> PreambleRead {
 }
 
 fn behind(stream: Stream) -> Session {
-    Session::Plain(stream).behind_preamble(parse, 40)
+    Session::Plain(stream).with_preamble(parse, 40)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn tls_begins_after_it() {
         let (mut world, mut peer) = (
             World::new(|stream| {
                 let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
-                Session::from(tls).behind_preamble(parse, 40)
+                Session::from(tls).with_preamble(parse, 40)
             }),
             client(),
         );
@@ -87,7 +87,7 @@ fn tls_begins_after_it() {
 fn a_peer_that_speaks_tls_after_it_is_never_answered_in_plain_text() {
     let behind_both = |stream| {
         let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
-        Session::from(tls.with_plain_answer(b"speak TLS")).behind_preamble(parse, 40)
+        Session::from(tls.with_plain_answer(b"speak TLS")).with_preamble(parse, 40)
     };
     let preamble = b"from 203.0.113.9:99;";
     for cut in [10, 20, 21, 25, 100] {
@@ -114,7 +114,7 @@ fn a_peer_that_speaks_tls_after_it_is_never_answered_in_plain_text() {
 fn a_connection_without_one_is_reset_and_nothing_is_sent() {
     let over_tls = |stream| {
         let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
-        Session::from(tls).behind_preamble(parse, 40)
+        Session::from(tls).with_preamble(parse, 40)
     };
     for (kind, make) in [("plain", behind as fn(Stream) -> Session), ("TLS", over_tls)] {
         // The second is as long as it may be, and not whole.
@@ -139,7 +139,7 @@ fn a_connection_without_one_is_reset_and_nothing_is_sent() {
 fn what_is_behind_a_preamble_that_is_refused_is_not_read() {
     let over_tls = |stream| {
         let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
-        Session::from(tls).behind_preamble(parse, 40)
+        Session::from(tls).with_preamble(parse, 40)
     };
     let mut hello = Vec::new();
     client().write_tls(&mut hello).expect("memory");

@@ -94,7 +94,10 @@ fn it_can_begin_outside_of_the_connections_own_events() {
             outbox.tail().extend_from_slice(b"now\n");
         }
         wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
-        assert!(wires.outbox(id).is_none() && !wires.goes_on(id), "nothing is said before it is established");
+        assert!(
+            wires.outbox(id).is_none() && !wires.may_handle_bytes(id),
+            "nothing is said before it is established"
+        );
         let again = wires.start_tls(id, configs().server.clone()).expect_err("once only");
         assert_eq!(again.kind(), ErrorKind::NotConnected);
         if carried.is_empty() {
@@ -127,7 +130,7 @@ fn a_broadcast_goes_out_before_it() {
     let wires = &mut world.driver.reactor.wires;
     wires.outbox(id).expect("it is open").tail().extend_from_slice(b"now\n");
     wires.begin_broadcast(vec![id], Vec::new(), usize::MAX);
-    assert!(wires.broadcast(&[b'x'; 70_000], ConnectionId::NONE));
+    assert!(wires.extend_broadcast(&[b'x'; 70_000], ConnectionId::NONE));
     wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
     wires.end_broadcast();
     let plain = world.send(&[], 1 << 20);
@@ -155,7 +158,7 @@ fn an_eviction_in_the_handshake_is_reported() {
     let mut world = plain();
     world.send(b"starttls\n", 1 << 20);
     let id = world.driver.reactor.wires.ids().next().expect("one");
-    world.driver.reactor.wires.charge_above(id, 65 << 20);
+    world.driver.reactor.wires.charge_service(id, 65 << 20);
     world.run();
     let close = format!("close Limit(Memory) {PEER} at 3");
     assert_eq!(world.log(), ["line starttls", "evicted TooLarge", &close]);

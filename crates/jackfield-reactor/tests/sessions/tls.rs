@@ -36,7 +36,7 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
             [&format!("established {PEER}")[..], "line hello", "line world", "end", &close],
             "in pieces of {size}"
         );
-        assert!(world.driver.reactor.wires.is_empty() && world.far.is_finished());
+        assert!(world.driver.reactor.wires.is_empty() && world.far.has_server_finished());
     }
 }
 
@@ -111,7 +111,7 @@ fn many_pieces_of_any_length_are_full_records() {
     for (number, length) in lengths.enumerate() {
         let bytes = vec![number as u8; length];
         all.extend_from_slice(&bytes);
-        world.driver.reactor.wires.outbox(id).expect("it is open").own_body(bytes);
+        world.driver.reactor.wires.outbox(id).expect("it is open").push_owned_body(bytes);
     }
     world.run();
     let encrypted = world.far.take();
@@ -172,7 +172,7 @@ fn a_handshake_message_that_is_too_long_gets_a_fatal_alert() {
                 (7, &[21][..], &[0, 2, 2][..]),
                 "{number}"
             );
-            assert!(world.far.is_finished() && !world.far.is_reset());
+            assert!(world.far.has_server_finished() && !world.far.is_reset());
             world.far.finish();
             world.run();
             assert_eq!(world.log(), [format!("close Tls {PEER} at 3")], "{number} in pieces of {size}");
@@ -223,7 +223,7 @@ fn a_turn_goes_on_with_as_many_handshakes_as_its_limit_says() {
         let mut answered = 0;
         while answered < 20 {
             world.driver.turn(&mut world.service);
-            let now = far_ends.iter().filter(|far| far.received() > 0).count();
+            let now = far_ends.iter().filter(|far| far.bytes_received() > 0).count();
             assert_eq!(now - answered, expected.min(20 - answered), "with {handshakes_per_turn} a turn");
             answered = now;
         }
@@ -288,7 +288,7 @@ fn an_outbox_that_was_not_used_is_not_charged() {
     world.run();
     let wires = &mut world.driver.reactor.wires;
     let id = wires.ids().next().expect("one");
-    assert!(wires.memory_of(id) > 0 && wires.queued(id) == 0, "TLS has it all");
+    assert!(wires.memory_of(id) > 0 && wires.queued_bytes(id) == 0, "TLS has it all");
     assert!(wires.outbox(id).is_some());
     world.run();
     world.far.send(&half);
@@ -339,7 +339,7 @@ fn a_half_close_leaves_no_deadline_behind() {
     // There is room before the system has told of it.
     world.far.set_room(None);
     world.run();
-    assert!(world.far.is_finished(), "our end is sent");
+    assert!(world.far.has_server_finished(), "our end is sent");
     world.advance(Duration::from_secs(60));
     assert_eq!(world.log(), [&format!("established {PEER}"), "line hello"]);
     assert_eq!(world.say(&mut peer, b"more\n", 1000).len(), 1000, "and the peer is read on");
@@ -354,19 +354,19 @@ fn the_last_bytes_of_a_record_are_waited_for() {
         let (mut world, mut peer) = (tls(), client());
         world.say(&mut peer, b"hello\n", 1000);
         world.far.set_write_max(None);
-        let before = world.far.received();
+        let before = world.far.bytes_received();
         world.far.set_room(Some(room));
         world.queue(100);
         world.run();
         let id = world.id();
         assert!(world.driver.reactor.wires.has_backlog(id), "{room} bytes were taken");
-        world.driver.reactor.wires.abort_behind(id, Reason::Local);
+        world.driver.reactor.wires.abort_after_flush(id, Reason::Local);
         world.run();
         assert!(!world.far.is_reset(), "{room} bytes were taken");
         world.far.set_room(None);
         world.run();
         assert_eq!(world.log()[2..], [format!("close Local {PEER} at 3")]);
-        assert_eq!(world.far.received() - before, 122, "{room} bytes were taken");
+        assert_eq!(world.far.bytes_received() - before, 122, "{room} bytes were taken");
         assert!(world.far.is_reset());
     }
 }
@@ -482,10 +482,10 @@ fn small_records_use_up_the_share_of_a_turn() {
     }
     world.far.send(&records);
     let mut turns = 0;
-    while world.far.unread() > 0 {
-        let before = world.far.unread();
+    while world.far.unread_bytes() > 0 {
+        let before = world.far.unread_bytes();
         world.driver.turn(&mut world.service);
-        let read = before - world.far.unread();
+        let read = before - world.far.unread_bytes();
         assert!((1..=140_000).contains(&read), "{read} bytes in turn {turns}");
         turns += 1;
     }

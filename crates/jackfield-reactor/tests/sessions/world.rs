@@ -106,7 +106,7 @@ impl World {
     /// Turns until nothing moves any more, and looks whether all is as it must be.
     pub(crate) fn run(&mut self) {
         self.driver.run(&mut self.service);
-        self.driver.check_rest().expect("all is in order");
+        self.driver.check_at_rest().expect("all is in order");
     }
 
     pub(crate) fn advance(&mut self, span: Duration) {
@@ -198,7 +198,7 @@ impl Service for Lines {
     }
 
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        assert!(wires.goes_on(id), "it is read although it should not be");
+        assert!(wires.may_handle_bytes(id), "it is read although it should not be");
         let mut used = 0;
         while let Some(len) = rx[used..].iter().position(|byte| *byte == b'\n') {
             let line = &rx[used..used + len];
@@ -214,11 +214,11 @@ impl Service for Lines {
                 wires.write_through(id, HEADER, line).expect("it is open");
             } else if line.starts_with(b"share") {
                 Self::say(wires, id, HEADER);
-                wires.outbox(id).expect("it is open").share_body(line.into());
+                wires.outbox(id).expect("it is open").push_shared_body(line.into());
             } else {
                 Self::say(wires, id, &[line, b"\n"].concat());
             }
-            if !wires.goes_on(id) {
+            if !wires.may_handle_bytes(id) {
                 break;
             }
         }

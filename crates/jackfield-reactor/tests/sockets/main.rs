@@ -258,7 +258,7 @@ fn the_system_keeps_little_for_a_peer_that_does_not_read() {
     client.connect(&server.addr.as_ip().expect("an IP address").into()).expect("it listens");
     let Told::Open(id) = server.told() else { panic!("it is open first") };
     let (tell, told) = mpsc::channel();
-    server.ask(move |wires| tell.send(wires.queued(id)).expect("it is waited for"));
+    server.ask(move |wires| tell.send(wires.queued_bytes(id)).expect("it is waited for"));
     let kept = BYTES - told.recv_timeout(LONG).expect("it tells");
     assert!((1..=256 << 10).contains(&kept), "the system keeps {kept} bytes");
     drop(client);
@@ -271,7 +271,7 @@ fn more_pieces_than_one_write_takes_all_leave() {
     let plan = Plan {
         open: |wires, id| {
             for _ in 0..1500 {
-                wires.outbox(id).expect("open").own_body(pattern(2048));
+                wires.outbox(id).expect("open").push_owned_body(pattern(2048));
             }
         },
         ..Plan::default()

@@ -53,7 +53,7 @@ pub(crate) fn say(wires: &mut Wires, id: ConnectionId, bytes: &[u8]) {
     let high = wires.limits().outbox_bytes_high;
     let Some(outbox) = wires.outbox(id) else { return };
     outbox.tail().extend_from_slice(bytes);
-    if outbox.queued() > high {
+    if outbox.queued_bytes() > high {
         wires.flush_early(id);
     }
 }
@@ -176,7 +176,7 @@ impl Service for Talker {
     }
 
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        assert!(wires.goes_on(id), "it is read although it should not be");
+        assert!(wires.may_handle_bytes(id), "it is read although it should not be");
         let used = (self.plan.bytes)(wires, id, rx);
         if wires.is_congested(id) && !std::mem::replace(&mut self.was_congested, true) {
             self.tell(Told::Congested);

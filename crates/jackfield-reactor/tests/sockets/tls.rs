@@ -134,7 +134,7 @@ fn all_output_before_the_close_arrives_and_then_close_notify() {
         open: |wires, id| {
             say(wires, id, &pattern(1000));
             wires.write_through(id, b"head", &pattern(5 << 20));
-            wires.outbox(id).expect("open").own_body(pattern(5 << 20));
+            wires.outbox(id).expect("open").push_owned_body(pattern(5 << 20));
             wires.close(id, Reason::Local);
         },
         ..Plan::default()

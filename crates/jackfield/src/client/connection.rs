@@ -151,12 +151,12 @@ impl Connection<'_> {
     #[must_use]
     #[doc(alias = "queue")]
     pub fn buffered(&self) -> usize {
-        self.wires.queued_messages(self.id)
+        self.wires.queued_message_bytes(self.id)
     }
 
     /// Messages to it that its [`Overflow`] policy dropped, because the peer reads too slowly.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped_messages(&self) -> u64 {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
     }
 

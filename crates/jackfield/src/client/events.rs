@@ -47,7 +47,7 @@ impl EventStream<'_> {
 
 impl EventStream<'_> {
     /// Sends a last event, which tells the page to close its `EventSource`, and then ends the stream. If the page connects
-    /// again all the same, [`Exchange::finish_events`](crate::Exchange::finish_events) stops it.
+    /// again all the same, [`Exchange::stop_event_source`](crate::Exchange::stop_event_source) stops it.
     ///
     /// ```
     /// use jackfield::{Client, Event, Exchange, Request, last_event_id};
@@ -57,7 +57,7 @@ impl EventStream<'_> {
     /// impl Client for Quiz {
     ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
     ///         if last_event_id(request).is_some_and(|id| id == "end") {
-    ///             return exchange.finish_events();
+    ///             return exchange.stop_event_source();
     ///         }
     ///         let mut events = exchange.events();
     ///         events.send("the only question");

@@ -8,7 +8,7 @@ use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::client::stream::ResponseStream;
 use crate::links::{EVENT_STREAM, Protocol};
 use crate::message::Body;
-use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
+use jackfield_proto::http1::{FieldError, Fields, ResponseToSend};
 use std::time::Duration;
 
 /// A request that you answer once: each answer consumes the exchange. If an exchange is dropped without an answer, the
@@ -61,7 +61,7 @@ impl<'a> Exchange<'a> {
     #[inline(always)]
     pub fn respond<'m>(mut self, status: u16, content_type: &str, body: impl Into<Body<'m>>) {
         let Connection { id, wires, links } = &mut self.connection;
-        links.respond(wires, *id, &ResponseHead::new(status, content_type), body.into());
+        links.respond(wires, *id, &ResponseToSend::new(status, content_type), body.into());
     }
 
     /// Answers with 200.
@@ -109,7 +109,7 @@ impl<'a> Exchange<'a> {
     /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
     #[must_use]
     pub fn stream(mut self, status: u16, content_type: &str) -> ResponseStream<'a> {
-        self.begin_stream(&ResponseHead::new(status, content_type), None);
+        self.begin_stream(&ResponseToSend::new(status, content_type), None);
         ResponseStream { connection: self.connection }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Exchange<'a> {
     #[must_use]
     pub fn defer_within(mut self, deadline: Duration) -> Reply {
         let Connection { id, wires, links } = &mut self.connection;
-        links.bound_answer(wires, *id, deadline);
+        links.set_answer_deadline(wires, *id, deadline);
         self.defer()
     }
 
@@ -158,7 +158,7 @@ impl<'a> Exchange<'a> {
         links.begin_events(wires, *id, fields);
     }
 
-    fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
+    fn begin_stream(&mut self, head: &ResponseToSend<'_>, body_bytes: Option<u64>) {
         let Connection { id, wires, links } = &mut self.connection;
         links.begin_stream(wires, *id, head, body_bytes);
     }
@@ -177,7 +177,7 @@ impl Exchange<'_> {
     /// Answers 204, which makes an `EventSource` stop for good (WHATWG HTML, section "Processing model" of server-sent
     /// events). Use it for an `EventSource` that connects again although its stream has ended with
     /// [`EventStream::finish`].
-    pub fn finish_events(self) {
+    pub fn stop_event_source(self) {
         // It has no header line that could be wrong.
         let _ = self.response(204).body("", "");
     }
@@ -199,7 +199,7 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
             to.respond(500, "", &[]);
             return Err(error);
         }
-        to.begin_stream(&ResponseHead { status, content_type, fields: &fields }, body_bytes);
+        to.begin_stream(&ResponseToSend { status, content_type, fields: &fields }, body_bytes);
         to.connection.links.fields = fields;
         Ok(ResponseStream { connection: to.connection })
     }
@@ -235,7 +235,7 @@ impl sealed::Sealed<()> for Exchange<'_> {
 impl Connection<'_> {
     pub(super) fn answer(&mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
         let Self { id, wires, links } = self;
-        links.respond(wires, *id, &ResponseHead { status, content_type, fields: &fields }, body);
+        links.respond(wires, *id, &ResponseToSend { status, content_type, fields: &fields }, body);
         // The next answer uses its buffer again.
         links.fields = fields;
     }

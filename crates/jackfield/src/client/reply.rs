@@ -265,7 +265,7 @@ impl ReplyStream {
     #[cfg(feature = "files")]
     pub(crate) fn pull(mut self, source: Box<dyn Source>) {
         self.is_open = false;
-        self.handle.pull_here(self.id, self.sequence, source);
+        self.handle.pull_on_this_thread(self.id, self.sequence, source);
     }
 
     /// Ends the body. If it is shorter than announced, the connection closes, so that the peer notices it.

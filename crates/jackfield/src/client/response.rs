@@ -3,7 +3,7 @@
 #[cfg(feature = "compression")]
 use crate::client::compression::Compression;
 use crate::message::{Body, HeaderValue};
-use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
+use jackfield_proto::http1::{FieldError, Fields, ResponseToSend};
 
 /// An answer with your own header lines. Nothing is sent before `body` or `stream`.
 ///
@@ -121,7 +121,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
 
     /// The error, if the answer can't be written with a body of this type.
     pub(super) fn unwritable(&self, content_type: &str) -> Option<FieldError> {
-        let head = ResponseHead { status: self.status, content_type, fields: &self.fields };
+        let head = ResponseToSend { status: self.status, content_type, fields: &self.fields };
         self.error.or_else(|| head.check().err())
     }
 }

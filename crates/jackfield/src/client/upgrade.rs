@@ -120,7 +120,7 @@ impl<'a> Upgrade<'a> {
         let Connection { id, wires, links } = &mut self.connection;
         let deflate = links.limits_of(*id).agree(self.offer);
         let fields = std::mem::take(&mut self.fields);
-        let switching = Switching { accept: self.offer.accept(), fields, deflate };
+        let switching = Switching { accept: self.offer.accept_key(), fields, deflate };
         links.switch_to_websocket(wires, *id, switching);
     }
 
@@ -150,7 +150,7 @@ impl<'a> Upgrade<'a> {
         let offered = self.offer.protocols().map(Into::into).collect();
         let chosen = self.has_protocol;
         let fields = std::mem::take(&mut self.fields);
-        let switching = Switching { accept: self.offer.accept(), fields, deflate };
+        let switching = Switching { accept: self.offer.accept_key(), fields, deflate };
         LateUpgrade::new(Reply::new(handle, id, sequence), switching, offered, chosen)
     }
 }

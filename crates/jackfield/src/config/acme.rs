@@ -1,6 +1,6 @@
 //! Answers to the challenges by which an ACME server checks that a host is ours.
 
-use crate::config::tls::{HostConfig, challenge};
+use crate::config::tls::{HostConfig, acme_host_config};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// let challenges = AcmeChallenges::default();
 /// let server = Server::builder().listen("[::]:80").acme(challenges.clone()).bind()?;
 /// // On the thread that speaks ACME:
-/// challenges.answer_http("token", "token.thumbprint");
+/// challenges.add_http_answer("token", "token.thumbprint");
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 #[doc(alias = "letsencrypt")]
@@ -39,7 +39,7 @@ impl AcmeChallenges {
     /// Stores this text, the key authorization (RFC 8555 section 8.3), as the answer at `/.well-known/acme-challenge/` and this
     /// token. Every listener for HTTP gives it, before a client sees the request. False: 1024 answers are stored already.
     #[doc(alias = "http-01")]
-    pub fn answer_http(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
+    pub fn add_http_answer(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
         put(&mut self.write().http, token.into(), authorization.into())
     }
 
@@ -50,13 +50,13 @@ impl AcmeChallenges {
     /// # Errors
     /// Everything that is wrong with the pair; or that 1024 answers are stored already.
     #[doc(alias = "tls-alpn-01")]
-    pub fn answer_tls(
+    pub fn add_tls_answer(
         &self,
         name: &str,
         chain: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Result<(), Vec<String>> {
-        let config = Arc::new(challenge(chain.into(), key.into())?);
+        let config = Arc::new(acme_host_config(chain.into(), key.into())?);
         let has_room = put(&mut self.write().tls, name.to_ascii_lowercase(), config);
         has_room.then_some(()).ok_or_else(|| vec!["there are too many answers already".into()])
     }
@@ -68,11 +68,11 @@ impl AcmeChallenges {
         inside.tls.remove(&token_or_name.to_ascii_lowercase());
     }
 
-    pub(crate) fn http(&self, token: &str) -> Option<Arc<str>> {
+    pub(crate) fn http_answer(&self, token: &str) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).http.get(token).cloned()
     }
 
-    pub(crate) fn tls(&self, name: &str) -> Option<Arc<HostConfig>> {
+    pub(crate) fn tls_answer(&self, name: &str) -> Option<Arc<HostConfig>> {
         let name = name.to_ascii_lowercase();
         self.0.read().unwrap_or_else(PoisonError::into_inner).tls.get(&name).cloned()
     }

@@ -60,13 +60,13 @@ impl AddressRules {
         Some((self.filter.as_ref()?, self.addr(peer)?.as_ip()?))
     }
 
-    pub(crate) fn admit(&self, ip: IpAddr) -> bool {
-        let is_allowed = self.allowed.as_ref().is_none_or(|allowed| allowed.contain(ip));
-        is_allowed && !self.denied.contain(ip)
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
+        let is_allowed = self.allowed.as_ref().is_none_or(|allowed| allowed.contains(ip));
+        is_allowed && !self.denied.contains(ip)
     }
 
-    pub(crate) fn limit(&self, ip: IpAddr) -> bool {
-        !self.proxies.contain(ip)
+    pub(crate) fn limits_apply_to(&self, ip: IpAddr) -> bool {
+        !self.proxies.contains(ip)
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
                 denied: network(denied),
                 ..AddressRules::default()
             };
-            assert_eq!(rules.admit(ip.parse().expect("an address")), admits, "{ip}: {rules:?}");
+            assert_eq!(rules.allows(ip.parse().expect("an address")), admits, "{ip}: {rules:?}");
         }
     }
 }

@@ -129,7 +129,7 @@ impl Host {
     }
 
     /// Whether this is one of its names.
-    pub(crate) fn is_called(&self, asked: &str) -> bool {
+    pub(crate) fn has_name(&self, asked: &str) -> bool {
         self.names.iter().any(|name| match name.strip_prefix("*.") {
             Some(parent) => asked
                 .split_once('.')
@@ -172,7 +172,7 @@ mod tests {
             ("x.y.b.example", false),
             ("", false),
         ] {
-            assert_eq!(host.is_called(asked), is_it, "{asked}");
+            assert_eq!(host.has_name(asked), is_it, "{asked}");
         }
     }
 

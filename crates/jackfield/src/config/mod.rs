@@ -56,7 +56,7 @@ pub(crate) use changes::Changes;
 pub(crate) use check::contradiction;
 #[cfg(feature = "tls")]
 pub use client_auth::ClientAuth;
-pub(crate) use defences::{DEFENCES, On};
+pub(crate) use defences::{AppliesTo, DEFENCES};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, DeflateMode};
 pub use heartbeat::Heartbeat;

@@ -67,7 +67,7 @@ impl Networks {
         }
     }
 
-    pub(crate) fn contain(&self, ip: IpAddr) -> bool {
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         let ip = mapped(ip);
         self.0.iter().any(|(bits, addrs)| addrs.binary_search(&(ip & mask(*bits))).is_ok())
     }
@@ -109,7 +109,7 @@ mod tests {
         ];
         for (network, ip, contains) in rows {
             let networks = Networks::parse_all([network]).expect("a network");
-            assert_eq!(networks.contain(ip.parse().expect("an address")), contains, "{ip} in {network}");
+            assert_eq!(networks.contains(ip.parse().expect("an address")), contains, "{ip} in {network}");
         }
     }
 
@@ -118,11 +118,11 @@ mod tests {
         let texts = (0..=255).flat_map(|n| [format!("10.{n}.7.0/24"), format!("2001:db8:{n:x}::/48")]);
         let networks = Networks::parse_all(texts.chain(["198.51.100.4".into()])).expect("networks");
         for n in 0..=255_u8 {
-            assert!(networks.contain([10, n, 7, 255].into()) && !networks.contain([10, n, 8, 0].into()));
-            assert!(networks.contain([0x2001, 0xdb8, n.into(), 0, 0, 0, 0, 9].into()));
-            assert!(!networks.contain([0x2001, 0xdb9, n.into(), 0, 0, 0, 0, 9].into()));
+            assert!(networks.contains([10, n, 7, 255].into()) && !networks.contains([10, n, 8, 0].into()));
+            assert!(networks.contains([0x2001, 0xdb8, n.into(), 0, 0, 0, 0, 9].into()));
+            assert!(!networks.contains([0x2001, 0xdb9, n.into(), 0, 0, 0, 0, 9].into()));
         }
-        assert!(networks.contain([198, 51, 100, 4].into()) && !networks.contain([198, 51, 100, 5].into()));
+        assert!(networks.contains([198, 51, 100, 4].into()) && !networks.contains([198, 51, 100, 5].into()));
     }
 
     #[test]

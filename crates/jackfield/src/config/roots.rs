@@ -1,6 +1,6 @@
 //! Trusted roots for outgoing TLS: a configuration for each usual choice.
 
-use crate::config::tls::{provider, without_provider};
+use crate::config::tls::{no_provider_error, provider};
 use rustls::{ClientConfig, RootCertStore};
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub fn system() -> Result<Arc<ClientConfig>> {
 }
 
 fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>> {
-    let provider = provider().ok_or_else(|| Error::new(ErrorKind::Unsupported, without_provider()))?;
+    let provider = provider().ok_or_else(|| Error::new(ErrorKind::Unsupported, no_provider_error()))?;
     let config = ClientConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().map_err(Error::other)?;
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))

@@ -33,7 +33,7 @@ impl Limits {
         rows.extend(self.buffer_rows());
         rows.extend(self.turn_rows());
         rows.extend(Self::listener_rows());
-        rows.extend(self.write_rows());
+        rows.extend(self.transport_time_rows());
         rows.extend(self.wait_rows());
         rows.extend(self.lifetime_rows());
         rows.extend(self.overload_rows());

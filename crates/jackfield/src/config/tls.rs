@@ -4,7 +4,7 @@ use crate::config::alpn::{ACME, HTTP, fault_of_alpn};
 use crate::config::certificate::of_acme_challenge;
 use crate::config::client_auth::ClientAuth;
 #[cfg(feature = "expiry")]
-use crate::config::expiry::last_second;
+use crate::config::expiry::not_after;
 use crate::config::host::Host;
 use crate::config::missing_host::{FindHost, MissingHost};
 use crate::config::speaks::Speaks;
@@ -50,7 +50,7 @@ pub(crate) struct TlsHosts {
     speaks: Speaks,
     provider: Arc<CryptoProvider>,
     /// Read once for each handshake.
-    shown: RwLock<Loaded>,
+    installed: RwLock<Loaded>,
     /// How many times reading the files has begun.
     rounds: AtomicU64,
     /// Hosts that were found on demand, the oldest first.
@@ -73,7 +73,7 @@ pub(crate) struct HostConfig {
     pub(crate) tag: Option<u64>,
     /// The last valid second of the certificate that expires first, since 1970.
     #[cfg(feature = "expiry")]
-    ends: Option<i64>,
+    expires_at: Option<i64>,
 }
 
 /// The most hosts found on demand that are kept.
@@ -126,17 +126,17 @@ impl TlsHosts {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let provider = provider().ok_or_else(|| vec![without_provider()])?;
+        let provider = provider().ok_or_else(|| vec![no_provider_error()])?;
         let hosts = Self {
             options: options.clone(),
             speaks,
             provider,
-            shown: RwLock::default(),
+            installed: RwLock::default(),
             rounds: AtomicU64::new(0),
             found: RwLock::default(),
         };
         let loaded = hosts.read()?;
-        hosts.show(loaded);
+        hosts.install(loaded);
         Ok(hosts)
     }
 
@@ -146,7 +146,7 @@ impl TlsHosts {
     /// All errors in these options.
     pub(crate) fn read(&self) -> Result<Loaded, Vec<String>> {
         let round = self.rounds.fetch_add(1, Ordering::SeqCst) + 1;
-        let before = self.shown.read().unwrap_or_else(PoisonError::into_inner).configs.clone();
+        let before = self.installed.read().unwrap_or_else(PoisonError::into_inner).configs.clone();
         let (mut configs, mut faults) = (Vec::new(), Vec::new());
         for (number, host) in self.options.hosts.iter().enumerate() {
             match self.configure(host, before.get(number).map(|before| &**before)) {
@@ -159,12 +159,12 @@ impl TlsHosts {
 
     /// Uses these configurations for new handshakes, unless newer ones are used already. Hosts that were found on demand
     /// are looked up again.
-    pub(crate) fn show(&self, loaded: Loaded) {
-        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
-        if shown.round < loaded.round {
-            *shown = loaded;
+    pub(crate) fn install(&self, loaded: Loaded) {
+        let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        if installed.round < loaded.round {
+            *installed = loaded;
         }
-        drop(shown);
+        drop(installed);
         self.found.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -210,33 +210,33 @@ impl TlsHosts {
     }
 
     fn named(&self, asked: &str) -> Option<Arc<HostConfig>> {
-        if let Some(host) = self.options.hosts.iter().position(|host| host.is_called(asked)) {
-            return self.shown(host);
+        if let Some(host) = self.options.hosts.iter().position(|host| host.has_name(asked)) {
+            return self.installed(host);
         }
         // The newest first, because a host that two threads have found at the same time is there twice.
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        found.iter().rev().find(|(host, _)| host.is_called(asked)).map(|(_, config)| config.clone())
+        found.iter().rev().find(|(host, _)| host.has_name(asked)).map(|(_, config)| config.clone())
     }
 
     /// The answer for peers that name no host.
     fn usual(&self) -> HostAnswer {
         let default = || self.options.hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
-        let shown = (!self.options.is_strict).then(default).and_then(|host| self.shown(host));
-        shown.map_or(HostAnswer::Nothing, HostAnswer::Host)
+        let installed = (!self.options.is_strict).then(default).and_then(|host| self.installed(host));
+        installed.map_or(HostAnswer::Nothing, HostAnswer::Host)
     }
 
     /// Each host with the last valid second of its certificates, since 1970.
     #[cfg(feature = "expiry")]
-    pub(crate) fn ends(&self) -> Vec<(String, i64)> {
-        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn expiries(&self) -> Vec<(String, i64)> {
+        let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        let hosts = self.options.hosts.iter().zip(&shown.configs);
+        let hosts = self.options.hosts.iter().zip(&installed.configs);
         let hosts = hosts.chain(found.iter().map(|(host, config)| (host, config)));
-        hosts.filter_map(|(host, config)| Some((host.title(), config.ends?))).collect()
+        hosts.filter_map(|(host, config)| Some((host.title(), config.expires_at?))).collect()
     }
 
-    fn shown(&self, host: usize) -> Option<Arc<HostConfig>> {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).configs.get(host).cloned()
+    fn installed(&self, host: usize) -> Option<Arc<HostConfig>> {
+        self.installed.read().unwrap_or_else(PoisonError::into_inner).configs.get(host).cloned()
     }
 
     /// Makes the configuration of a host. Each host has its own ticket keys, so that no session is resumed under other rules.
@@ -260,7 +260,7 @@ impl TlsHosts {
             return Err(faults);
         }
         #[cfg(feature = "expiry")]
-        let ends = keys.iter().filter_map(|key: &Arc<CertifiedKey>| last_second(key.cert.first()?)).min();
+        let expires_at = keys.iter().filter_map(|key: &Arc<CertifiedKey>| not_after(key.cert.first()?)).min();
         let wrong = |error: rustls::Error| vec![format!("TLS can't be set up: {error}")];
         let mut config = server_config(provider, verifier, keys).map_err(wrong)?;
         config.alpn_protocols = options.alpn_of(host, self.speaks);
@@ -275,7 +275,7 @@ impl TlsHosts {
             config: Arc::new(config),
             tag: host.tag,
             #[cfg(feature = "expiry")]
-            ends,
+            expires_at,
         })
     }
 }
@@ -298,8 +298,8 @@ fn server_config(
 ///
 /// # Errors
 /// All errors in these options.
-pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
-    let provider = provider().ok_or_else(|| vec![without_provider()])?;
+pub(super) fn acme_host_config(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
+    let provider = provider().ok_or_else(|| vec![no_provider_error()])?;
     let pair = of_acme_challenge(chain, key, &provider)?;
     let mut config = server_config(&provider, None, vec![Arc::new(pair)])
         .map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
@@ -308,12 +308,12 @@ pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<
         config: Arc::new(config),
         tag: None,
         #[cfg(feature = "expiry")]
-        ends: None,
+        expires_at: None,
     })
 }
 
 /// The error if there is no [`provider`].
-pub(super) fn without_provider() -> String {
+pub(super) fn no_provider_error() -> String {
     "TLS from files or with these roots needs the feature `tls-ring` or `tls-aws-lc`".to_owned()
 }
 

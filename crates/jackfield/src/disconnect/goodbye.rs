@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 /// The protocol of a connection, and its state in that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum At {
+pub(crate) enum ProtocolState {
     /// It has no client, and will get none.
     New,
     /// HTTP, and no answer is owed. At most a part of a request's head has come.
@@ -35,8 +35,8 @@ pub(crate) enum At {
 
 /// The state of a connection that is going to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) at: At,
+pub(crate) struct ClosingState {
+    pub(crate) at: ProtocolState,
     /// The kernel has not taken all that was sent.
     pub(crate) has_backlog: bool,
     /// Memory is scarce in the whole server; the connection is not too large by itself.
@@ -68,10 +68,10 @@ pub(crate) enum Goodbye {
 
 /// How a connection in this state ends for this reason.
 #[expect(clippy::match_same_arms, reason = "a table is read row by row")]
-pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
-    let Standing { at, has_backlog, is_scarce } = stands;
+pub(crate) fn goodbye(stands: ClosingState, why: Reason) -> Goodbye {
+    let ClosingState { at, has_backlog, is_scarce } = stands;
     match (at, why) {
-        (At::New, _) => Goodbye::Busy,
+        (ProtocolState::New, _) => Goodbye::Busy,
         (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Proxy | Reason::Connect(_)) => {
             Goodbye::Reset
         }
@@ -79,25 +79,35 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
         // The queued bytes are the memory that it holds.
         (_, Reason::Limit(Limit::Memory)) if has_backlog => Goodbye::Reset,
         // Earlier answers are still being sent.
-        (At::Idle | At::Done, Reason::Panic) if has_backlog => Goodbye::End,
-        (At::Idle | At::Done, Reason::Panic) => Goodbye::Reset,
-        (At::Done, _) => Goodbye::End,
-        (At::WebSocket, why) => websocket_goodbye(why, is_scarce),
-        (At::Idle | At::Own, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::ReadFirst,
-        (At::Owed, Reason::Panic) if planted(49) => Goodbye::Status(200),
-        (At::Owed | At::Streaming, Reason::Shutdown) if planted(56) => Goodbye::End,
-        (At::Owed | At::Streaming, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => {
-            Goodbye::AnswerFirst
+        (ProtocolState::Idle | ProtocolState::Done, Reason::Panic) if has_backlog => Goodbye::End,
+        (ProtocolState::Idle | ProtocolState::Done, Reason::Panic) => Goodbye::Reset,
+        (ProtocolState::Done, _) => Goodbye::End,
+        (ProtocolState::WebSocket, why) => websocket_goodbye(why, is_scarce),
+        (ProtocolState::Idle | ProtocolState::Own, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => {
+            Goodbye::ReadFirst
         }
-        (At::Idle | At::Owed | At::Streaming, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
-        (At::Idle | At::Owed, why) => status(why, is_scarce).map_or(Goodbye::End, Goodbye::Status),
-        (At::Streaming, Reason::Local | Reason::Timeout(Timeout::Idle)) => Goodbye::End,
-        (At::Streaming, _) => Goodbye::Reset,
-        (At::Events, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::Retry,
-        (At::Events | At::Own, Reason::Panic | Reason::Limit(Limit::Line)) => Goodbye::Reset,
+        (ProtocolState::Owed, Reason::Panic) if planted(49) => Goodbye::Status(200),
+        (ProtocolState::Owed | ProtocolState::Streaming, Reason::Shutdown) if planted(56) => Goodbye::End,
+        (
+            ProtocolState::Owed | ProtocolState::Streaming,
+            Reason::Shutdown | Reason::Timeout(Timeout::Lifetime),
+        ) => Goodbye::AnswerFirst,
+        (
+            ProtocolState::Idle | ProtocolState::Owed | ProtocolState::Streaming,
+            Reason::Limit(Limit::Backlog),
+        ) => Goodbye::Reset,
+        (ProtocolState::Idle | ProtocolState::Owed, why) => {
+            status(why, is_scarce).map_or(Goodbye::End, Goodbye::Status)
+        }
+        (ProtocolState::Streaming, Reason::Local | Reason::Timeout(Timeout::Idle)) => Goodbye::End,
+        (ProtocolState::Streaming, _) => Goodbye::Reset,
+        (ProtocolState::Events, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::Retry,
+        (ProtocolState::Events | ProtocolState::Own, Reason::Panic | Reason::Limit(Limit::Line)) => {
+            Goodbye::Reset
+        }
         // The server does not know where its messages end.
-        (At::Own, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
-        (At::Events | At::Own, _) => Goodbye::End,
+        (ProtocolState::Own, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
+        (ProtocolState::Events | ProtocolState::Own, _) => Goodbye::End,
     }
 }
 
@@ -155,13 +165,13 @@ pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
     })
 }
 
-/// The `retry:` for the peer of an event stream. `number` spreads the times, as in [`busy`].
-pub(crate) fn retry(number: u64) -> &'static [u8] {
+/// The `retry:` for the peer of an event stream. `number` spreads the times, as in [`busy_response`].
+pub(crate) fn retry_event(number: u64) -> &'static [u8] {
     RETRY[retry_after(number) - 1]
 }
 
 /// The 503 for a new HTTP connection. `refused`, the number of earlier refusals, varies its `Retry-After`.
-pub(crate) fn busy(refused: u64) -> &'static [u8] {
+pub(crate) fn busy_response(refused: u64) -> &'static [u8] {
     BUSY[retry_after(refused) - 1]
 }
 
@@ -205,13 +215,21 @@ mod tests {
     fn refused_connections_get_different_retry_times() {
         let mut seconds: Vec<usize> = (0..8).map(retry_after).collect();
         assert_eq!(seconds[0], 5);
-        assert_eq!((busy(0), retry(0)), (busy!(5), retry!(5)));
+        assert_eq!((busy_response(0), retry_event(0)), (busy!(5), retry!(5)));
         seconds.sort_unstable();
         assert_eq!(seconds, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
-    const PLACES: [At; 8] =
-        [At::New, At::Idle, At::Owed, At::Streaming, At::Done, At::WebSocket, At::Events, At::Own];
+    const PLACES: [ProtocolState; 8] = [
+        ProtocolState::New,
+        ProtocolState::Idle,
+        ProtocolState::Owed,
+        ProtocolState::Streaming,
+        ProtocolState::Done,
+        ProtocolState::WebSocket,
+        ProtocolState::Events,
+        ProtocolState::Own,
+    ];
 
     /// Without a backlog, and with enough memory. One reason of each class.
     const ROWS: [(Reason, &str); CLASSES] = [
@@ -291,7 +309,7 @@ mod tests {
         assert_eq!(classes, (0..CLASSES).collect::<Vec<_>>(), "a row for each reason");
         for (why, _) in ROWS {
             for (has_backlog, is_scarce) in [(false, false), (true, false), (false, true), (true, true)] {
-                let told = PLACES.map(|at| shown(goodbye(Standing { at, has_backlog, is_scarce }, why)));
+                let told = PLACES.map(|at| shown(goodbye(ClosingState { at, has_backlog, is_scarce }, why)));
                 assert_eq!(
                     told.join(" "),
                     expected(why, has_backlog, is_scarce),

@@ -5,6 +5,8 @@
 mod goodbye;
 mod reason;
 
-pub(crate) use goodbye::{At, Goodbye, Standing, busy, close_text, goodbye, retry};
+pub(crate) use goodbye::{
+    ClosingState, Goodbye, ProtocolState, busy_response, close_text, goodbye, retry_event,
+};
 pub(crate) use reason::CLASSES;
 pub use reason::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};

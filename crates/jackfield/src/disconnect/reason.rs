@@ -166,7 +166,7 @@ pub enum ProtocolError {
 }
 
 impl Reason {
-    pub(crate) fn from_wire(reason: reactor::Reason) -> Self {
+    pub(crate) fn from_reactor(reason: reactor::Reason) -> Self {
         match reason {
             reactor::Reason::Peer => Self::Peer,
             reactor::Reason::Reset => Self::PeerReset,

@@ -10,7 +10,7 @@ use crate::dispatch::call::{guard, run};
 use crate::dispatch::http;
 use crate::dispatch::proxy::behind_header;
 use crate::links::{Admission, Protocol};
-use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, State};
+use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, ServerState};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Time, Wires, table};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
         let here = wires.reactor();
         // Other reactors may know of a shutdown before this one, and may have ended.
-        if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
+        if self.links.drain_until.is_some() || self.links.handle.state() >= ServerState::Draining {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Shutdown);
         }
         if !self.may_come_in(&incoming) {
@@ -55,10 +55,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         let stays = self.settings.listeners.get(listener).is_some_and(|listener| listener.each_reactor);
         let there = if stays { here } else { self.links.handle.least_loaded(here) };
         let most = self.most(listener);
-        let has_room = self.links.handle.assign(there, listener, most)
-            || self.evict_idle(wires, listener) && self.links.handle.assign(there, listener, most);
+        let has_room = self.links.handle.try_count(there, listener, most)
+            || self.evict_idle(wires, listener) && self.links.handle.try_count(there, listener, most);
         if !has_room {
-            self.links.handle.leave(&incoming.peer);
+            self.links.handle.uncount_address(&incoming.peer);
             return self.refuse_new(wires, incoming, RefuseReason::Full);
         }
         let is_provisional = !self.is_status(listener)
@@ -96,7 +96,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 }
             }
         }
-        self.links.handle.enter(peer, now)
+        self.links.handle.admit_address(peer, now)
     }
 
     /// Whether a connection comes from a trusted proxy, if its listener requires that. For a unix socket the rights of
@@ -104,7 +104,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn may_come_in(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
         let Some(listener) = listener.filter(|listener| listener.requires_proxy) else { return true };
-        incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contain(ip))
+        incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contains(ip))
     }
 
     /// Makes room for a new connection at this socket, if its listener has `EvictIdle`: of some idle connections it ends the
@@ -123,7 +123,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         };
         let quiet = |id: &ConnectionId| wires.wire_stats(*id).map(|stats| stats.quiet);
         let longest = |from| {
-            let (ids, next) = wires.part(from, SLOTS_FOR_IDLE);
+            let (ids, next) = wires.ids_in_slots(from, SLOTS_FOR_IDLE);
             (ids.into_iter().filter(is_fit).max_by_key(quiet), next.unwrap_or_default())
         };
         let mut found = None;
@@ -175,8 +175,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         match is_provisional {
             // A PROXY header or a TLS handshake comes first.
             _ if !wires.is_open(id) => {}
-            true => self.await_first_request(wires, id),
-            false if self.is_status(listener) => self.await_first_request(wires, id),
+            true => self.begin_provisional(wires, id),
+            false if self.is_status(listener) => self.begin_provisional(wires, id),
             false => self.create(wires, id, &peer),
         }
     }
@@ -206,13 +206,13 @@ impl<F: ClientFactory> Dispatcher<F> {
             });
         }
         #[cfg(feature = "tls")]
-        if self.was_challenge(wires, id) {
+        if self.close_if_challenge(wires, id) {
             return;
         }
         let link = self.links.link(id);
         let (listener, admission) = (link.listener.into(), link.admission);
         if admission == Admission::Provisional || self.is_status(listener) {
-            return self.await_first_request(wires, id);
+            return self.begin_provisional(wires, id);
         }
         if self.links.ask_for_websocket(wires, id) {
             return;
@@ -228,7 +228,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     pub(super) fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
         let Self { factory, .. } = self;
-        wires.mark(id, Callback::Create as u8);
+        wires.show_watchdog(id, Callback::Create as u8);
         match guard(|| factory.create(peer)) {
             Ok(Ok(client)) => self.start(wires, id, client),
             Ok(Err(refuse)) => {
@@ -250,7 +250,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let limits = &listener.limits;
         let (protocol, idle, usual) = match listener.speaks {
             Speaks::Http if links.link(id).admission == Admission::Outgoing => {
-                (Protocol::WebSocket(links.opened(id)), Duration::ZERO, Callback::Message)
+                (Protocol::WebSocket(links.make_client_websocket(id)), Duration::ZERO, Callback::Message)
             }
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
@@ -262,7 +262,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             wires.set_idle_timeout(id, idle);
         }
         if matches!(links.link(id).protocol, Protocol::WebSocket(_)) {
-            links.await_idle(wires, id);
+            links.apply_idle_timeout(wires, id);
         }
         links.apply_limits(wires, id, limits);
         if !listener.banner.is_empty() {
@@ -272,12 +272,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
-        wires.generations().list(id);
-        wires.mark(id, Callback::Connect as u8);
+        wires.generations().mark_listed(id);
+        wires.show_watchdog(id, Callback::Connect as u8);
         let mut connection = Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));
         if connection.wires.is_open(id) {
-            run(client, &mut connection, http::opened);
+            run(client, &mut connection, http::handle_open);
         }
     }
 
@@ -325,7 +325,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// A connection that never had a client has ended.
     #[cold]
-    pub(super) fn never_begun(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
+    pub(super) fn on_end_without_client(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
         let link = self.links.link(id);
         if matches!(link.protocol, Protocol::Refused) {
             self.refusals -= 1;
@@ -334,7 +334,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         // Without a client only a provisional connection speaks HTTP, and its handshake is done.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
         let listener = usize::from(link.listener);
-        let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
+        let why = link.reason.unwrap_or_else(|| Reason::from_reactor(why));
         self.links.metrics.count_end(why);
         let listener = &self.settings.listeners[listener];
         if why == Reason::Proxy || (listener.requires_proxy && !listener.is_tls()) {

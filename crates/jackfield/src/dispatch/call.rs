@@ -44,9 +44,9 @@ pub(super) fn call_named<C: Client, T>(
     name: Callback,
     callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
 ) -> T {
-    connection.wires.mark(connection.id, name as u8);
+    connection.wires.show_watchdog(connection.id, name as u8);
     let value = call(client, connection, callback);
-    connection.wires.mark_bytes(connection.id);
+    connection.wires.show_watchdog_bytes(connection.id);
     value
 }
 
@@ -60,7 +60,7 @@ pub(super) fn run<C: Client, T>(
     match guard(|| call(client, connection, callback)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            panicked(connection, &*payload);
+            handle_panic(connection, &*payload);
             None
         }
     }
@@ -78,14 +78,14 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
             let id = connection.id;
             log::error!(target: "jackfield::client", connection:% = id; "{id}: only a `Box<dyn Client>` can be replaced");
         }
-        Err(payload) => panicked(connection, &*payload),
+        Err(payload) => handle_panic(connection, &*payload),
     }
 }
 
 /// A callback panicked: ends its connection, with a 500 or a Close if that is still possible.
 #[cold]
 #[inline(never)]
-pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
+pub(super) fn handle_panic(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
     report_panic(connection, payload);
     if connection.links.settings.exposes_errors {
         connection.links.panic_text = panic_text(payload).to_owned();

@@ -19,7 +19,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let mut commands = std::mem::take(&mut self.commands);
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
             if remote.take(&mut commands, wires.limits().commands_per_turn) {
-                wires.go_on_next_turn();
+                wires.request_next_turn();
             }
         }
         for command in commands.drain(..) {
@@ -39,9 +39,9 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
-            Command::Send(id, message) => self.links.send_for_another(wires, id, &message),
+            Command::Send(id, message) => self.links.send_for_other_thread(wires, id, &message),
             Command::Publish(topic, generation, message) => {
-                self.links.publish_here(wires, &topic, generation, Content::Prepared(&message));
+                self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
             }
             Command::Deliver(log) => drop(self.links.deliver(wires, &log)),
             Command::Post(id, value) => self.hand_out(wires, id, value),
@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Run(job, _) => self.run_job(wires, job),
             Command::RunWith(id, job, _) => self.visit(wires, id, job),
             Command::Connect(outgoing) => self.connect(wires, &outgoing),
-            Command::Resolved(id, addrs) => self.links.resolved(wires, id, addrs),
+            Command::Resolved(id, addrs) => self.links.on_resolved(wires, id, addrs),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
@@ -64,7 +64,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             #[cfg(feature = "tls")]
             Command::HostFound(id, found) => self.found_hosts.push_back((id, found)),
             #[cfg(feature = "tls")]
-            Command::Secured(id, answer) => wires.secure(id, *answer),
+            Command::Secured(id, answer) => wires.answer_hello(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
             Command::Shutdown(drain) => self.links.shut_down(wires, drain),
@@ -109,7 +109,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             if let Some(Some(client)) = clients.get_mut(id.slot()) {
                 let mut connection = Connection { id, wires, links };
                 run(client, &mut connection, |client, connection| {
-                    http::events_begun(client, connection, last.as_deref());
+                    http::call_on_events(client, connection, last.as_deref());
                 });
             }
         }
@@ -123,7 +123,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let Self { clients, links, .. } = self;
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            run(client, &mut Connection { id, wires, links }, http::opened);
+            run(client, &mut Connection { id, wires, links }, http::handle_open);
         }
     }
 }

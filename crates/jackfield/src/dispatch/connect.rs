@@ -4,7 +4,7 @@ use crate::client::{Client, ClientFactory, Connection};
 use crate::config::Outgoing;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, report_panic};
-use crate::links::{Admission, Opened, Protocol};
+use crate::links::{Admission, OpeningResult, Protocol};
 use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Service, Wires};
@@ -25,13 +25,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         rx: &mut [u8],
     ) -> Option<usize> {
         let used = match self.links.read_opening(wires, id, rx, &mut self.slots)? {
-            Opened::NotYet(used) => used,
-            Opened::No(_) => rx.len(),
-            Opened::Yes(used) => {
+            OpeningResult::NotYet(used) => used,
+            OpeningResult::No(_) => rx.len(),
+            OpeningResult::Yes(used) => {
                 let peer = self.peer_again(wires, id);
                 self.create(wires, id, &peer);
                 // Its client may have paused or closed it.
-                let goes_on = wires.goes_on(id) && used < rx.len();
+                let goes_on = wires.may_handle_bytes(id) && used < rx.len();
                 used + if goes_on { self.on_bytes(wires, id, &mut rx[used..]) } else { 0 }
             }
         };
@@ -52,14 +52,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let peer = self.peer_again(wires, id);
         self.links.note_connect_failure(id, why);
-        let end = self.links.disconnect(wires, id, why);
-        wires.mark(id, Callback::Create as u8);
+        let end = self.links.make_disconnect(wires, id, why);
+        wires.show_watchdog(id, Callback::Create as u8);
         let Self { factory, links, .. } = self;
         let created = guard(|| factory.create(&peer));
         let mut connection = Connection { id, wires, links };
         match created {
             Ok(Ok(mut client)) => {
-                connection.wires.mark(id, Callback::Disconnect as u8);
+                connection.wires.show_watchdog(id, Callback::Disconnect as u8);
                 if let Err(payload) = guard(|| client.on_disconnect(&mut connection, &end)) {
                     report_panic(&mut connection, &*payload);
                 }

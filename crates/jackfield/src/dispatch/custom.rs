@@ -8,7 +8,11 @@ use crate::links::Protocol;
 use memchr::memchr;
 
 /// Delivers the bytes as they are. A client that uses none waits for more.
-pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, rest: &mut [u8]) -> Stepped {
+pub(super) fn deliver_bytes<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rest: &mut [u8],
+) -> Stepped {
     let bytes = rest.len();
     if bytes == 0 {
         return Stepped::Stop(0);
@@ -23,7 +27,7 @@ pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, r
 }
 
 /// Delivers the next line, if its end has come.
-pub(super) fn take_line<C: Client>(
+pub(super) fn deliver_line<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rest: &[u8],

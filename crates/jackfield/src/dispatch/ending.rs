@@ -16,9 +16,9 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// All bytes before the end were delivered: before the peer's FIN, or before the point where this side stops
     /// reading.
     #[cold]
-    pub(super) fn on_own_end(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(super) fn on_input_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         match self.links.link(id).reason {
-            Some(why) if !wires.has_ended(id) => self.say_goodbye(wires, id, why),
+            Some(why) if !wires.has_peer_ended(id) => self.say_goodbye(wires, id, why),
             _ => self.tell_peer_closed(wires, id),
         }
     }
@@ -43,7 +43,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// Drains the next part of all connections, while the server shuts down.
-    pub(super) fn drain_on(&mut self, wires: &mut Wires) {
+    pub(super) fn drain_next(&mut self, wires: &mut Wires) {
         for id in self.links.next_to_drain(wires) {
             self.drain(wires, id, Reason::Shutdown);
         }
@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Drains a connection. If nothing has to be read first, a raw or line client gets `on_goodbye` now.
     pub(super) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
-        if self.speaks_own(id) && (wires.has_ended(id) || wires.is_paused_and_empty(id)) {
+        if self.speaks_own(id) && (wires.has_peer_ended(id) || wires.is_paused_and_empty(id)) {
             self.say_goodbye(wires, id, why);
         } else {
             self.links.drain(wires, id, why);

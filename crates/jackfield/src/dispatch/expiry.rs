@@ -21,8 +21,8 @@ pub(super) fn watch(reactor: usize, handle: &Handle, settings: &Arc<Settings>) -
 }
 
 fn report(handle: &Handle, settings: &Settings, now: i64) {
-    for (listener, host, ends) in handle.ends_of_certificates(settings) {
-        let days_left = (ends - now).div_euclid(DAY.as_secs() as i64);
+    for (listener, host, expires_at) in handle.certificate_expiries(settings) {
+        let days_left = (expires_at - now).div_euclid(DAY.as_secs() as i64);
         if days_left <= settings.expiry_days.into() {
             settings.observer.on_certificate_expiring(&ExpiringCertificate { listener, host, days_left });
         }

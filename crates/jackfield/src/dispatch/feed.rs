@@ -30,8 +30,8 @@ pub(super) fn feed<C: Client>(
                 let step = machine.step(rest, slots, &mut scratch.whole, &limits.http);
                 http::take(client, connection, step, bytes)
             }
-            Protocol::Raw => custom::take(client, connection, rest),
-            Protocol::Lines { .. } => custom::take_line(client, connection, rest, limits),
+            Protocol::Raw => custom::deliver_bytes(client, connection, rest),
+            Protocol::Lines { .. } => custom::deliver_line(client, connection, rest, limits),
             // Bytes of an event stream's peer are ignored, and so are those of a refused connection.
             Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
         };
@@ -47,7 +47,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
             return at;
         }
     }
@@ -65,16 +65,16 @@ pub(super) fn feed_unusual<C: Client>(
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
-    if !connection.links.link(connection.id).asks.is_rated() {
+    if !connection.links.link(connection.id).checks.is_rate_limited() {
         return feed(client, connection, rx, scratch, slots, limits);
     }
     let Some(left) = connection.links.ration(connection.wires, connection.id, rx) else { return 0 };
     connection.links.events_per_turn = left.min(limits.events_per_turn);
     let used = feed(client, connection, rx, scratch, slots, limits);
     connection.links.events_per_turn = limits.events_per_turn;
-    let said = connection.links.said();
+    let counted = connection.links.counted_messages();
     if let Some(bucket) = connection.links.bucket(connection.id) {
-        bucket.charge(used, said);
+        bucket.charge(used, counted);
     }
     used
 }

@@ -17,7 +17,7 @@ pub(super) fn feed<C: Client>(
     scratch: &mut Scratch,
     limits: &Limits,
 ) -> usize {
-    if !connection.links.link(connection.id).asks.about_frames() {
+    if !connection.links.link(connection.id).checks.shows_frames() {
         return websocket::feed(client, connection, rx, scratch, limits);
     }
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
@@ -35,7 +35,7 @@ pub(super) fn feed<C: Client>(
                     (used, used)
                 }
                 NextFrame::Incomplete => {
-                    connection.links.await_rest_of_message(connection.wires, connection.id, true);
+                    connection.links.set_message_deadline(connection.wires, connection.id, true);
                     return at;
                 }
                 NextFrame::Machines => {
@@ -53,14 +53,16 @@ pub(super) fn feed<C: Client>(
                 (used, used)
             }
             FrameState::Dropped(mut payload) => {
-                let used = payload.take(rest);
+                let used = payload.unmask(rest);
                 let is_over = payload.bytes_left() == 0;
                 set(connection, if is_over { FrameState::Head } else { FrameState::Dropped(payload) });
                 (used, used)
             }
         };
         at += used;
-        if used < given || (connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)) {
+        if used < given
+            || (connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id))
+        {
             break;
         }
     }
@@ -104,14 +106,14 @@ fn hand_out<C: Client>(
     rx: &mut [u8],
     mut payload: FramePayload,
 ) -> usize {
-    let used = payload.take(rx);
+    let used = payload.unmask(rx);
     let is_last = payload.bytes_left() == 0;
     let Connection { id, wires, links } = connection;
     if is_last {
         links.metrics.messages_in.add(1);
         links.settle_control_deadline(wires, *id);
     } else {
-        links.await_rest_of_message(wires, *id, true);
+        links.set_message_deadline(wires, *id, true);
     }
     set(connection, if is_last { FrameState::Head } else { FrameState::Taken(payload) });
     let is_client = connection.is_websocket_client();

@@ -4,7 +4,7 @@ use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket, 
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::gate::Verdict;
-use crate::links::{Asks, Awaited, Protocol};
+use crate::links::{Awaited, Checks, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Owed, Request, Version};
@@ -21,11 +21,11 @@ pub(super) fn take<C: Client>(
     match step {
         Step::Event(used, event) => Stepped::On(self::event(client, connection, event, used, bytes - used)),
         Step::Need(used) => {
-            connection.links.await_rest_of_request(connection.wires, connection.id);
+            connection.links.set_request_deadline(connection.wires, connection.id);
             Stepped::Stop(used)
         }
         Step::Paused => {
-            connection.links.bound_early_bytes(connection.wires, connection.id, bytes);
+            connection.links.limit_early_bytes(connection.wires, connection.id, bytes);
             Stepped::Stop(0)
         }
         Step::Fault(error) => {
@@ -49,15 +49,15 @@ fn event<C: Client>(
     rest_bytes: usize,
 ) -> usize {
     let link = connection.links.link(connection.id);
-    let asks = link.asks;
+    let checks = link.checks;
     if link.awaited != Awaited::Nothing {
         connection.links.settle_deadline(connection.wires, connection.id);
     }
     match event {
         Event::Request(request) if !request.has_body() => {
             connection.links.metrics.requests.add(1);
-            if asks.about_requests() {
-                asked_about(client, connection, asks, request);
+            if checks.checks_requests() {
+                asked_about(client, connection, checks, request);
             } else {
                 self::request(client, connection, &request);
             }
@@ -76,7 +76,7 @@ fn event<C: Client>(
         }
         Event::End(request) => end(client, connection, &request),
     }
-    if asks.for_a_record() {
+    if checks.records_exchanges() {
         connection.links.settle_exchange(connection.wires, connection.id);
     }
     used
@@ -85,16 +85,21 @@ fn event<C: Client>(
 /// A request without a body that has checks to pass, or is recorded. It gets a copy, so that the usual path need not
 /// have the request in memory.
 #[inline(never)]
-fn asked_about<C: Client>(client: &mut C, connection: &mut Connection<'_>, asks: Asks, request: Request<'_>) {
-    if !asks.for_a_record() {
-        if is_admitted(connection, asks, &request) {
+fn asked_about<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    checks: Checks,
+    request: Request<'_>,
+) {
+    if !checks.records_exchanges() {
+        if is_admitted(connection, checks, &request) {
             self::request(client, connection, &request);
         }
         return;
     }
     connection.links.begin_exchange(connection.wires, connection.id, &request);
     let Recorded { connection, request } = &mut Recorded { connection, request: &request };
-    if is_admitted(connection, asks, request) {
+    if is_admitted(connection, checks, request) {
         self::request(client, connection, request);
     }
 }
@@ -117,25 +122,25 @@ impl Drop for Recorded<'_, '_, '_> {
 #[inline(never)]
 fn passes_gate(connection: &mut Connection<'_>, request: &Request<'_>) -> bool {
     let Connection { id, wires, links } = connection;
-    let asks = links.link(*id).asks;
-    if asks.for_a_record() {
+    let checks = links.link(*id).checks;
+    if checks.records_exchanges() {
         links.begin_long_exchange(wires, *id, request);
     }
-    is_admitted(connection, asks, request)
+    is_admitted(connection, checks, request)
 }
 
 /// False if the request is refused.
 #[inline(always)]
-fn is_admitted(connection: &mut Connection<'_>, asks: Asks, request: &Request<'_>) -> bool {
+fn is_admitted(connection: &mut Connection<'_>, checks: Checks, request: &Request<'_>) -> bool {
     let Connection { id, wires, links } = connection;
-    if asks.for_a_count() {
-        links.count_request(*id);
+    if checks.counts_requests() {
+        links.close_after_last_request(*id);
     }
-    !asks.the_gate() || links.admits(wires, *id, request)
+    !checks.asks_gate() || links.admit_or_answer(wires, *id, request)
 }
 
 fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
-    connection.links.link(connection.id).asks.about_requests()
+    connection.links.link(connection.id).checks.checks_requests()
 }
 
 /// A request whose head was announced before is complete.
@@ -154,7 +159,7 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
     match connection.protocol() {
         Protocol::Http(machine) if machine.owed() == Owed::Idle => {}
         Protocol::Http(machine) if machine.owed() == Owed::Deferred => deferred(client, connection, request),
-        Protocol::Events => events_begun(client, connection, last_event_id(request)),
+        Protocol::Events => call_on_events(client, connection, last_event_id(request)),
         _ => after_callback(client, connection, 500),
     }
 }
@@ -169,7 +174,7 @@ fn deferred<C: Client>(client: &mut C, connection: &mut Connection<'_>, request:
 
 /// A stream of events has begun.
 #[inline(never)]
-pub(super) fn events_begun<C: Client>(client: &mut C, connection: &mut Connection<'_>, last: Option<&str>) {
+pub(super) fn call_on_events<C: Client>(client: &mut C, connection: &mut Connection<'_>, last: Option<&str>) {
     if connection.wires.is_open(connection.id) {
         call_named(client, connection, Callback::Open, |client, connection| {
             if let Some(mut events) = connection.as_events() {
@@ -242,7 +247,7 @@ fn body_bytes_max(connection: &Connection<'_>, plan: BodyPlan) -> u64 {
 
 /// Whether the last callback has paused reading.
 fn is_paused(connection: &Connection<'_>) -> bool {
-    connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)
+    connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id)
 }
 
 /// Refuses a request that breaks the rules, or a limit.
@@ -273,13 +278,13 @@ fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, requ
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
     if asks_about_requests(connection) && !passes_gate(connection, request) {
-        return connection.links.await_body(connection.wires, connection.id);
+        return connection.links.set_body_deadline(connection.wires, connection.id);
     }
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, request)
     });
     if follow(connection, plan) {
-        connection.links.await_body(connection.wires, connection.id);
+        connection.links.set_body_deadline(connection.wires, connection.id);
     }
 }
 
@@ -318,7 +323,7 @@ fn upgrade<C: Client>(
     if asks_about_requests(connection) && !passes_gate(connection, request) {
         return;
     }
-    if !connection.links.settings.gate.upgrades(request.path()) {
+    if !connection.links.settings.gate.may_upgrade(request.path()) {
         return self::request(client, connection, request);
     }
     let is_http11 = request.version() == Version::Http11;
@@ -332,7 +337,7 @@ fn upgrade<C: Client>(
             return connection.links.respond_with_status(connection.wires, connection.id, status);
         }
         Verdict::TryLater => {
-            return connection.links.try_again_later(connection.wires, connection.id, &offer);
+            return connection.links.refuse_try_again_later(connection.wires, connection.id, &offer);
         }
     }
     call_named(client, connection, Callback::Upgrade, |client, connection| {
@@ -345,19 +350,19 @@ fn upgrade<C: Client>(
     match connection.protocol() {
         Protocol::Http(machine) if machine.owed() == Owed::Deferred => {
             connection.links.link(connection.id).awaited = Awaited::Early;
-            connection.links.bound_early_bytes(connection.wires, connection.id, rest_bytes);
+            connection.links.limit_early_bytes(connection.wires, connection.id, rest_bytes);
         }
         Protocol::Http(_) => after_callback(client, connection, 503),
-        _ => opened(client, connection),
+        _ => handle_open(client, connection),
     }
 }
 
 /// The connection has become a WebSocket.
-pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
+pub(super) fn handle_open<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
         let is_client = connection.is_websocket_client();
         if client.wants_frames() {
-            connection.links.link(connection.id).asks.set_about_frames();
+            connection.links.link(connection.id).checks.set_shows_frames();
         }
         call_named(client, connection, Callback::Open, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow(), is_client });
@@ -384,7 +389,7 @@ fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unansw
         Owed::Deferred => wires.pause_for_answer(*id),
         Owed::Streaming => {
             wires.pause_for_answer(*id);
-            links.await_answer(wires, *id);
+            links.start_answer_timeout(wires, *id);
         }
         Owed::Done => links.end_answered(wires, *id),
         Owed::Idle | Owed::Switched => {}

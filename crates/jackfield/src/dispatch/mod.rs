@@ -31,7 +31,7 @@ use crate::config::HostAnswer;
 use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
-use call::{call, guard, panicked, report_panic, run};
+use call::{call, guard, handle_panic, report_panic, run};
 use feed::{feed, feed_unusual};
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_proto::websocket::Scratch;
@@ -120,7 +120,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            wires.mark(id, callback as u8);
+            wires.show_watchdog(id, callback as u8);
             let mut connection = Connection { id, wires, links };
             run(client, &mut connection, |client, connection| call(client, connection));
         }
@@ -157,10 +157,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         };
         let link = links.link(id);
         let limits = &settings.listeners[usize::from(link.listener)].limits;
-        let (is_unusual, is_websocket) =
-            (link.asks.is_unusual(), matches!(link.protocol, Protocol::WebSocket(_)));
+        let (takes_slow_path, is_websocket) =
+            (link.checks.takes_slow_path(), matches!(link.protocol, Protocol::WebSocket(_)));
         let mut connection = Connection { id, wires, links };
-        let used = if is_unusual {
+        let used = if takes_slow_path {
             feed_unusual(client, &mut connection, rx, scratch, slots, limits)
         } else if is_websocket {
             websocket::feed(client, &mut connection, rx, scratch, limits)
@@ -174,12 +174,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         // It may have been lowered for a connection with a rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
-        panicked(&mut Connection { id, wires, links: &mut self.links }, &*payload);
+        handle_panic(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.speaks_own(id) {
-            self.on_own_end(wires, id);
+            self.on_input_end(wires, id);
         } else {
             self.links.on_peer_end(wires, id);
         }
@@ -193,11 +193,11 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let mask = self.links.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
-            let _ = planted(35) || machine.take_pong(mask, outbox.tail());
+            let _ = planted(35) || machine.encode_queued_pong(mask, outbox.tail());
         }
-        self.links.refill(wires, id);
-        self.links.resume(wires, id);
-        self.links.pull_on(wires, id);
+        self.links.send_queued(wires, id);
+        self.links.queue_replay(wires, id);
+        self.links.continue_pull(wires, id);
         self.links.pull_fragments(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
@@ -224,9 +224,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.run_ticks(wires);
         }
         self.tell_sent(wires);
-        self.links.replay_on(wires);
-        self.links.pull_fragments_on(wires);
-        self.drain_on(wires);
+        self.links.continue_replays(wires);
+        self.links.continue_fragments(wires);
+        self.drain_next(wires);
         self.links.halt_if_drained(wires);
     }
 
@@ -235,8 +235,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.links.drop_queue(wires, id);
         self.links.end_exchange(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
-            wires.mark(id, Callback::Disconnect as u8);
-            let end = self.links.disconnect(wires, id, reason);
+            wires.show_watchdog(id, Callback::Disconnect as u8);
+            let end = self.links.make_disconnect(wires, id, reason);
             let mut connection = Connection { id, wires, links: &mut self.links };
             // There is nothing left to be closed.
             if let Err(payload) = guard(|| {
@@ -250,7 +250,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         } else if self.is_connecting(id) {
             self.connect_failed(wires, id, reason);
         } else {
-            self.never_begun(wires, id, reason);
+            self.on_end_without_client(wires, id, reason);
         }
         wires.generations().end(id);
         let link = std::mem::take(self.links.link(id));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
     /// Waits for the first request of a new connection.
-    pub(super) fn await_first_request(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(super) fn begin_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
         let idle = self.links.limits_of(id).http_idle;
         if idle > Duration::ZERO {
@@ -68,7 +68,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         // Its client may have paused or closed it in `on_connect`.
-        if wires.goes_on(id) { self.on_bytes(wires, id, rx) } else { 0 }
+        if wires.may_handle_bytes(id) { self.on_bytes(wires, id, rx) } else { 0 }
     }
 
     fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Puts the PROXY header before a session.
 pub(super) fn behind_header(session: Session) -> Session {
-    session.behind_preamble(read, Limits::default().header_bytes_max)
+    session.with_preamble(read, Limits::default().header_bytes_max)
 }
 
 fn read(rx: &[u8]) -> PreambleRead {

@@ -17,7 +17,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let found = match &self.settings.acme {
             Some(acme) if hello.alpn().is_some_and(|mut names| names.any(|name| name == ACME)) => hello
                 .server_name()
-                .and_then(|name| acme.tls(name))
+                .and_then(|name| acme.tls_answer(name))
                 .map_or(HostAnswer::Nothing, HostAnswer::Host),
             _ => hosts.find(hello.server_name()),
         };
@@ -54,8 +54,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Goes on with as many handshakes whose host was looked for as one turn may. Each connection has one at most.
     pub(super) fn go_on_with_found_hosts(&mut self, wires: &mut Wires) {
         while !self.found_hosts.is_empty() {
-            if !wires.may_shake_hands() {
-                return wires.go_on_next_turn();
+            if !wires.try_count_handshake() {
+                return wires.request_next_turn();
             }
             if let Some((id, found)) = self.found_hosts.pop_front() {
                 self.host_found(wires, id, found);
@@ -93,12 +93,12 @@ impl<F: ClientFactory> Dispatcher<F> {
             })
         });
         if let Some(hello) = hello.filter(|_| !is_handed_over) {
-            wires.secure(id, hello.into_connection(config));
+            wires.answer_hello(id, hello.into_connection(config));
         }
     }
 
     /// A connection that was only an ACME challenge is closed without a client (RFC 8737 section 3).
-    pub(super) fn was_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(super) fn close_if_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let is_one = self.settings.acme.is_some()
             && wires.tls(id).is_some_and(|session| session.alpn_protocol() == Some(ACME));
         if is_one {

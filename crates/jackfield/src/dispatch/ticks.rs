@@ -4,7 +4,7 @@ use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::guard;
 use crate::shared::{Callback, Copies};
-use crate::topics::Generation;
+use crate::topics::MembersGeneration;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 use std::time::Duration;
@@ -16,7 +16,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.connect(wires, &outgoing);
         }
         if !self.ticks.is_empty() {
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 
@@ -50,7 +50,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         &mut self,
         wires: &mut Wires,
         topic: &str,
-        generation: Generation,
+        generation: MembersGeneration,
         mut copies: Copies,
     ) {
         for id in self.links.members_of(wires, topic, generation) {
@@ -68,11 +68,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Runs a closure. A panic ends only this run.
     fn run_on_reactor(&mut self, wires: &mut Wires, run: impl FnOnce(&mut Reactor<'_>)) {
         let links = &mut self.links;
-        wires.mark(ConnectionId::NONE, Callback::Reactor as u8);
+        wires.show_watchdog(ConnectionId::NONE, Callback::Reactor as u8);
         if let Err(payload) = guard(|| run(&mut Reactor { wires, links })) {
             self.report_panic(&*payload);
         }
-        wires.mark(ConnectionId::NONE, Callback::None as u8);
+        wires.show_watchdog(ConnectionId::NONE, Callback::None as u8);
     }
 
     #[cold]

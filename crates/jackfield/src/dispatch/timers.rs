@@ -22,11 +22,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::UPGRADE => self.links.on_undecided(wires, id),
             key::DEAD => self.links.on_dead(wires, id),
             key::RATE => self.links.unthrottle(wires, id),
-            key::LIFETIME if self.links.has_lasted(wires, id) => {
+            key::LIFETIME if self.links.on_lifetime_end(wires, id) => {
                 self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
             }
             key::DRAIN => self.drain(wires, id, Reason::Shutdown),
-            key::ANSWER => self.links.on_answer_due(wires, id),
+            key::ANSWER => self.links.on_answer_timeout(wires, id),
             _ => {}
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
             return at;
         }
     }
@@ -72,10 +72,10 @@ fn plain<'b>(
     if link.awaited != Awaited::Nothing {
         return None;
     }
-    if let Some(used) = machine.short_frame(rx, &limits.websocket) {
+    if let Some(used) = machine.short_frame_bytes(rx, &limits.websocket) {
         return Some((used, machine.take_short_frame(&mut rx[..used])));
     }
-    let used = machine.medium_frame(rx, &limits.websocket)?;
+    let used = machine.medium_frame_bytes(rx, &limits.websocket)?;
     Some((used, machine.take_medium_frame(&mut rx[..used])))
 }
 
@@ -113,7 +113,7 @@ fn step<'b, C: Client>(
             Outcome::Other(used)
         }
         Step::Event(_, Event::Ping(_) | Event::Pong { is_solicited: false, .. })
-            if connection.links.is_flood(connection.wires, connection.id) =>
+            if connection.links.count_control_frame(connection.wires, connection.id) =>
         {
             Outcome::Nothing(bytes)
         }
@@ -126,7 +126,7 @@ fn step<'b, C: Client>(
             Outcome::Other(used)
         }
         Step::Need(used) => {
-            connection.links.await_rest_of_message(connection.wires, connection.id, used < bytes);
+            connection.links.set_message_deadline(connection.wires, connection.id, used < bytes);
             Outcome::Nothing(used)
         }
         Step::Paused => Outcome::Nothing(0),

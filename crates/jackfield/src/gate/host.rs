@@ -31,12 +31,12 @@ impl Hosts {
         if faults.is_empty() { Ok(Self(hosts)) } else { Err(faults) }
     }
 
-    pub(crate) fn are_any(&self) -> bool {
+    pub(crate) fn allows_any(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether the server answers a request for this host.
-    pub(crate) fn allow(&self, asked: Option<&str>) -> bool {
+    pub(crate) fn allows(&self, asked: Option<&str>) -> bool {
         let is_port = |port: Option<u16>, asked: Option<u16>| match (port, asked) {
             (None, _) | (Some(80 | 443), None) => true,
             (port, asked) => port == asked,
@@ -44,7 +44,7 @@ impl Hosts {
         let is_asked = |host: &Host, asked: &Authority<'_>| {
             host.name.eq_ignore_ascii_case(asked.host()) && is_port(host.port, asked.port())
         };
-        self.are_any()
+        self.allows_any()
             || asked
                 .and_then(Authority::parse)
                 .is_some_and(|asked| self.0.iter().any(|host| is_asked(host, &asked)))
@@ -71,9 +71,9 @@ mod tests {
             (Some(""), false),
             (None, false),
         ] {
-            assert_eq!(hosts.allow(asked), allowed, "{asked:?}");
+            assert_eq!(hosts.allows(asked), allowed, "{asked:?}");
         }
-        assert!(Hosts::default().allow(None) && Hosts::default().allow(Some("any")));
+        assert!(Hosts::default().allows(None) && Hosts::default().allows(Some("any")));
     }
 
     /// The fault: a host that was listed with the usual port was never answered for, because browsers leave that out.
@@ -90,7 +90,7 @@ mod tests {
             ("c.example", false),
             ("x.a.example", false),
         ] {
-            assert_eq!(hosts.allow(Some(asked)), allowed, "{asked}");
+            assert_eq!(hosts.allows(Some(asked)), allowed, "{asked}");
         }
     }
 

@@ -8,7 +8,7 @@ mod forwarded;
 mod host;
 mod origin;
 mod overload;
-mod reserved;
+mod path_list;
 mod status;
 
 pub use auth::{Access, Authenticator};
@@ -16,7 +16,7 @@ pub(crate) use forwarded::{ForwardedBy, client_ip};
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
-pub(crate) use reserved::Reserved;
+pub(crate) use path_list::PathList;
 pub(crate) use status::{Page, StatusPaths};
 
 use jackfield_reactor::planted::planted;
@@ -28,11 +28,11 @@ pub(crate) struct Gate {
     pub(crate) hosts: Hosts,
     pub(crate) origins: Origins,
     /// Paths that are served even under overload.
-    pub(crate) reserved: Reserved,
+    pub(crate) reserved: PathList,
     /// Decides on each request.
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     /// Paths at which a request may become a WebSocket; `None`: all.
-    pub(crate) websockets: Option<Reserved>,
+    pub(crate) websockets: Option<PathList>,
     /// The paths of the status pages.
     pub(crate) status: StatusPaths,
     /// The path below which ACME challenges are answered, if they are.
@@ -41,7 +41,7 @@ pub(crate) struct Gate {
 
 /// The parts of a request that matter for the decision.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'r> {
+pub(crate) struct GateRequest<'r> {
     /// The authority of the target, or that of `Host`.
     pub(crate) host: Option<&'r str>,
     pub(crate) path: &'r str,
@@ -65,25 +65,25 @@ pub(crate) enum Verdict {
 impl Gate {
     /// Whether requests that are no upgrades need a decision.
     pub(crate) fn judges_requests(&self) -> bool {
-        !self.hosts.are_any()
-            || self.status.are_any()
+        !self.hosts.allows_any()
+            || self.status.is_enabled()
             || self.authenticator.is_some()
             || self.challenges.is_some()
     }
 
     /// Decides on a request. `has_room` (for one more WebSocket) is called only if everything else allows the request.
-    pub(crate) fn judge(&self, asked: &Asked<'_>, has_room: impl FnOnce() -> bool) -> Verdict {
-        if !self.hosts.allow(asked.host) {
+    pub(crate) fn judge(&self, request: &GateRequest<'_>, has_room: impl FnOnce() -> bool) -> Verdict {
+        if !self.hosts.allows(request.host) {
             // Misdirected Request (RFC 9110 section 15.5.20).
             return Verdict::Refuse(421);
         }
-        let Some(origin) = asked.upgrade else {
-            return self.page(asked.path).map_or(Verdict::Pass, Verdict::Serve);
+        let Some(origin) = request.upgrade else {
+            return self.page(request.path).map_or(Verdict::Pass, Verdict::Serve);
         };
-        if !self.origins.allow(origin, asked.host.unwrap_or_default()) {
+        if !self.origins.allows(origin, request.host.unwrap_or_default()) {
             return Verdict::Refuse(403);
         }
-        if !self.is_exempt(asked.path) && !has_room() {
+        if !self.is_exempt(request.path) && !has_room() {
             return Verdict::TryLater;
         }
         Verdict::Pass
@@ -98,13 +98,13 @@ impl Gate {
     }
 
     /// Whether a request for this path may become a WebSocket. At other paths an upgrade is an ordinary request.
-    pub(crate) fn upgrades(&self, path: &str) -> bool {
+    pub(crate) fn may_upgrade(&self, path: &str) -> bool {
         self.websockets.as_ref().is_none_or(|paths| paths.contains(path))
     }
 
     /// Whether some paths are served even under overload.
     pub(crate) fn exempts_any(&self) -> bool {
-        !self.reserved.is_empty() || self.status.are_any() || self.challenges.is_some()
+        !self.reserved.is_empty() || self.status.is_enabled() || self.challenges.is_some()
     }
 
     fn is_exempt(&self, path: &str) -> bool {
@@ -126,7 +126,7 @@ mod tests {
     fn the_gate_judges_in_order() {
         let gate = Gate {
             hosts: Hosts::parse_all(["h"]).expect("it is a host"),
-            reserved: Reserved(vec!["/health".into()]),
+            reserved: PathList(vec!["/health".into()]),
             ..Gate::default()
         };
         let rows = [
@@ -142,8 +142,8 @@ mod tests {
             (Some("h"), "/health", Some(None), false, Verdict::Pass),
         ];
         for (host, path, upgrade, has_room, verdict) in rows {
-            let asked = Asked { host, path, upgrade };
-            assert_eq!(gate.judge(&asked, || has_room), verdict, "{asked:?}, room: {has_room}");
+            let request = GateRequest { host, path, upgrade };
+            assert_eq!(gate.judge(&request, || has_room), verdict, "{request:?}, room: {has_room}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Allowed {
 impl Origins {
     /// Whether a page of this origin may open a WebSocket at this host. Requests without an origin don't come from
     /// browsers.
-    pub(crate) fn allow(&self, origin: Option<&str>, host: &str) -> bool {
+    pub(crate) fn allows(&self, origin: Option<&str>, host: &str) -> bool {
         let (listed, is_strict) = match self {
             Self::Any => return true,
             Self::Same => (&[][..], false),
@@ -113,7 +113,7 @@ mod tests {
     #[track_caller]
     fn check(origins: &Origins, rows: &[(Option<&str>, &str, bool)]) {
         for &(origin, host, allowed) in rows {
-            assert_eq!(origins.allow(origin, host), allowed, "{origins:?} {origin:?} {host}");
+            assert_eq!(origins.allows(origin, host), allowed, "{origins:?} {origin:?} {host}");
         }
     }
 

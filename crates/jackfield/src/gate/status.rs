@@ -19,7 +19,7 @@ impl StatusPaths {
         Self(Some(["/metrics".into(), "/health".into()]))
     }
 
-    pub(crate) fn are_any(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.0.is_some()
     }
 

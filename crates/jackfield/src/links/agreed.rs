@@ -6,9 +6,9 @@ use jackfield_reactor::planted::planted;
 
 /// What was agreed on with a peer, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Compression(u8);
+pub(crate) struct AgreedCompression(u8);
 
-impl Compression {
+impl AgreedCompression {
     pub(crate) const NONE: Self = Self(0);
     /// The size of our window, as a power of two: 9 to 15, or 0 if nothing is compressed.
     const WINDOW_BITS: u8 = 0x0f;

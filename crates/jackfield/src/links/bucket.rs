@@ -16,38 +16,38 @@ pub(crate) struct Bucket {
     /// The length of the pauses since `take_pause`.
     paused: Duration,
     /// The reactor's count of messages before the present bytes.
-    said_before: u64,
+    counted_before: u64,
 }
 
 /// The shortest pause: a peer at its limit costs ten timers a second, not one for each message.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Bucket {
-    pub(crate) fn new(rate: Rate, now: Time, said: u64) -> Self {
+    pub(crate) fn new(rate: Rate, now: Time, counted: u64) -> Self {
         Self {
             messages: TokenBucket::new(rate.messages, now),
             bytes: TokenBucket::new(rate.bytes, now),
             on_exceeded: rate.on_exceeded,
             paused_at: None,
             paused: Duration::ZERO,
-            said_before: said,
+            counted_before: counted,
         }
     }
 
-    pub(crate) fn excess(&self) -> OnRateExceeded {
+    pub(crate) fn exceeded_action(&self) -> OnRateExceeded {
         self.on_exceeded
     }
 
-    /// Called before bytes are handled. `said`: the messages that the reactor has counted so far.
-    pub(crate) fn begin(&mut self, now: Time, said: u64) {
+    /// Called before bytes are handled. `counted`: the messages that the reactor has counted so far.
+    pub(crate) fn begin(&mut self, now: Time, counted: u64) {
         self.messages.fill(now);
         self.bytes.fill(now);
-        self.said_before = said;
+        self.counted_before = counted;
     }
 
     /// Called after bytes were handled: how many were used, and the messages that the reactor has counted now.
-    pub(crate) fn charge(&mut self, used: usize, said: u64) {
-        self.messages.take(said.wrapping_sub(self.said_before));
+    pub(crate) fn charge(&mut self, used: usize, counted: u64) {
+        self.messages.take(counted.wrapping_sub(self.counted_before));
         self.bytes.take(used as u64);
     }
 
@@ -63,7 +63,7 @@ impl Bucket {
     /// Begins a pause in which the connection is not read. Returns its length.
     pub(crate) fn pause(&mut self, now: Time) -> Duration {
         self.paused_at.get_or_insert(now);
-        self.messages.wait(1).max(self.bytes.wait(1)).max(SHORTEST_PAUSE)
+        self.messages.time_until(1).max(self.bytes.time_until(1)).max(SHORTEST_PAUSE)
     }
 
     pub(crate) fn resume(&mut self, now: Time) {
@@ -84,9 +84,9 @@ mod tests {
 
     /// Charges messages and bytes at these times (in ms); then checks the messages that are left and the length of a
     /// pause.
-    fn check(rate: Rate, said: &[(u64, u64, usize, usize, u64)]) {
+    fn check(rate: Rate, steps: &[(u64, u64, usize, usize, u64)]) {
         let mut bucket = Bucket::new(rate, Time(0), 0);
-        for &(at, messages, bytes, left, pause_ms) in said {
+        for &(at, messages, bytes, left, pause_ms) in steps {
             bucket.begin(Time(at), 1000);
             bucket.charge(bytes, 1000 + messages);
             assert_eq!(bucket.messages_left(), left, "at {at}");

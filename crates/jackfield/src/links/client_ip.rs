@@ -13,6 +13,6 @@ impl Links {
         let listener = &self.settings.listeners[usize::from(self.table[id.slot()].listener)];
         let by = if listener.reads_forwarded { ForwardedBy::Forwarded } else { ForwardedBy::XForwardedFor };
         let hop = wires.peer(id)?.source().ip()?.to_canonical();
-        Some(client_ip(hop, request, by, |ip| listener.proxies.contain(ip)))
+        Some(client_ip(hop, request, by, |ip| listener.proxies.contains(ip)))
     }
 }

@@ -1,12 +1,14 @@
 //! Closes connections: gracefully in their protocol, or at once.
 
 use crate::config::{ListenerSettings, Speaks};
-use crate::disconnect::{At, Disconnect, Goodbye, Reason, Standing, busy, close_text, goodbye, retry};
+use crate::disconnect::{
+    ClosingState, Disconnect, Goodbye, ProtocolState, Reason, busy_response, close_text, goodbye, retry_event,
+};
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::links::{Admission, Links};
 use crate::message::Body;
-use jackfield_proto::http1::{self, Owed, ResponseHead};
+use jackfield_proto::http1::{self, Owed, ResponseToSend};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
 use std::borrow::Cow;
@@ -30,28 +32,28 @@ impl Links {
     }
 
     /// The state of a connection that is going to end.
-    pub(super) fn standing(&self, wires: &Wires, id: ConnectionId) -> Standing {
+    pub(super) fn standing(&self, wires: &Wires, id: ConnectionId) -> ClosingState {
         let at = match &self.table[id.slot()].protocol {
             Protocol::Http(machine) => match machine.owed() {
-                Owed::Idle => At::Idle,
-                Owed::Open | Owed::Deferred => At::Owed,
-                Owed::Streaming => At::Streaming,
-                Owed::Done | Owed::Switched => At::Done,
+                Owed::Idle => ProtocolState::Idle,
+                Owed::Open | Owed::Deferred => ProtocolState::Owed,
+                Owed::Streaming => ProtocolState::Streaming,
+                Owed::Done | Owed::Switched => ProtocolState::Done,
             },
-            Protocol::WebSocket(_) => At::WebSocket,
-            Protocol::Events => At::Events,
-            Protocol::Raw | Protocol::Lines { .. } => At::Own,
-            Protocol::Refused => At::New,
-            Protocol::None | Protocol::Opening => At::Done,
+            Protocol::WebSocket(_) => ProtocolState::WebSocket,
+            Protocol::Events => ProtocolState::Events,
+            Protocol::Raw | Protocol::Lines { .. } => ProtocolState::Own,
+            Protocol::Refused => ProtocolState::New,
+            Protocol::None | Protocol::Opening => ProtocolState::Done,
         };
-        Standing { at, has_backlog: wires.has_backlog(id), is_scarce: false }
+        ClosingState { at, has_backlog: wires.has_backlog(id), is_scarce: false }
     }
 
     /// True if the connection may be replaced by another: it speaks HTTP, is admitted for good, and has no open request.
     pub(crate) fn is_evictable(&self, wires: &Wires, id: ConnectionId) -> bool {
-        let Standing { at, has_backlog, .. } = self.standing(wires, id);
+        let ClosingState { at, has_backlog, .. } = self.standing(wires, id);
         let is_admitted = self.table[id.slot()].admission == Admission::Admitted;
-        at == At::Idle && !has_backlog && is_admitted && wires.is_open(id)
+        at == ProtocolState::Idle && !has_backlog && is_admitted && wires.is_open(id)
     }
 
     pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, goodbye: Goodbye, why: Reason) {
@@ -66,7 +68,7 @@ impl Links {
             Goodbye::Reset => self.abort(wires, id, why),
             Goodbye::ReadFirst => self.read_first(wires, id, why),
             Goodbye::AnswerFirst => self.close_after_answer(id),
-            Goodbye::Retry => self.end_with(wires, id, retry(id.slot() as u64), why),
+            Goodbye::Retry => self.end_with(wires, id, retry_event(id.slot() as u64), why),
             Goodbye::Busy => {
                 let settings = self.settings.clone();
                 let listener = &settings.listeners[usize::from(self.link(id).listener)];
@@ -79,7 +81,7 @@ impl Links {
     pub(crate) fn busy_text<'l>(&self, listener: &'l ListenerSettings) -> &'l [u8] {
         match listener.speaks {
             // This refusal is counted already.
-            Speaks::Http => busy(self.metrics.refused.value().wrapping_sub(1)),
+            Speaks::Http => busy_response(self.metrics.refused.value().wrapping_sub(1)),
             Speaks::Raw | Speaks::Lines => &listener.busy_banner,
         }
     }
@@ -153,7 +155,7 @@ impl Links {
     pub(crate) fn abort_after_flush(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
             self.note_reason(wires, id, why);
-            wires.abort_behind(id, reactor::Reason::Local);
+            wires.abort_after_flush(id, reactor::Reason::Local);
             self.leave_soon(wires, id);
         }
     }
@@ -216,7 +218,7 @@ impl Links {
             Reason::Protocol(_) => ("text/plain", Cow::Borrowed(http1::reason_phrase(status))),
             _ => ("", Cow::Borrowed("")),
         };
-        self.respond(wires, id, &ResponseHead::new(status, content_type), Body::from(text));
+        self.respond(wires, id, &ResponseToSend::new(status, content_type), Body::from(text));
         self.end(wires, id, why);
     }
 
@@ -233,7 +235,7 @@ impl Links {
             }
         }
         // Nothing may follow a Close (RFC 6455 section 5.5.1), so there is no need to wait for the peer's FIN.
-        wires.take_as_ended(id);
+        wires.set_peer_done(id);
         self.end(wires, id, Reason::Peer);
     }
 
@@ -242,8 +244,8 @@ impl Links {
     pub(crate) fn on_peer_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         // While an answer is open, the rest of the request's body is missing. If the peer has closed, it will never
         // come; if only this side stopped reading requests, it may.
-        let more_comes = !wires.has_ended(id);
-        if !more_comes && self.is_end_kept(id) && !wires.goes_on(id) {
+        let more_comes = !wires.has_peer_ended(id);
+        if !more_comes && self.is_end_kept(id) && !wires.may_handle_bytes(id) {
             return wires.put_off_end(id);
         }
         if !more_comes && self.owes_answer(id) {
@@ -269,7 +271,7 @@ impl Links {
     }
 
     /// Makes the [`Disconnect`] of a connection, and counts its end.
-    pub(crate) fn disconnect(
+    pub(crate) fn make_disconnect(
         &mut self,
         wires: &Wires,
         id: ConnectionId,
@@ -277,7 +279,7 @@ impl Links {
     ) -> Disconnect {
         let stats = wires.wire_stats(id);
         let link = &mut self.table[id.slot()];
-        let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
+        let reason = link.reason.unwrap_or_else(|| Reason::from_reactor(reason));
         self.metrics.count_end(reason);
         let status = link.extra.as_ref().and_then(|extra| extra.status);
         let dropped = link.extra.as_ref().map_or(0, |extra| extra.unsent);

@@ -1,8 +1,8 @@
 //! The compressors of a reactor, and of one connection.
 
 use crate::config::{Agreed, Limits, Offering};
-use crate::links::agreed::Compression;
-use crate::links::protocol::Socket;
+use crate::links::agreed::AgreedCompression;
+use crate::links::protocol::WebSocketState;
 use crate::message::{Content, Prepared};
 use crate::shared::{ReactorMetrics, Settings};
 use jackfield_proto::http1::Fields;
@@ -24,12 +24,12 @@ impl OwnDeflater {
     /// Compresses a message. The result must be sent, because later messages may refer to it.
     pub(crate) fn compress(&mut self, message: Message<'_>) -> Option<(FrameHeader, &[u8])> {
         if std::mem::take(&mut self.is_passed) {
-            self.deflater.forget();
+            self.deflater.reset_window();
         }
         self.deflater.compress(message)
     }
 
-    pub(crate) fn pass_by(&mut self) {
+    pub(crate) fn note_other_deflater(&mut self) {
         self.is_passed = !planted(68);
     }
 
@@ -83,9 +83,9 @@ impl Compressors {
 
     /// Agrees with a peer on compression, sets up its machine, and adds the header line to the answer. Without memory
     /// for dedicated compressors there is no context takeover.
-    pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut Socket, fields: &mut Fields) {
+    pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut WebSocketState, fields: &mut Fields) {
         let (Some(wanted), Some(shared)) = (agreed, &mut self.0) else { return };
-        let bytes = shared.own_bytes + Compression::of(&wanted).reserved_bytes();
+        let bytes = shared.own_bytes + AgreedCompression::of(&wanted).reserved_bytes();
         let agreed = if bytes <= shared.own_bytes_max { wanted } else { wanted.without_takeover() };
         // Only this function writes this line.
         let promised = if planted(69) { wanted } else { agreed };
@@ -93,7 +93,7 @@ impl Compressors {
             return;
         }
         socket.accept_deflate(&agreed);
-        socket.compression = Compression::of(&agreed);
+        socket.compression = AgreedCompression::of(&agreed);
         shared.own_bytes += socket.compression.reserved_bytes();
         shared.inflates = true;
     }
@@ -106,7 +106,7 @@ impl Compressors {
         };
         let options = limits.deflate.options();
         let offered = Offered::new(&options);
-        let wanted = shared.own_bytes + Compression::of_client(&offered.most()).reserved_bytes();
+        let wanted = shared.own_bytes + AgreedCompression::of_client(&offered.most()).reserved_bytes();
         if wanted <= shared.own_bytes_max {
             return Offering(Some(offered));
         }
@@ -116,9 +116,9 @@ impl Compressors {
     }
 
     /// Replaces what was reserved for such a server: first by the most that it may agree to, then by what it agreed to.
-    pub(crate) fn promise(&mut self, agreed: Option<Agreed>, place: &mut Option<Agreed>) {
+    pub(crate) fn set_reserved(&mut self, agreed: Option<Agreed>, place: &mut Option<Agreed>) {
         let bytes = |agreed: Option<Agreed>| {
-            agreed.map_or(0, |agreed| Compression::of_client(&agreed).reserved_bytes())
+            agreed.map_or(0, |agreed| AgreedCompression::of_client(&agreed).reserved_bytes())
         };
         if let Some(shared) = &mut self.0 {
             shared.own_bytes = shared.own_bytes + bytes(agreed) - bytes(*place);
@@ -127,22 +127,22 @@ impl Compressors {
     }
 
     /// An outgoing WebSocket is open: its machine uses what was agreed on.
-    pub(crate) fn begin_as_client(&mut self, agreed: Option<Agreed>, socket: &mut Socket) {
+    pub(crate) fn begin_as_client(&mut self, agreed: Option<Agreed>, socket: &mut WebSocketState) {
         let (Some(agreed), Some(shared)) = (agreed, &mut self.0) else { return };
         socket.accept_deflate(&agreed);
-        socket.compression = Compression::of_client(&agreed);
+        socket.compression = AgreedCompression::of_client(&agreed);
         shared.inflates = true;
     }
 
     /// A connection has ended.
-    pub(crate) fn end(&mut self, compression: Compression) {
+    pub(crate) fn release_reserved(&mut self, compression: AgreedCompression) {
         if let Some(shared) = &mut self.0 {
             shared.own_bytes -= compression.reserved_bytes();
         }
     }
 
     /// Makes a connection's own compressor.
-    pub(crate) fn make_own(&self, compression: Compression) -> Option<Box<OwnDeflater>> {
+    pub(crate) fn make_own(&self, compression: AgreedCompression) -> Option<Box<OwnDeflater>> {
         let shared = self.0.as_ref().filter(|_| compression.has_own())?;
         let deflater = Deflater::new(&shared.options, compression.window_bits(), true);
         Some(Box::new(OwnDeflater { deflater, is_passed: false }))
@@ -157,15 +157,15 @@ impl Compressors {
     }
 
     /// The frame for all receivers, to be shared. `None`: it is not worth compressing.
-    pub(crate) fn share(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
+    pub(crate) fn shared_frame(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
         match content {
-            Content::Prepared(prepared) => self.share_prepared(prepared).cloned(),
+            Content::Prepared(prepared) => self.shared_frame_of(prepared).cloned(),
             Content::Message(_) | Content::Event(_) => self.make_frame(content.message()?),
         }
     }
 
     /// The same for a prepared message, which keeps the frame.
-    pub(crate) fn share_prepared<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
+    pub(crate) fn shared_frame_of<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
         let window_bits = self.window_bits()?;
         prepared.deflated(window_bits, |message| self.make_frame(message))
     }
@@ -173,7 +173,7 @@ impl Compressors {
     /// Appends the frame for all receivers. False, and nothing appended: it is not worth compressing.
     pub(crate) fn append(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> bool {
         if let Content::Prepared(prepared) = content {
-            let shared = self.share_prepared(prepared);
+            let shared = self.shared_frame_of(prepared);
             out.extend_from_slice(shared.map_or(&[], |frame| frame));
             return shared.is_some();
         }

@@ -6,7 +6,7 @@ use crate::links::Links;
 use crate::links::link::Admission;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
-use crate::shared::{Busy, Names};
+use crate::shared::{Busy, Resolver};
 use jackfield_reactor::{self as reactor, Above, Addr, ConnectionId, Wires};
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ impl Links {
             return Err(Busy::Stopped);
         }
         let reactor = wires.reactor();
-        if !self.handle.assign_outgoing(reactor, self.settings.limits.outgoing_max) {
+        if !self.handle.try_count_outgoing(reactor, self.settings.limits.outgoing_max) {
             return Err(Busy::Full);
         }
         let deadline = wires.now().after(outgoing.within);
@@ -49,7 +49,7 @@ impl Links {
             link.protocol = Protocol::Opening;
             let extra = self.table[id.slot()].extra();
             extra.opening = Some(Box::new(opening));
-            self.compressors.promise(offering.most(), &mut extra.agreed);
+            self.compressors.set_reserved(offering.most(), &mut extra.agreed);
         }
         self.charge(wires, id);
         match fault {
@@ -64,31 +64,31 @@ impl Links {
             Target::Unix(path) => wires.dial(id, [Addr::Unix(Some(path.as_path().into()))]),
             Target::Tcp(addr) => match addr.parse::<SocketAddr>() {
                 Ok(addr) => wires.dial(id, [Addr::Ip(addr)]),
-                Err(_) => self.look_up(wires, id, addr),
+                Err(_) => self.resolve_name(wires, id, addr),
             },
         }
     }
 
-    fn look_up(&mut self, wires: &mut Wires, id: ConnectionId, name: &str) {
+    fn resolve_name(&mut self, wires: &mut Wires, id: ConnectionId, name: &str) {
         match &self.settings.names {
-            Names::System => {
-                if !self.handle.look_up(id, name) {
+            Resolver::System => {
+                if !self.handle.resolve_name(id, name) {
                     self.abort(wires, id, Reason::Connect(ConnectError::Busy));
                 }
             }
             #[cfg(feature = "test-util")]
-            Names::Table(table) => {
+            Resolver::Table(table) => {
                 let found = table.iter().find(|(known, _)| known == name);
                 let addrs = found.map(|(_, addrs)| addrs.clone()).unwrap_or_default();
-                self.resolved(wires, id, addrs);
+                self.on_resolved(wires, id, addrs);
             }
             #[cfg(feature = "sim")]
-            Names::Made(make) => self.handle.look_up_held(id, make(name)),
+            Resolver::Made(make) => self.handle.resolve_held(id, make(name)),
         }
     }
 
     /// The addresses of a connection's name are known.
-    pub(crate) fn resolved(&mut self, wires: &mut Wires, id: ConnectionId, addrs: Vec<SocketAddr>) {
+    pub(crate) fn on_resolved(&mut self, wires: &mut Wires, id: ConnectionId, addrs: Vec<SocketAddr>) {
         if !wires.contains(id) {
             return;
         }
@@ -102,7 +102,7 @@ impl Links {
     pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
         self.handle.shared().look_ups.forget(id);
         let link = self.link(id);
-        link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_wire(why)) {
+        link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_reactor(why)) {
             Reason::Peer | Reason::PeerReset => Reason::Connect(ConnectError::Closed),
             Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
             Reason::Io(kind) => Reason::Connect(ConnectError::Io(kind)),

@@ -42,7 +42,7 @@ impl Links {
             self.walk = Some(Walk { slot: 0, does: Does::Abort });
         }
         let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
-        let (mut ids, next) = wires.part(slot, wires.limits().drains_per_turn);
+        let (mut ids, next) = wires.ids_in_slots(slot, wires.limits().drains_per_turn);
         match does {
             Does::Abort => ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown)),
             Does::Drain if !self.drain_spread.is_zero() => {
@@ -52,7 +52,7 @@ impl Links {
         }
         if let Some(slot) = next.filter(|_| !planted(48)) {
             self.walk = Some(Walk { slot, does });
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
         ids
     }
@@ -89,7 +89,7 @@ impl Links {
     /// A connection has reached its lifetime. True: it is to be drained as at a shutdown, so that an answer that is owed is
     /// sent first.
     #[cold]
-    pub(crate) fn has_lasted(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(crate) fn on_lifetime_end(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let why = Reason::Timeout(Timeout::Lifetime);
         match self.link(id).reason {
             None => self.link(id).reason = Some(why),

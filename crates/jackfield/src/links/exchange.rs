@@ -6,7 +6,7 @@ use crate::links::link::Link;
 use crate::links::protocol::Protocol;
 use crate::links::record::{ExchangeRecord, Parts};
 use crate::shared::{AnsweredAs, Finished, LogEntry, Settings};
-use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
+use jackfield_proto::http1::{Fields, Owed, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -18,7 +18,7 @@ impl Links {
             // A panic ended that event early.
             self.keep_exchange(wires, last);
         }
-        let (now, sent) = (wires.now(), wires.sent(id));
+        let (now, sent) = (wires.now(), wires.bytes_submitted(id));
         let record = self.open_record.begin(id);
         record.begun_at = now;
         record.bytes_in = (request.head_bytes() + request.body().len()) as u64;
@@ -84,7 +84,7 @@ impl Links {
         content_type: &str,
         fields: &Fields,
     ) {
-        let head = ResponseHead { status, content_type, fields };
+        let head = ResponseToSend { status, content_type, fields };
         if let Some(record) = self.record(id) {
             record.status = head.sent_status();
         }
@@ -133,11 +133,11 @@ impl Links {
         let Self { open_record, table, settings, date, .. } = self;
         let link = &mut table[id.slot()];
         if let Some(record) = open_record.end(id) {
-            return tell(record, record.asked.parts(), settings, date, link, wires, id, is_complete);
+            return tell(record, record.request.parts(), settings, date, link, wires, id, is_complete);
         }
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
-        tell(&record, record.asked.parts(), settings, date, link, wires, id, is_complete);
-        open_record.give_back(record);
+        tell(&record, record.request.parts(), settings, date, link, wires, id, is_complete);
+        open_record.recycle(record);
         self.charge(wires, id);
     }
 
@@ -171,17 +171,17 @@ fn log_fast(
     wires: &Wires,
     id: ConnectionId,
 ) -> bool {
-    let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.is_for_the_access_log_only()) else {
+    let Some(log) = settings.access_log.as_ref().filter(|_| link.checks.only_logs_access()) else {
         return false;
     };
     log.take_entry(&LogEntry {
         reactor: id.reactor(),
         peer: wires.source_ip(id),
         method: request.method(),
-        target: request.target_bytes(),
+        target: request.raw_target(),
         version: request.version(),
         status: record.status,
-        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        bytes_out: wires.bytes_submitted(id).saturating_sub(record.sent_before),
         unix_seconds: date.at(wires.now()).unix_seconds(),
     })
 }
@@ -210,16 +210,16 @@ fn tell(
         version,
         status: record.status,
         bytes_in: record.bytes_in,
-        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        bytes_out: wires.bytes_submitted(id).saturating_sub(record.sent_before),
         unix_seconds: date.at(now).unix_seconds(),
         duration: now.since(record.begun_at),
         answered: record.answered,
         is_complete,
     };
-    if link.asks.for_the_observer() {
+    if link.checks.tells_observer() {
         settings.observer.on_finished(&finished);
     }
-    if let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.for_the_access_log()) {
+    if let Some(log) = settings.access_log.as_ref().filter(|_| link.checks.logs_access()) {
         log.take(&finished);
     }
 }

@@ -1,11 +1,11 @@
 //! The topic of a reactor's running broadcast, and how its members get messages.
 
-use crate::message::Form;
+use crate::message::MessageFormat;
 
 /// How a member gets what is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
-    pub(crate) form: Form,
+pub(crate) struct DeliveryFormat {
+    pub(crate) form: MessageFormat,
     /// It gets compressed frames.
     pub(crate) is_deflated: bool,
 }
@@ -17,7 +17,7 @@ pub(crate) struct FanOut {
     pub(crate) members: usize,
     /// Some members are congested, and are visited for each message.
     pub(crate) has_left_out: bool,
-    pub(crate) look: Look,
+    pub(crate) look: DeliveryFormat,
     /// The first message was long enough to be compressed. Only messages for which the same holds are gathered with it.
     pub(crate) is_long: bool,
 }

@@ -34,34 +34,34 @@ impl Links {
         }
         // It may have a deadline of its own.
         if !wires.has_timer(id, key::ANSWER) {
-            self.await_answer(wires, id);
+            self.start_answer_timeout(wires, id);
         }
     }
 
     /// Sets a deadline for an answer that is deferred, or sent in parts.
     #[cold]
-    pub(crate) fn await_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn start_answer_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answer_timeout = self.limits_of(id).answer_timeout;
         if !answer_timeout.is_zero() {
-            self.link(id).extra().answer_bytes = wires.sent(id);
+            self.link(id).extra().answer_bytes = wires.bytes_submitted(id);
             self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);
         }
     }
 
     /// Sets a deadline for the deferred answer.
-    pub(crate) fn bound_answer(&mut self, wires: &mut Wires, id: ConnectionId, deadline: Duration) {
+    pub(crate) fn set_answer_deadline(&mut self, wires: &mut Wires, id: ConnectionId, deadline: Duration) {
         wires.set_timer(id, key::ANSWER, deadline);
     }
 
     /// The deadline of an answer has passed. An answer in parts may go on if something was written to it, or if its
     /// peer still has to take bytes. A deferred answer is overdue.
     #[cold]
-    pub(crate) fn on_answer_due(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn on_answer_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let sent_before = self.link(id).extra().answer_bytes;
-        let flows = wires.queued(id) > 0 || wires.sent(id) != sent_before;
+        let flows = wires.queued_bytes(id) > 0 || wires.bytes_submitted(id) != sent_before;
         match self.answer_phase(id) {
-            Some(Owed::Streaming) if flows => self.await_answer(wires, id),
+            Some(Owed::Streaming) if flows => self.start_answer_timeout(wires, id),
             Some(Owed::Streaming | Owed::Deferred) => {
                 self.close(wires, id, Reason::Timeout(Timeout::Answer));
             }

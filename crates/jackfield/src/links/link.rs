@@ -2,8 +2,8 @@
 
 use crate::config::{Agreed, Heartbeat};
 use crate::disconnect::Reason;
-use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
+use crate::links::checks::Checks;
 use crate::links::compression::OwnDeflater;
 use crate::links::fragments::Fragments;
 use crate::links::frame::FrameState;
@@ -11,8 +11,8 @@ use crate::links::notices::Notices;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
-use crate::links::replay::Missed;
-use crate::message::{SendQueue, Source};
+use crate::links::replay::Replays;
+use crate::message::{OverflowQueue, Source};
 use crate::shared::Permit;
 use crate::topics::{ARC_BYTES, Overflow, Subscription};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Link {
     pub(crate) reason: Option<Reason>,
     pub(crate) listener: u8,
     /// The checks before its client sees bytes and requests.
-    pub(crate) asks: Asks,
+    pub(crate) checks: Checks,
     pub(crate) awaited: Awaited,
     /// `None`: nothing was set.
     pub(crate) overflow: Option<Overflow>,
@@ -68,7 +68,7 @@ pub(crate) struct Extra {
     pub(crate) topics: Vec<Subscription>,
     /// Bytes that it is charged for its topics.
     pub(crate) topics_bytes: usize,
-    pub(crate) missed: Missed,
+    pub(crate) replays: Replays,
     /// The peer's Close.
     pub(crate) close: Option<(u16, Box<str>)>,
     /// Bytes read at the last check of a body's rate.
@@ -80,7 +80,7 @@ pub(crate) struct Extra {
     /// Messages that its overflow policy has dropped.
     pub(crate) dropped: u64,
     /// Published messages that wait for it, if its policy or a topic's has a queue.
-    pub(crate) queue: Option<Box<SendQueue>>,
+    pub(crate) queue: Option<Box<OverflowQueue>>,
     /// Its rate, if it has one.
     pub(crate) bucket: Option<Box<Bucket>>,
     /// The last event id of the request whose answer is deferred.
@@ -147,7 +147,7 @@ impl Extra {
             + chosen
             + last_event_id
             + topics
-            + self.missed.heap_bytes()
+            + self.replays.heap_bytes()
             + close
             + bucket
             + heartbeat

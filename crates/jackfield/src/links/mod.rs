@@ -4,8 +4,8 @@
 
 #[cfg_attr(not(feature = "deflate"), path = "not_agreed.rs")]
 mod agreed;
-mod asks;
 mod bucket;
+mod checks;
 mod client_ip;
 mod close;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
@@ -37,10 +37,10 @@ mod subscribe;
 mod upgrade;
 mod walk;
 
-pub(crate) use asks::Asks;
+pub(crate) use checks::Checks;
 pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};
-pub(crate) use opening::Opened;
+pub(crate) use opening::OpeningResult;
 pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
 
@@ -52,7 +52,7 @@ use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
 use crate::links::masks::Masks;
 use crate::links::record::OpenRecord;
-use crate::links::replay::{Delivered, Turns};
+use crate::links::replay::{Delivered, ReplayQueue};
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
@@ -71,9 +71,9 @@ pub(crate) struct Links {
     /// For topics with a history and members here: the members' position.
     delivered: HashMap<Arc<str>, Delivered>,
     /// Connections that wait for the next portion of their missed messages.
-    replaying: Turns,
+    replaying: ReplayQueue,
     /// Connections that can't resume before a new message comes.
-    awaiting: Turns,
+    awaiting: ReplayQueue,
     /// Connections that were closed during a publish to them. They leave their topics after it.
     leaving: Vec<ConnectionId>,
     pub(crate) handle: Handle,
@@ -105,7 +105,7 @@ pub(crate) struct Links {
     pub(crate) heartbeats: Box<[Arc<Heartbeat>]>,
     pub(crate) overload: Overload,
     /// For each listening socket the checks before clients see requests.
-    asks: Box<[Asks]>,
+    checks: Box<[Checks]>,
     pub(crate) compressors: Compressors,
     /// Connections in the middle of a message that is sent in fragments.
     fragmenting: usize,
@@ -133,7 +133,7 @@ impl Links {
         let limits = &settings.limits;
         let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         let date = Date::new(settings.clock);
-        let asks = Asks::of_sockets(&settings);
+        let checks = Checks::of_sockets(&settings);
         let compressors = Compressors::new(&settings, handle.reactors(), &metrics);
         let short_bytes = compressors.message_bytes_min().min(WRITE_THROUGH_BYTES_MIN);
         let masks = Masks::new(settings.seed, reactor);
@@ -142,8 +142,8 @@ impl Links {
             topics: Topics::default(),
             fan_out: None,
             delivered: HashMap::new(),
-            replaying: Turns::new(),
-            awaiting: Turns::new(),
+            replaying: ReplayQueue::new(),
+            awaiting: ReplayQueue::new(),
             leaving: Vec::new(),
             handle,
             settings,
@@ -161,7 +161,7 @@ impl Links {
             events_per_turn,
             heartbeats,
             overload,
-            asks,
+            checks,
             compressors,
             fragmenting: 0,
             pulling: Vec::new(),
@@ -177,8 +177,8 @@ impl Links {
     /// A fresh link for a new connection.
     pub(crate) fn open(&mut self, id: ConnectionId, listener: usize) {
         table::extend_gently(&mut self.table, id.slot(), Link::default);
-        let asks = self.asks.get(listener).copied().unwrap_or_default();
-        self.table[id.slot()] = Link { listener: listener as u8, asks, ..Link::default() };
+        let checks = self.checks.get(listener).copied().unwrap_or_default();
+        self.table[id.slot()] = Link { listener: listener as u8, checks, ..Link::default() };
     }
 
     #[inline(always)]

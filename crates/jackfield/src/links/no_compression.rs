@@ -38,17 +38,17 @@ impl Compressors {
         Offering::default()
     }
 
-    pub(crate) fn promise(&mut self, _agreed: Option<Agreed>, _place: &mut Option<Agreed>) {}
+    pub(crate) fn set_reserved(&mut self, _agreed: Option<Agreed>, _place: &mut Option<Agreed>) {}
 
     pub(crate) fn begin_as_client(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket) {}
 
-    pub(crate) fn end(&mut self, _compression: Compression) {}
+    pub(crate) fn release_reserved(&mut self, _compression: Compression) {}
 
     pub(crate) fn window_bits(&self) -> Option<u8> {
         None
     }
 
-    pub(crate) fn share(&mut self, _content: Content<'_>) -> Option<Arc<[u8]>> {
+    pub(crate) fn shared_frame(&mut self, _content: Content<'_>) -> Option<Arc<[u8]>> {
         None
     }
 

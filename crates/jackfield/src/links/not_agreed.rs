@@ -2,7 +2,7 @@
 
 /// Nothing was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Compression;
+pub(crate) struct AgreedCompression;
 
 #[expect(clippy::unused_self, reason = "as with the feature")]
 impl Compression {

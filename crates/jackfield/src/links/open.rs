@@ -3,8 +3,8 @@
 use crate::disconnect::{ConnectError, Reason};
 use crate::links::Links;
 use crate::links::link::key;
-use crate::links::opening::{Accepted, Opened};
-use crate::links::protocol::Socket;
+use crate::links::opening::{Accepted, OpeningResult};
+use crate::links::protocol::WebSocketState;
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -29,7 +29,7 @@ impl Links {
         id: ConnectionId,
         rx: &[u8],
         slots: &mut HeaderSlots,
-    ) -> Option<Opened> {
+    ) -> Option<OpeningResult> {
         let Self { table, settings, .. } = self;
         let link = &mut table[id.slot()];
         let limits = &settings.listeners[usize::from(link.listener)].limits.http;
@@ -37,15 +37,15 @@ impl Links {
         let mut accepted = Accepted::default();
         let opened = opening.read(rx, slots, limits, &mut accepted);
         match opened {
-            Opened::NotYet(_) => {}
-            Opened::Yes(_) => {
+            OpeningResult::NotYet(_) => {}
+            OpeningResult::Yes(_) => {
                 wires.cancel_timer(id, key::UPGRADE);
                 let extra = link.extra();
                 (extra.subprotocol, extra.opening) = (accepted.subprotocol, None);
-                self.compressors.promise(accepted.agreed, &mut extra.agreed);
+                self.compressors.set_reserved(accepted.agreed, &mut extra.agreed);
                 self.charge(wires, id);
             }
-            Opened::No(status) => {
+            OpeningResult::No(status) => {
                 link.extra().status = status;
                 let error = status.map_or(ConnectError::WebSocket, |_| ConnectError::Status);
                 self.abort(wires, id, Reason::Connect(error));
@@ -55,9 +55,9 @@ impl Links {
     }
 
     /// The state of a WebSocket that a server has accepted, with the agreed compression.
-    pub(crate) fn opened(&mut self, id: ConnectionId) -> Socket {
+    pub(crate) fn make_client_websocket(&mut self, id: ConnectionId) -> WebSocketState {
         let agreed = self.table[id.slot()].extra.as_mut().and_then(|extra| extra.agreed.take());
-        let mut socket = Socket::client();
+        let mut socket = WebSocketState::client();
         self.compressors.begin_as_client(agreed, &mut socket);
         socket
     }

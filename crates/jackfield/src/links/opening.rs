@@ -28,7 +28,7 @@ pub(crate) struct Accepted {
 
 /// The result of reading the server's answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Opened {
+pub(crate) enum OpeningResult {
     /// The answer is not complete: this many bytes are used.
     NotYet(usize),
     /// The WebSocket is open, after this many bytes.
@@ -49,7 +49,7 @@ impl Opening {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
         let (mut machine, mut bytes) = (ClientMachine::new(), Vec::new());
         let encoded = offering.encode_request((target, host), key, &names, &fields, &mut bytes);
-        if encoded.is_err() || machine.begin("GET").is_err() {
+        if encoded.is_err() || machine.expect_response("GET").is_err() {
             return Err(ConnectError::Invalid);
         }
         Ok(Self { machine, key, subprotocols: subprotocols.clone(), offering, request: bytes, deadline })
@@ -68,24 +68,24 @@ impl Opening {
         slots: &mut HeaderSlots,
         limits: &http1::Limits,
         accepted: &mut Accepted,
-    ) -> Opened {
+    ) -> OpeningResult {
         let mut at = 0;
         loop {
             match self.machine.step(&rx[at..], slots, limits) {
-                Step::Need(used) => return Opened::NotYet(at + used),
+                Step::Need(used) => return OpeningResult::NotYet(at + used),
                 Step::Event(used, ClientEvent::Interim(_)) => at += used,
                 Step::Event(used, ClientEvent::Switched(response)) => {
                     let names: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
                     let checked = self.offering.check_response(response.headers(), self.key, &names);
-                    let Ok((answer, agreed)) = checked else { return Opened::No(None) };
+                    let Ok((answer, agreed)) = checked else { return OpeningResult::No(None) };
                     *accepted = Accepted { subprotocol: answer.protocol.map(Box::from), agreed };
-                    return Opened::Yes(at + used);
+                    return OpeningResult::Yes(at + used);
                 }
                 Step::Event(_, ClientEvent::Head(response)) => {
-                    return Opened::No(Some(response.status()));
+                    return OpeningResult::No(Some(response.status()));
                 }
                 Step::Event(_, ClientEvent::Body(_) | ClientEvent::End) | Step::Paused | Step::Fault(_) => {
-                    return Opened::No(None);
+                    return OpeningResult::No(None);
                 }
             }
         }

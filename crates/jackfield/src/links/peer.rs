@@ -28,7 +28,7 @@ impl Links {
     pub(crate) fn uncount(&self, wires: &Wires, id: ConnectionId, socket: usize) {
         if self.handle.counts_addresses(socket) {
             if let Some(peer) = wires.peer(id) {
-                self.handle.leave(&peer);
+                self.handle.uncount_address(&peer);
             }
         }
         self.handle.uncount(id.reactor(), socket);

@@ -1,8 +1,8 @@
 //! What a connection speaks now.
 
-use crate::links::agreed::Compression;
+use crate::links::agreed::AgreedCompression;
 use crate::links::round_trip::RoundTrip;
-use crate::message::Form;
+use crate::message::MessageFormat;
 use jackfield_proto::{http1, websocket};
 use std::ops::{Deref, DerefMut};
 
@@ -17,7 +17,7 @@ pub(crate) enum Protocol {
     Http(http1::Machine),
     /// HTTP as a client, until the server has opened a WebSocket: see [`Opening`](crate::links::opening::Opening).
     Opening,
-    WebSocket(Socket),
+    WebSocket(WebSocketState),
     /// An event stream: an answer that never ends.
     Events,
     /// A protocol of the user's own, in bytes.
@@ -33,12 +33,12 @@ pub(crate) enum Protocol {
 
 /// A WebSocket's machine, and how many control frames came within the present second.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct WebSocketState {
     machine: websocket::Machine,
     /// When that second began: the lower half of the time.
     pub(crate) controls_since: u32,
     pub(crate) controls: u16,
-    pub(crate) compression: Compression,
+    pub(crate) compression: AgreedCompression,
     /// The last one of its heartbeat.
     pub(crate) round_trip: RoundTrip,
 }
@@ -51,27 +51,27 @@ impl Protocol {
 
     /// The form in which this connection gets published messages. `None`: it gets none.
     #[inline(always)]
-    pub(crate) fn form(&self) -> Option<Form> {
+    pub(crate) fn message_format(&self) -> Option<MessageFormat> {
         match self {
-            Self::WebSocket(socket) if socket.is_client() => Some(Form::Masked),
-            Self::WebSocket(_) => Some(Form::Frame),
-            Self::Events => Some(Form::Event),
-            Self::Raw | Self::Lines { .. } => Some(Form::Bytes),
+            Self::WebSocket(socket) if socket.is_client() => Some(MessageFormat::Masked),
+            Self::WebSocket(_) => Some(MessageFormat::Frame),
+            Self::Events => Some(MessageFormat::Event),
+            Self::Raw | Self::Lines { .. } => Some(MessageFormat::Bytes),
             Self::Http(_) | Self::Opening | Self::Refused | Self::None => None,
         }
     }
 
     /// The compression that was agreed on with a WebSocket's peer.
     #[inline(always)]
-    pub(crate) fn compression(&self) -> Compression {
+    pub(crate) fn compression(&self) -> AgreedCompression {
         match self {
             Self::WebSocket(socket) => socket.compression,
-            _ => Compression::NONE,
+            _ => AgreedCompression::NONE,
         }
     }
 }
 
-impl Socket {
+impl WebSocketState {
     /// The state of an outgoing WebSocket.
     pub(crate) fn client() -> Self {
         Self::of(websocket::Machine::client())
@@ -86,13 +86,13 @@ impl Socket {
             machine,
             controls_since: 0,
             controls: 0,
-            compression: Compression::NONE,
+            compression: AgreedCompression::NONE,
             round_trip: RoundTrip::default(),
         }
     }
 }
 
-impl Deref for Socket {
+impl Deref for WebSocketState {
     type Target = websocket::Machine;
 
     #[inline(always)]
@@ -101,7 +101,7 @@ impl Deref for Socket {
     }
 }
 
-impl DerefMut for Socket {
+impl DerefMut for WebSocketState {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut websocket::Machine {
         &mut self.machine

@@ -7,7 +7,7 @@ use jackfield_reactor::{ConnectionId, Time};
 /// A request and its result so far.
 #[derive(Debug)]
 pub(crate) struct ExchangeRecord {
-    pub(super) asked: Asked,
+    pub(super) request: RequestCopy,
     pub(super) begun_at: Time,
     pub(super) bytes_in: u64,
     /// Bytes sent on the connection before its answer.
@@ -20,13 +20,13 @@ pub(crate) struct ExchangeRecord {
 impl ExchangeRecord {
     /// Bytes that it takes, with the parts of its request.
     pub(super) fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.asked.text.capacity()
+        size_of::<Self>() + self.request.text.capacity()
     }
 }
 
 /// The parts of a request that outlive it, one after another in one buffer: method, path and query.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestCopy {
     text: String,
     /// Where the method ends.
     path_at: usize,
@@ -35,7 +35,7 @@ pub(super) struct Asked {
     version: Version,
 }
 
-/// Method, path and query, borrowed from a request or from an [`Asked`].
+/// Method, path and query, borrowed from a request or from a [`RequestCopy`].
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'r> {
     pub(super) method: &'r str,
@@ -54,15 +54,16 @@ impl<'r> Parts<'r> {
 
 impl Default for ExchangeRecord {
     fn default() -> Self {
-        let asked = Asked { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
+        let request =
+            RequestCopy { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
         let (begun_at, answered) = (Time(0), AnsweredAs::AtOnce);
-        Self { asked, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
+        Self { request, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
     }
 }
 
-impl Asked {
+impl RequestCopy {
     /// Copies the parts of a request, into the buffer of the one before.
-    pub(super) fn take(&mut self, request: &Request<'_>) {
+    pub(super) fn copy_from(&mut self, request: &Request<'_>) {
         let Parts { method, path, query, version } = Parts::of(request);
         self.path_at = method.len();
         self.query_at = query.map(|_| method.len() + path.len());
@@ -113,7 +114,7 @@ impl OpenRecord {
 
     /// Copies the parts of the request into the record.
     pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
-        self.record.asked.take(request);
+        self.record.request.copy_from(request);
         self.lacks_request = false;
     }
 
@@ -154,7 +155,7 @@ impl OpenRecord {
     }
 
     /// Takes back a record that is over, to use its memory again.
-    pub(super) fn give_back(&mut self, record: Box<ExchangeRecord>) {
+    pub(super) fn recycle(&mut self, record: Box<ExchangeRecord>) {
         self.spare.keep(record);
     }
 }
@@ -171,7 +172,7 @@ impl SpareRecords {
     }
 
     fn keep(&mut self, record: Box<ExchangeRecord>) {
-        if self.0.len() < SPARE_RECORDS_MAX && record.asked.text.capacity() <= TEXT_BYTES_KEPT {
+        if self.0.len() < SPARE_RECORDS_MAX && record.request.text.capacity() <= TEXT_BYTES_KEPT {
             self.0.push(record);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::message::Prepared;
 use crate::shared::Following;
-use crate::topics::{Log, Place};
+use crate::topics::{ReadPosition, TopicLog};
 use jackfield_reactor::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub(crate) enum Progress {
     Named(Box<str>),
     /// The same, but the id was not known here, and the broker was asked for all that it has.
     AskedFor(Box<str>),
-    At(Place),
+    At(ReadPosition),
 }
 
 /// The replays of a connection, by topic.
 #[derive(Debug, Default)]
-pub(crate) struct Missed {
-    pub(crate) replays: Vec<Replay>,
+pub(crate) struct Replays {
+    pub(crate) list: Vec<Replay>,
     /// It waits for its turn: its id is in [`Links::replaying`](crate::links::Links) once.
     pub(crate) is_listed: bool,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Missed {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     /// `None`: not known until the broker has reported its position.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<ReadPosition>,
     _following: Following,
 }
 
@@ -46,27 +46,27 @@ impl Replay {
         Self { following, progress }
     }
 
-    pub(crate) fn log(&self) -> &Arc<Log<Prepared>> {
+    pub(crate) fn log(&self) -> &Arc<TopicLog<Prepared>> {
         &self.following.log
     }
 }
 
-impl Missed {
+impl Replays {
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.replays.capacity() * size_of::<Replay>()
+        self.list.capacity() * size_of::<Replay>()
     }
 
     pub(crate) fn position(&self, topic: &str) -> Option<usize> {
-        self.replays.iter().position(|replay| *replay.log().name == *topic)
+        self.list.iter().position(|replay| *replay.log().name == *topic)
     }
 }
 
 impl Delivered {
-    pub(crate) fn new(following: Following, place: Option<Place>) -> Self {
+    pub(crate) fn new(following: Following, place: Option<ReadPosition>) -> Self {
         Self { place, _following: following }
     }
 }
 
 /// Connections that wait for their turn. Whether one has left or does not read is checked when its turn comes, so that
 /// neither an end nor a subscription must search this queue.
-pub(crate) type Turns = VecDeque<ConnectionId>;
+pub(crate) type ReplayQueue = VecDeque<ConnectionId>;

@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
 use crate::message::{Content, Form, Prepared, Published, Sent};
 use crate::shared::Unsent;
-use crate::topics::{Log, Logged, Lost, Place, Portion, Subscribed};
+use crate::topics::{Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Links {
     pub(crate) fn publish_to_log(
         &mut self,
         wires: &mut Wires,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
@@ -47,7 +47,7 @@ impl Links {
     fn publish_unsent(
         &mut self,
         wires: &mut Wires,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         unsent: &Unsent,
         but: ConnectionId,
     ) -> Published {
@@ -56,12 +56,13 @@ impl Links {
         // Behind what waits already.
         self.deliver(wires, log);
         let place = self.topics.place(&log.name).filter(|_| *goes_on);
-        let here = place.map_or(0, |place| self.publish_at(wires, place, Content::Prepared(prepared), but));
+        let here =
+            place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
         Published { here, ..published }
     }
 
     /// Sends new messages of a history to the members of this reactor. Returns how many got the last one.
-    pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
+    pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<TopicLog<Prepared>>) -> usize {
         log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
         let Some(place) = self.topics.place(&log.name) else {
@@ -72,11 +73,11 @@ impl Links {
         let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
         if let Some(lost) = found.lost {
             let resync = resync(log, &found.from, count_of(lost));
-            self.publish_at(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
+            self.publish_to_place(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
         }
         let mut count = 0;
         for logged in &found.items {
-            count = self.publish_at(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
+            count = self.publish_to_place(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
         }
         if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.place = Some(found.to);
@@ -89,14 +90,14 @@ impl Links {
     }
 
     /// The position of the members of this reactor. `None`: the broker has not reported one yet.
-    fn place_of_members(&mut self, log: &Arc<Log<Prepared>>) -> Option<Place> {
+    fn place_of_members(&mut self, log: &Arc<TopicLog<Prepared>>) -> Option<ReadPosition> {
         if !self.delivered.contains_key(&log.name) {
             // Members from before the topic was declared have got nothing of its history.
-            let delivered = Delivered::new(self.handle.follow(log), log.beginning());
+            let delivered = Delivered::new(self.handle.follow(log), log.live_from());
             self.delivered.insert(log.name.clone(), delivered);
         }
         let delivered = self.delivered.get_mut(&log.name)?;
-        delivered.place = delivered.place.or_else(|| log.beginning()).or_else(|| log.present());
+        delivered.place = delivered.place.or_else(|| log.live_from()).or_else(|| log.newcomer_position());
         delivered.place
     }
 
@@ -108,7 +109,7 @@ impl Links {
         topic: &str,
         last_event_id: &str,
     ) -> Subscribed {
-        if !last_event_id.is_empty() && self.link(id).protocol.form().is_none() {
+        if !last_event_id.is_empty() && self.link(id).protocol.message_format().is_none() {
             // It takes no publications, so it could not get a `resync` either.
             return Subscribed::Refused;
         }
@@ -130,12 +131,12 @@ impl Links {
         // A longer text is not an id, whatever its beginning is.
         let name = if last_event_id.len() <= ID_BYTES_MAX { last_event_id } else { "" };
         let replay = Replay::new(self.handle.follow(&log), Progress::Named(name.into()));
-        let missed = &mut self.link(id).extra().missed;
-        missed.replays.push(replay);
-        missed.is_listed = false;
+        let replays = &mut self.link(id).extra().replays;
+        replays.list.push(replay);
+        replays.is_listed = false;
         self.charge(wires, id);
         if self.next_replay(wires, id).is_some() {
-            self.resume(wires, id);
+            self.queue_replay(wires, id);
         }
         Subscribed::New
     }
@@ -159,17 +160,17 @@ impl Links {
     }
 
     /// A connection gets its turn, if it has missed something that it has not got yet.
-    pub(crate) fn resume(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn queue_replay(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
-        if !extra.missed.replays.is_empty() && !std::mem::replace(&mut extra.missed.is_listed, true) {
+        if !extra.replays.list.is_empty() && !std::mem::replace(&mut extra.replays.is_listed, true) {
             self.replaying.push_back(id);
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 
     /// Continues with the clients whose turn it is. The rest waits for the next turn; a client that reads too slowly
     /// gets its turn when it has drained, and one that is sent a message in fragments at the end of that.
-    pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
+    pub(crate) fn continue_replays(&mut self, wires: &mut Wires) {
         let mut budget = PUBLICATIONS_PER_TURN;
         for _ in 0..self.replaying.len() {
             if budget == 0 {
@@ -181,16 +182,16 @@ impl Links {
             if !wires.is_open(id) {
                 continue;
             }
-            self.link(id).extra().missed.is_listed = false;
-            if self.may_go_on(wires, id) {
+            self.link(id).extra().replays.is_listed = false;
+            if self.may_send_waiting(wires, id) {
                 budget = budget.saturating_sub(self.replay_portion(wires, id));
             }
-            if self.may_go_on(wires, id) {
-                self.resume(wires, id);
+            if self.may_send_waiting(wires, id) {
+                self.queue_replay(wires, id);
             }
         }
         if !self.replaying.is_empty() {
-            wires.go_on_next_turn();
+            wires.request_next_turn();
         }
     }
 
@@ -198,7 +199,7 @@ impl Links {
     /// read for it.
     fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
         let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
-        let log = self.link(id).extra().missed.replays[index].log().clone();
+        let log = self.link(id).extra().replays.list[index].log().clone();
         // If there are members, they have got all up to here. A client that got more on another reactor or server waits for
         // them: a notice of that was sent, or will be.
         let has_members = self.topics.place(&log.name).is_some();
@@ -212,7 +213,7 @@ impl Links {
             return found.visits;
         }
         let at = self.send_missed(wires, id, after, &log, &found);
-        if self.link(id).extra().missed.replays.get(index).is_none() {
+        if self.link(id).extra().replays.list.get(index).is_none() {
             // Sending to it has closed it.
             return found.visits;
         }
@@ -222,7 +223,7 @@ impl Links {
             self.join(wires, id, &log.name, Some(at));
             self.handle.notify_reactor(&log, self.reactor);
         } else {
-            self.link(id).extra().missed.replays[index].progress = Progress::At(at);
+            self.link(id).extra().replays.list[index].progress = Progress::At(at);
             if found.visits == 0 {
                 self.wait(wires, id);
             }
@@ -236,10 +237,10 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        mut at: Place,
-        log: &Log<Prepared>,
+        mut at: ReadPosition,
+        log: &TopicLog<Prepared>,
         found: &Portion<Prepared>,
-    ) -> Place {
+    ) -> ReadPosition {
         for logged in &found.items {
             if wires.is_congested(id) {
                 return at;
@@ -255,12 +256,12 @@ impl Links {
 
     /// The replay of a connection that can go on, and its position. If its id names nothing that is kept, the connection
     /// gets a `resync` and becomes a member. If the members must wait, so does the connection.
-    fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, Place)> {
-        let mut index = self.link(id).extra().missed.replays.len();
+    fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, ReadPosition)> {
+        let mut index = self.link(id).extra().replays.list.len();
         while index > 0 {
             index -= 1;
             // None: it was closed by what it was told of another topic.
-            let replay = self.link(id).extra().missed.replays.get_mut(index)?;
+            let replay = self.link(id).extra().replays.list.get_mut(index)?;
             let (name, is_asked) = match &replay.progress {
                 Progress::At(place) => return Some((index, *place)),
                 Progress::Named(name) => (name.clone(), false),
@@ -274,9 +275,9 @@ impl Links {
                 replay.progress = Progress::At(place);
                 return Some((index, place));
             }
-            if !is_asked && self.handle.ask_for(&log, &name) {
+            if !is_asked && self.handle.ask_broker_for(&log, &name) {
                 // It was on another node that is ahead of this one.
-                self.link(id).extra().missed.replays[index].progress = Progress::AskedFor(name);
+                self.link(id).extra().replays.list[index].progress = Progress::AskedFor(name);
                 continue;
             }
             let _followed = self.end_replay(id, index);
@@ -288,9 +289,9 @@ impl Links {
 
     /// Lets a connection wait until a new message comes.
     fn wait(&mut self, wires: &Wires, id: ConnectionId) {
-        let missed = &mut self.link(id).extra().missed;
-        if !missed.replays.is_empty() {
-            missed.is_listed = true;
+        let replays = &mut self.link(id).extra().replays;
+        if !replays.list.is_empty() {
+            replays.is_listed = true;
             self.awaiting.push_back(id);
             if self.awaiting.len() > 2 * wires.len() + AWAITING_SPARE {
                 self.forget_gone(wires);
@@ -313,8 +314,8 @@ impl Links {
     fn wake_awaiting(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.awaiting) {
             if wires.is_open(id) {
-                self.link(id).extra().missed.is_listed = false;
-                self.resume(wires, id);
+                self.link(id).extra().replays.is_listed = false;
+                self.queue_replay(wires, id);
             }
         }
     }
@@ -323,7 +324,7 @@ impl Links {
     /// Without it the topic could be unfollowed in between, and the broker would be asked again for all that it has.
     #[must_use]
     fn end_replay(&mut self, id: ConnectionId, index: usize) -> Replay {
-        self.link(id).extra().missed.replays.swap_remove(index)
+        self.link(id).extra().replays.list.swap_remove(index)
     }
 
     /// A client can't get all messages after this offset: it gets a `resync`, and then the new messages.
@@ -331,7 +332,7 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        log: &Arc<Log<Prepared>>,
+        log: &Arc<TopicLog<Prepared>>,
         after: Option<u64>,
     ) {
         self.join(wires, id, &log.name, None);
@@ -344,14 +345,14 @@ impl Links {
 }
 
 /// The `resync` event: how many publications were missed, if that is known, and the position from which the rest comes.
-fn resync(log: &Log<Prepared>, present: &Place, missed: Option<u64>) -> Prepared {
+fn resync(log: &TopicLog<Prepared>, present: &ReadPosition, missed: Option<u64>) -> Prepared {
     let missed = missed.map_or("null".into(), |missed| missed.to_string());
     let data = format!("{{\"missed\":{missed}}}");
     Prepared::new(Event::data(&data).event("resync")).with_id(present, log.history.is_numbered())
 }
 
 /// A publication with the position of those who get it as its id.
-fn with_id(log: &Log<Prepared>, logged: &Logged<Prepared>) -> Prepared {
+fn with_id(log: &TopicLog<Prepared>, logged: &Logged<Prepared>) -> Prepared {
     match logged.is_ahead {
         true => logged.item.clone().with_id(logged.place, log.history.is_numbered()),
         false => logged.item.clone(),

@@ -7,9 +7,9 @@ use crate::gate::{Page, StatusPaths};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
 use crate::message::Body;
-use crate::shared::{PROMETHEUS, State};
+use crate::shared::{PROMETHEUS, ServerState};
 use jackfield_proto::Step;
-use jackfield_proto::http1::{Event, Fields, HeaderSlots, Owed, Request, ResponseHead};
+use jackfield_proto::http1::{Event, Fields, HeaderSlots, Owed, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
@@ -42,11 +42,11 @@ impl Links {
                         }
                     }
                     if has_rest {
-                        self.await_body(wires, id);
+                        self.set_body_deadline(wires, id);
                     }
                 }
                 Step::Need(used) => {
-                    self.await_rest_of_request(wires, id);
+                    self.set_request_deadline(wires, id);
                     return at + used;
                 }
                 Step::Paused => return at,
@@ -55,7 +55,7 @@ impl Links {
                     return rx.len();
                 }
             }
-            if !wires.goes_on(id) {
+            if !wires.may_handle_bytes(id) {
                 break;
             }
         }
@@ -77,9 +77,9 @@ impl Links {
                 (200, PROMETHEUS, self.handle.metrics().prometheus().to_string())
             }
             ("GET" | "HEAD", Page::Health) => match self.handle.state() {
-                State::Starting | State::Running => (200, "text/plain", "running\n".into()),
-                State::Draining => (503, "text/plain", "draining\n".into()),
-                State::Stopped => (503, "text/plain", "stopped\n".into()),
+                ServerState::Starting | ServerState::Running => (200, "text/plain", "running\n".into()),
+                ServerState::Draining => (503, "text/plain", "draining\n".into()),
+                ServerState::Stopped => (503, "text/plain", "stopped\n".into()),
             },
             ("GET" | "HEAD", Page::Challenge) => match self.challenge(request.path()) {
                 Some(authorization) => (200, "application/octet-stream", authorization),
@@ -93,7 +93,7 @@ impl Links {
         };
         let pushed = fields.push("Cache-Control", "no-store");
         debug_assert!(pushed.is_ok(), "the line is valid");
-        self.respond(wires, id, &ResponseHead { status, content_type, fields: &fields }, Body::from(body));
+        self.respond(wires, id, &ResponseToSend { status, content_type, fields: &fields }, Body::from(body));
         match &self.link(id).protocol {
             // The body is still to come.
             Protocol::Http(machine) if machine.owed() == Owed::Open => {}
@@ -108,7 +108,7 @@ impl Links {
             .settings
             .acme
             .as_ref()?
-            .http(path.strip_prefix(ACME_HTTP_PATH)?)
+            .http_answer(path.strip_prefix(ACME_HTTP_PATH)?)
             .map(|text| text.to_string());
         #[cfg(not(feature = "tls"))]
         return path.is_empty().then(String::new);

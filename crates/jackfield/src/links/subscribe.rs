@@ -3,7 +3,7 @@
 use crate::links::Links;
 use crate::links::link::Extra;
 use crate::links::replay::Delivered;
-use crate::topics::{Generation, Left, Place, Subscribed, Subscription};
+use crate::topics::{LeaveOutcome, MembersGeneration, ReadPosition, Subscribed, Subscription};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -30,14 +30,14 @@ impl Links {
         let limits = &self.settings.listeners[listener].limits;
         let place = self.topics.place(topic);
         let mut count = 0;
-        if let Some(Extra { topics, missed, .. }) = self.table[id.slot()].extra.as_deref() {
+        if let Some(Extra { topics, replays, .. }) = self.table[id.slot()].extra.as_deref() {
             wires.stats().visits.add(topics.len() as u64);
             let is_member =
                 place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
-            if is_member || missed.position(topic).is_some() {
+            if is_member || replays.position(topic).is_some() {
                 return Err(Subscribed::Already);
             }
-            count = topics.len() + missed.replays.len();
+            count = topics.len() + replays.list.len();
         }
         if count >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max {
             return Err(Subscribed::Refused);
@@ -47,7 +47,13 @@ impl Links {
 
     /// Makes a connection a member of a topic. If the topic has a history, its members here get the position `at`, or
     /// else the present one.
-    pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, at: Option<Place>) {
+    pub(super) fn join(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        topic: &str,
+        at: Option<ReadPosition>,
+    ) {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
         let shared = self.handle.shared();
@@ -61,7 +67,7 @@ impl Links {
         // Read after the count of subscribers is set, so that a later publisher sees the count.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
             let following = self.handle.follow(&log);
-            let place = at.or_else(|| log.present());
+            let place = at.or_else(|| log.newcomer_position());
             self.delivered.insert(log.name.clone(), Delivered::new(following, place));
         }
         let now = self.handle.subscribers(topic);
@@ -71,8 +77,8 @@ impl Links {
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra else { return false };
-        if let Some(index) = extra.missed.position(topic) {
-            extra.missed.replays.swap_remove(index);
+        if let Some(index) = extra.replays.position(topic) {
+            extra.replays.list.swap_remove(index);
             return true;
         }
         let Some(place) = self.topics.place(topic) else { return false };
@@ -90,7 +96,7 @@ impl Links {
     pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
-        extra.missed.replays.clear();
+        extra.replays.list.clear();
         extra.topics_bytes = 0;
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(wires, id, subscription);
@@ -100,7 +106,7 @@ impl Links {
     /// A closing connection accepts nothing more and leaves its topics now, or after the publish that is in progress.
     pub(crate) fn leave_soon(&mut self, wires: &mut Wires, id: ConnectionId) {
         let extra = self.table[id.slot()].extra.as_deref();
-        if extra.is_none_or(|extra| extra.topics.is_empty() && extra.missed.replays.is_empty()) {
+        if extra.is_none_or(|extra| extra.topics.is_empty() && extra.replays.list.is_empty()) {
             return;
         }
         // The members of a broadcast are given back first.
@@ -128,12 +134,12 @@ impl Links {
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let name = self.topics.find_name(left.topic);
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
-            Left::Moved(moved) => Some(moved),
-            Left::Empty(topic) => {
+            LeaveOutcome::Moved(moved) => Some(moved),
+            LeaveOutcome::Empty(topic) => {
                 self.delivered.remove(&topic);
                 None
             }
-            Left::Last => None,
+            LeaveOutcome::Last => None,
         };
         if let Some(name) = name {
             // Read after the count is set, so that of two members that leave at the same time one sees that the topic
@@ -161,7 +167,7 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         topic: &str,
-        generation: Generation,
+        generation: MembersGeneration,
     ) -> Vec<ConnectionId> {
         self.end_fan_out(wires);
         let place = self.topics.place_of(topic, wires.reactor(), generation);

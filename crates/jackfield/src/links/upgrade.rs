@@ -3,7 +3,7 @@
 use crate::disconnect::{ConnectError, Limit, Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
-use crate::links::protocol::{Protocol, Socket};
+use crate::links::protocol::{Protocol, WebSocketState};
 use crate::shared::{Acceptance, Callback, Switching};
 use jackfield_proto::http1::{Fields, Owed};
 use jackfield_proto::websocket::Offer;
@@ -19,14 +19,14 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return };
         let link = &mut self.table[id.slot()];
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        let mut socket = Socket::server();
+        let mut socket = WebSocketState::server();
         self.compressors.agree(deflate, &mut socket, &mut fields);
         machine.encode_switching(&accept, &fields, outbox.tail());
         outbox.begin_messages();
         link.protocol = Protocol::WebSocket(socket);
         link.has_own_idle_timeout = false;
         wires.set_label(id, Callback::Message as u8);
-        self.await_idle(wires, id);
+        self.apply_idle_timeout(wires, id);
         if deflate.is_some() {
             self.charge_tables(wires);
         }
@@ -36,7 +36,7 @@ impl Links {
     /// answer.
     #[cold]
     #[inline(never)]
-    pub(crate) fn bound_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {
+    pub(crate) fn limit_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {
         let early_bytes_max = EARLY_BYTES_MAX.min(self.settings.limits.reactor.carry_bytes_max);
         if rest_bytes <= early_bytes_max || self.link(id).awaited != Awaited::Early {
             return;
@@ -50,9 +50,9 @@ impl Links {
     /// An overloaded reactor refuses an upgrade with 1013, because scripts in browsers can see this code and not a 503
     /// (RFC 6455 section 7.4.2, and IANA's registry of codes).
     #[cold]
-    pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
+    pub(crate) fn refuse_try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
-        let switching = Switching { accept: offer.accept(), fields: Fields::new(), deflate: None };
+        let switching = Switching { accept: offer.accept_key(), fields: Fields::new(), deflate: None };
         self.switch_to_websocket(wires, id, switching);
         self.close(wires, id, Reason::Limit(Limit::Overload));
     }
@@ -65,15 +65,15 @@ impl Links {
             return false;
         }
         wires.cancel_timer(id, key::UPGRADE);
-        if wires.has_ended(id) {
+        if wires.has_peer_ended(id) {
             self.close(wires, id, Reason::Peer);
             return false;
         }
         self.switch_to_websocket(wires, id, switching);
-        if self.link(id).asks.for_a_record() {
+        if self.link(id).checks.records_exchanges() {
             self.settle_exchange(wires, id);
         }
-        self.read_on(wires, id);
+        self.read_after_answer(wires, id);
         true
     }
 

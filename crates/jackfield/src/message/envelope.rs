@@ -60,13 +60,13 @@ fn push_text(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Form;
+    use crate::message::MessageFormat;
     use jackfield_proto::sse::Event;
 
     #[track_caller]
     fn check(prepared: &Prepared, expected: Option<&[u8]>) {
         let numbered = prepared.numbered("e.1");
-        let payload = numbered.as_ref().and_then(|numbered| numbered.encoded(Form::Bytes));
+        let payload = numbered.as_ref().and_then(|numbered| numbered.encoded(MessageFormat::Bytes));
         assert_eq!(payload.map(String::from_utf8_lossy), expected.map(String::from_utf8_lossy));
     }
 

@@ -4,7 +4,7 @@
 
 mod body;
 mod envelope;
-mod form;
+mod format;
 mod header;
 mod packet;
 mod prepared;
@@ -14,11 +14,11 @@ mod sent;
 mod source;
 
 pub use body::Body;
-pub(crate) use form::Form;
+pub(crate) use format::MessageFormat;
 pub use header::HeaderValue;
 pub use prepared::Prepared;
 pub(crate) use publication::Content;
 pub use publication::Publication;
-pub(crate) use queue::SendQueue;
+pub(crate) use queue::OverflowQueue;
 pub use sent::{Published, Sent};
 pub(crate) use source::Source;

@@ -97,7 +97,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Form, Publication};
+    use crate::message::{MessageFormat, Publication};
     use jackfield_proto::sse::Event;
 
     /// A packet is read as it was written, and no part of it can be read.
@@ -105,14 +105,14 @@ mod tests {
     fn check(prepared: &Prepared) {
         let packet = prepared.pack();
         let again = Prepared::unpack(&packet).expect("it is what was written");
-        for form in [Form::Frame, Form::Event, Form::Bytes] {
+        for form in [MessageFormat::Frame, MessageFormat::Event, MessageFormat::Bytes] {
             assert_eq!(prepared.encoded(form), again.encoded(form), "{form:?}");
         }
         assert_eq!(again.pack(), packet);
         for end in 0..packet.len() {
-            let part =
-                Prepared::unpack(&packet[..end]).map(|part| part.encoded(Form::Bytes).map(<[u8]>::len));
-            assert!(part.is_none_or(|part| part < prepared.encoded(Form::Bytes).map(<[u8]>::len)));
+            let part = Prepared::unpack(&packet[..end])
+                .map(|part| part.encoded(MessageFormat::Bytes).map(<[u8]>::len));
+            assert!(part.is_none_or(|part| part < prepared.encoded(MessageFormat::Bytes).map(<[u8]>::len)));
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(again.marks().ttl, Some(Duration::from_millis(1500)));
         check(&Prepared::new(Publication::from("x").key("")));
         let used = Prepared::new("as an event too");
-        assert!(used.encoded(Form::Event).is_some());
+        assert!(used.encoded(MessageFormat::Event).is_some());
         check(&used);
     }
 

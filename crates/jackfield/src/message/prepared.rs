@@ -1,6 +1,6 @@
 //! A message that is encoded once for many connections.
 
-use crate::message::form::Form;
+use crate::message::format::MessageFormat;
 use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
 use std::fmt::{self, Write};
@@ -112,9 +112,9 @@ impl Prepared {
 
     /// Its source: a text, bytes, or an event with its encoded form.
     pub(super) fn made_of(&self) -> MadeOf<'_> {
-        let payload = self.encoded(Form::Bytes);
+        let payload = self.encoded(MessageFormat::Bytes);
         match payload {
-            payload if self.0.is_event => MadeOf::Event(payload, self.encoded(Form::Event)),
+            payload if self.0.is_event => MadeOf::Event(payload, self.encoded(MessageFormat::Event)),
             Some(payload) if self.is_text() => MadeOf::Text(payload),
             payload => MadeOf::Binary(payload.unwrap_or_default()),
         }
@@ -185,7 +185,7 @@ impl Prepared {
     /// The message that its frame carries.
     #[cfg(feature = "deflate")]
     fn message(&self) -> Option<Message<'_>> {
-        let payload = self.encoded(Form::Bytes)?;
+        let payload = self.encoded(MessageFormat::Bytes)?;
         match std::str::from_utf8(payload).ok().filter(|_| self.is_text()) {
             Some(text) => Some(Message::Text(text)),
             None => Some(Message::Binary(payload)),
@@ -193,11 +193,11 @@ impl Prepared {
     }
 
     /// Its bytes in this form. `None`: it has no such form.
-    pub(crate) fn encoded(&self, form: Form) -> Option<&[u8]> {
+    pub(crate) fn encoded(&self, form: MessageFormat) -> Option<&[u8]> {
         match form {
-            Form::Frame | Form::Event => self.shared(form).map(AsRef::as_ref),
-            Form::Masked => None,
-            Form::Bytes => self.0.frame.as_ref().map(|frame| &frame[self.0.header_bytes.into()..]),
+            MessageFormat::Frame | MessageFormat::Event => self.shared(form).map(AsRef::as_ref),
+            MessageFormat::Masked => None,
+            MessageFormat::Bytes => self.0.frame.as_ref().map(|frame| &frame[self.0.header_bytes.into()..]),
         }
     }
 
@@ -208,18 +208,18 @@ impl Prepared {
     }
 
     /// The same, shared. `None`: this form is not kept separately.
-    pub(crate) fn shared(&self, form: Form) -> Option<&Arc<[u8]>> {
+    pub(crate) fn shared(&self, form: MessageFormat) -> Option<&Arc<[u8]>> {
         match form {
-            Form::Frame => self.0.frame.as_ref(),
-            Form::Event => self.0.event.get_or_init(|| self.make_event()).as_ref(),
-            Form::Masked | Form::Bytes => None,
+            MessageFormat::Frame => self.0.frame.as_ref(),
+            MessageFormat::Event => self.0.event.get_or_init(|| self.make_event()).as_ref(),
+            MessageFormat::Masked | MessageFormat::Bytes => None,
         }
     }
 
     /// The length of the message, without a frame around it.
     #[cfg(feature = "deflate")]
     pub(crate) fn len(&self) -> usize {
-        self.encoded(Form::Bytes).map_or(0, <[u8]>::len)
+        self.encoded(MessageFormat::Bytes).map_or(0, <[u8]>::len)
     }
 
     /// Bytes of its message.
@@ -242,7 +242,7 @@ impl Prepared {
     /// The event for a text.
     fn make_event(&self) -> Option<Arc<[u8]>> {
         let plain = self.0.plain.as_ref().unwrap_or(self);
-        let text = std::str::from_utf8(plain.encoded(Form::Bytes)?).ok()?;
+        let text = std::str::from_utf8(plain.encoded(MessageFormat::Bytes)?).ok()?;
         let event = event(&Event::data(text))?;
         Some(self.0.id.as_ref().map_or_else(|| event.clone(), |id| event_with_id(&event, id)))
     }

@@ -1,6 +1,6 @@
 //! A message before the protocols of its receivers are known.
 
-use crate::message::form::Form;
+use crate::message::format::MessageFormat;
 use crate::message::prepared::{self, Marks, Prepared};
 use jackfield_proto::sse::{self, Event};
 use jackfield_proto::websocket::{self, Message, Opcode};
@@ -110,18 +110,18 @@ impl<'m> Publication<'m> {
 
 impl<'a> Content<'a> {
     /// Appends it in this form. False, and nothing appended: it has no such form.
-    pub(crate) fn encode(self, form: Form, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn encode(self, form: MessageFormat, out: &mut Vec<u8>) -> bool {
         match (self, form) {
             (Self::Prepared(prepared), form) => append(prepared.encoded(form), out),
-            (Self::Event(event), Form::Event) => event.encode(out).is_ok(),
-            (Self::Message(Message::Text(text)), Form::Event) => {
+            (Self::Event(event), MessageFormat::Event) => event.encode(out).is_ok(),
+            (Self::Message(Message::Text(text)), MessageFormat::Event) => {
                 sse::encode_data(text, out);
                 true
             }
-            (Self::Message(Message::Binary(_)), Form::Event)
-            | (Self::Message(_) | Self::Event(_), Form::Masked) => false,
-            (Self::Message(_) | Self::Event(_), Form::Bytes) => append(self.payload(), out),
-            (Self::Message(_) | Self::Event(_), Form::Frame) => match self.message() {
+            (Self::Message(Message::Binary(_)), MessageFormat::Event)
+            | (Self::Message(_) | Self::Event(_), MessageFormat::Masked) => false,
+            (Self::Message(_) | Self::Event(_), MessageFormat::Bytes) => append(self.payload(), out),
+            (Self::Message(_) | Self::Event(_), MessageFormat::Frame) => match self.message() {
                 Some(message) => {
                     websocket::encode(message, out);
                     true
@@ -135,7 +135,7 @@ impl<'a> Content<'a> {
     /// an event without data.
     pub(crate) fn encode_masked(self, mask: [u8; 4], deflated: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         if let Some(frame) = deflated {
-            websocket::encode_frame_masked(frame, mask, out);
+            websocket::mask_encoded_frame(frame, mask, out);
             return true;
         }
         let is_text = match self {
@@ -150,10 +150,12 @@ impl<'a> Content<'a> {
     }
 
     /// Encodes it in this form, to be shared.
-    pub(crate) fn share(self, form: Form) -> Option<Arc<[u8]>> {
+    pub(crate) fn encode_shared(self, form: MessageFormat) -> Option<Arc<[u8]>> {
         match (self, form) {
             (Self::Prepared(prepared), form) => prepared.shared(form).cloned(),
-            (Self::Message(_) | Self::Event(_), Form::Frame) => Some(prepared::frame(self.message()?).0),
+            (Self::Message(_) | Self::Event(_), MessageFormat::Frame) => {
+                Some(prepared::frame(self.message()?).0)
+            }
             (Self::Message(_) | Self::Event(_), form) => {
                 let mut bytes = Vec::new();
                 self.encode(form, &mut bytes).then(|| bytes.into())
@@ -175,7 +177,7 @@ impl<'a> Content<'a> {
         match self {
             Self::Message(message) => Some(message.as_bytes()),
             Self::Event(event) => event.text().map(str::as_bytes),
-            Self::Prepared(prepared) => prepared.encoded(Form::Bytes),
+            Self::Prepared(prepared) => prepared.encoded(MessageFormat::Bytes),
         }
     }
 
@@ -254,7 +256,9 @@ mod tests {
         let publication = publication.into();
         let prepared = Prepared::new(publication.clone());
         for content in [publication.content(), Content::Prepared(&prepared)] {
-            for (form, expected) in [Form::Frame, Form::Event, Form::Bytes].into_iter().zip(forms) {
+            for (form, expected) in
+                [MessageFormat::Frame, MessageFormat::Event, MessageFormat::Bytes].into_iter().zip(forms)
+            {
                 let mut out = b"before".to_vec();
                 assert_eq!(content.encode(form, &mut out), expected.is_some(), "{content:?} as {form:?}");
                 assert_eq!(out.strip_prefix(b"before"), Some(expected.unwrap_or_default()), "{content:?}");
@@ -305,7 +309,7 @@ mod tests {
     fn a_prepared_message_is_encoded_once_in_each_form() {
         for prepared in [Prepared::new("hi"), Prepared::new(Event::data("hi").id("1"))] {
             let again = Prepared::new(&prepared);
-            for form in [Form::Frame, Form::Event, Form::Bytes] {
+            for form in [MessageFormat::Frame, MessageFormat::Event, MessageFormat::Bytes] {
                 let at = |prepared: &Prepared| prepared.encoded(form).map(<[u8]>::as_ptr);
                 assert!(at(&prepared).is_some());
                 assert_eq!(at(&prepared), at(&prepared), "{form:?}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Messages that were published to a slow peer, in the order in which they were published.
 #[derive(Debug, Default)]
-pub(crate) struct SendQueue {
+pub(crate) struct OverflowQueue {
     /// By number; numbers only go up.
     waiting: BTreeMap<u64, Waiting>,
     /// The number of the newest message with each key, by topic, if only that is kept.
@@ -33,7 +33,7 @@ struct Waiting {
 /// Bytes of an entry without its message, which may be shared.
 const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<Waiting>();
 
-impl SendQueue {
+impl OverflowQueue {
     /// Adds a message; with a topic `by_key` it replaces an older one with its key to that topic. Above `bytes_max` the oldest
     /// are dropped, but never the newest. Returns how many were dropped.
     pub(crate) fn push(
@@ -121,7 +121,7 @@ fn tree_bytes(mut entries: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Form, Publication};
+    use crate::message::{MessageFormat, Publication};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn number_of(message: &Prepared) -> usize {
-        let payload = message.encoded(Form::Bytes).unwrap();
+        let payload = message.encoded(MessageFormat::Bytes).unwrap();
         std::str::from_utf8(payload).unwrap().trim().parse().unwrap()
     }
 
@@ -160,7 +160,7 @@ mod tests {
         #[test]
         fn n10_the_queue_behaves_like_a_list(acts in prop::collection::vec(act(), 0..80), by_key: bool) {
             const BYTES_MAX: usize = 1000;
-            let (mut queue, mut model, mut now) = (SendQueue::default(), Vec::<Item>::new(), 0);
+            let (mut queue, mut model, mut now) = (OverflowQueue::default(), Vec::<Item>::new(), 0);
             for (number, act) in acts.into_iter().enumerate() {
                 match act {
                     Act::Push { topic, key, ttl, bytes } => {

@@ -1,6 +1,6 @@
 //! The audit: defences that are off on listeners that other machines can reach.
 
-use crate::config::{DEFENCES, LimitRow, Limits, On};
+use crate::config::{AppliesTo, DEFENCES, LimitRow, Limits};
 use crate::gate::Origins;
 use crate::shared::Settings;
 use jackfield_reactor::Addr;
@@ -53,7 +53,7 @@ impl Audit {
             (
                 "origins",
                 exposed.listeners(|listener| {
-                    settings.gate.origins == Origins::Any && exposed.is(listener, On::Http)
+                    settings.gate.origins == Origins::Any && exposed.is(listener, AppliesTo::Http)
                 }),
                 "any page may open a WebSocket with the rights of its visitor",
                 "`ServerBuilder::allowed_origins` in place of `any_origin`",
@@ -89,9 +89,9 @@ impl Exposed<'_> {
         outside.filter(|(listener, _)| which(*listener)).map(|(_, addr)| addr).collect()
     }
 
-    fn is(&self, listener: usize, on: On) -> bool {
+    fn is(&self, listener: usize, on: AppliesTo) -> bool {
         let listener = &self.settings.listeners[listener];
-        on.is_spoken(listener.speaks) && (on != On::Tls || listener.is_tls())
+        on.is_spoken(listener.speaks) && (on != AppliesTo::Tls || listener.is_tls())
     }
 }
 
@@ -155,8 +155,8 @@ mod tests {
     use super::*;
     use crate::config::ListenerSettings;
     use crate::gate::Gate;
-    use crate::shared::Names;
     use crate::shared::NoObserver;
+    use crate::shared::Resolver;
     use crate::shared::WallClock;
     use std::sync::Arc;
 
@@ -192,7 +192,7 @@ mod tests {
             observer: Arc::new(NoObserver),
             access_log: None,
             clock: WallClock::System,
-            names: Names::System,
+            names: Resolver::System,
             seed: None,
         }
     }

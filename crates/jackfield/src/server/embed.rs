@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
-use crate::shared::{Drain, Ending, Handle, Observer, Peer, State};
+use crate::shared::{Drain, Ending, Handle, Observer, Peer, ServerState};
 use jackfield_reactor::{Driver, Service};
 use std::fmt;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Server {
         let mut setup = Setup::new(0, handle.clone());
         let factory = maker(&mut setup);
         let mut service = Box::new(Dispatcher::new(setup, factory, settings));
-        handle.set_state(State::Running);
+        handle.set_state(ServerState::Running);
         observer.on_started(&handle);
         service.start_up(&mut driver.reactor.wires);
         let running = Running {

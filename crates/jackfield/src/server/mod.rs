@@ -102,7 +102,7 @@ impl Server {
             // Set once, because a server is bound once.
             let _ = handle.shared().handshakes.set(Pool::new("handshake", settings.handshake_threads));
         }
-        handle.count_dropped_lines(settings.access_log.as_ref());
+        handle.set_dropped_counter(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),

@@ -5,7 +5,7 @@ use crate::dispatch::Dispatcher;
 use crate::observe::Watchdog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
-use crate::shared::{Drain, Handle, Peer, State};
+use crate::shared::{Drain, Handle, Peer, ServerState};
 use jackfield_reactor::Driver;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -77,7 +77,7 @@ impl Server {
             }
             ended
         };
-        all.set_state(State::Running);
+        all.set_state(ServerState::Running);
         observer.on_started(&all);
         let ended = run_all(drivers, &all, run);
         drop(watchdog);

@@ -70,7 +70,7 @@ impl Addresses {
     }
 
     /// Counts one more connection of an address. False, and not counted: it has as many as it may.
-    pub(crate) fn count(&self, key: u64, most: usize) -> bool {
+    pub(crate) fn try_count(&self, key: u64, most: usize) -> bool {
         let mut part = self.part(key);
         match part.entry(key) {
             Entry::Occupied(count) if *count.get() >= most => false,
@@ -156,7 +156,11 @@ mod tests {
         let addresses = Addresses::default();
         for round in 0..3 {
             for key in 0..1000 {
-                assert!(addresses.count(key, 2) && addresses.count(key, 2) && !addresses.count(key, 2));
+                assert!(
+                    addresses.try_count(key, 2)
+                        && addresses.try_count(key, 2)
+                        && !addresses.try_count(key, 2)
+                );
             }
             assert_eq!(addresses.len(), 1000, "round {round}");
             (0..1000).for_each(|key| (0..2).for_each(|_| addresses.uncount(key)));

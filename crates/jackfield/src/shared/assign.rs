@@ -20,7 +20,7 @@ impl Handle {
 
     /// Counts a new connection for a reactor and for the listener of a socket. False, and not counted: the server or the listener
     /// is full.
-    pub(crate) fn assign(
+    pub(crate) fn try_count(
         &self,
         reactor: usize,
         listener: usize,
@@ -42,7 +42,7 @@ impl Handle {
 
     /// Uncounts a connection for its reactor, its listener and its address.
     pub(crate) fn uncount_peer(&self, reactor: usize, peer: &Peer) {
-        self.leave(peer);
+        self.uncount_address(peer);
         self.uncount(reactor, peer.listener);
     }
 
@@ -61,7 +61,7 @@ impl Handle {
     }
 
     /// Counts an outgoing connection. False, and not counted: there are as many as allowed.
-    pub(crate) fn assign_outgoing(&self, reactor: usize, most: usize) -> bool {
+    pub(crate) fn try_count_outgoing(&self, reactor: usize, most: usize) -> bool {
         if self.shared().outgoing.fetch_add(1, Ordering::Relaxed) >= most {
             self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
             return false;
@@ -130,13 +130,13 @@ mod tests {
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
             let stream = Stream::Memory(Pipe::pair().0);
-            assert!(handle.assign(1, 0, (3, 3)));
+            assert!(handle.try_count(1, 0, (3, 3)));
             handle.post_reserved(1, Command::Adopt(Incoming { stream, peer }, false));
         }
         handle.post_reserved(1, Command::Pressure);
         handle.end_reactor(0);
         assert!(
-            !handle.assign(1, 0, (9, 3)) && !handle.assign(1, 0, (3, 9)),
+            !handle.try_count(1, 0, (9, 3)) && !handle.try_count(1, 0, (3, 9)),
             "there is no room for a fourth"
         );
         assert_eq!(handle.count(), 3);

@@ -33,9 +33,9 @@ pub trait Broker: Send + Sync {
     fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull>;
 
     /// Reads the topic from now on, beginning after this position. `None`: begin with the newest entries that the topic's
-    /// history can hold. When all existing entries were given to the inbox, call [`Inbox::live`]. This may be called again
+    /// history can hold. When all existing entries were given to the inbox, call [`Inbox::topic_live`]. This may be called again
     /// for a topic that is already followed, when a client has got more on another server than was received here: then read
-    /// what there is now, and call [`Inbox::live`] again.
+    /// what there is now, and call [`Inbox::topic_live`] again.
     fn follow(&self, topic: &SharedTopic, from: Option<Position>);
 
     /// The topic has no members on this server any more, and need not be read.
@@ -130,7 +130,7 @@ pub struct Inbox(pub(super) Arc<dyn Receive>);
 /// The server, as its inbox uses it.
 pub(super) trait Receive: Send + Sync {
     fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]);
-    fn live(&self, topic: &str, head: Position);
+    fn topic_live(&self, topic: &str, head: Position);
     fn up(&self);
     fn down(&self, why: &str);
     fn topic_down(&self, topic: &str, why: &str);
@@ -158,11 +158,11 @@ impl Inbox {
 
     /// All that the broker has of a topic was delivered, up to this position; messages from now on are new. Call it
     /// again after each [`Inbox::down`], when the messages of that time were delivered.
-    pub fn live(&self, topic: &str, head: Position) {
-        self.0.live(topic, head);
+    pub fn topic_live(&self, topic: &str, head: Position) {
+        self.0.topic_live(topic, head);
     }
 
-    /// The broker can be reached. Each followed topic works normally again after its [`Inbox::live`].
+    /// The broker can be reached. Each followed topic works normally again after its [`Inbox::topic_live`].
     pub fn up(&self) {
         self.0.up();
     }
@@ -174,12 +174,12 @@ impl Inbox {
     }
 
     /// One topic can't be read or published to, for this reason; the others go on. Each call is reported, so call it when this
-    /// begins, and when the reason changes. [`Inbox::live`] ends this state; [`Inbox::topic_up`] reports that.
+    /// begins, and when the reason changes. [`Inbox::topic_live`] ends this state; [`Inbox::topic_up`] reports that.
     pub fn topic_down(&self, topic: &str, why: &str) {
         self.0.topic_down(topic, why);
     }
 
-    /// A topic of which [`Inbox::topic_down`] told can be read and published to again. If it is followed, call [`Inbox::live`]
+    /// A topic of which [`Inbox::topic_down`] told can be read and published to again. If it is followed, call [`Inbox::topic_live`]
     /// first.
     pub fn topic_up(&self, topic: &str) {
         self.0.topic_up(topic);

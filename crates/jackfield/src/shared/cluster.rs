@@ -2,7 +2,7 @@
 
 use crate::message::Prepared;
 use crate::shared::broker::{Broker, BrokerEvent, SharedTopic};
-use crate::topics::{Elsewhere, Log, Origin, Position};
+use crate::topics::{Elsewhere, MessageOrigin, Position, TopicLog};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -40,18 +40,18 @@ impl Cluster {
     }
 
     /// Sends a publication to the broker. False: the broker's queue is full.
-    pub(super) fn send(&self, log: &Log<Prepared>, origin: Origin, item: &Prepared) -> bool {
+    pub(super) fn send(&self, log: &TopicLog<Prepared>, origin: MessageOrigin, item: &Prepared) -> bool {
         let message = [&origin.node.to_be_bytes()[..], &origin.sequence.to_be_bytes(), &item.pack()].concat();
         self.broker.publish(&shared(log), message).is_ok()
     }
 
     /// Makes the broker read a topic, and returns whether it can be reached.
-    pub(super) fn follow(&self, log: &Log<Prepared>, from: Option<Position>) -> bool {
+    pub(super) fn follow(&self, log: &TopicLog<Prepared>, from: Option<Position>) -> bool {
         self.broker.follow(&shared(log), from);
         self.is_up()
     }
 
-    pub(super) fn unfollow(&self, log: &Log<Prepared>) {
+    pub(super) fn unfollow(&self, log: &TopicLog<Prepared>) {
         self.broker.unfollow(&shared(log));
     }
 
@@ -73,7 +73,7 @@ impl Cluster {
         self.is_up.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_up(&self, is_up: bool) {
+    pub(super) fn set_is_up(&self, is_up: bool) {
         self.is_up.store(is_up, Ordering::Release);
         if is_up {
             self.has_told_refusal.store(false, Ordering::Relaxed);
@@ -81,6 +81,6 @@ impl Cluster {
     }
 }
 
-fn shared(log: &Log<Prepared>) -> SharedTopic {
+fn shared(log: &TopicLog<Prepared>) -> SharedTopic {
     SharedTopic { name: log.name.clone(), history: log.history }
 }

@@ -6,7 +6,7 @@ use crate::config::{Agreed, Heartbeat, Outgoing};
 use crate::message::{Body, Prepared, Source};
 use crate::shared::send_window::Permit;
 use crate::shared::state::Drain;
-use crate::topics::{Generation, Log};
+use crate::topics::{MembersGeneration, TopicLog};
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Incoming};
 use std::any::Any;
@@ -20,11 +20,11 @@ pub(crate) enum Command {
     /// A new connection that another reactor accepted for this one, and whether it is provisional.
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
-    Publish(Arc<str>, Generation, Prepared),
+    Publish(Arc<str>, MembersGeneration, Prepared),
     /// Something new is in the history of a topic.
-    Deliver(Arc<Log<Prepared>>),
+    Deliver(Arc<TopicLog<Prepared>>),
     Post(ConnectionId, Box<dyn Any + Send>),
-    PostToTopic(Arc<str>, Generation, Copies),
+    PostToTopic(Arc<str>, MembersGeneration, Copies),
     /// A closure for the reactor, in a box whose type only higher rooms know, and the bytes that it captured.
     Run(Box<dyn Any + Send>, usize),
     /// The same for the client of a connection.
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     HostFound(ConnectionId, HostAnswer),
     /// The result of a handshake step on another thread.
     #[cfg(feature = "tls")]
-    Secured(ConnectionId, Box<jackfield_reactor::Answer>),
+    Secured(ConnectionId, Box<jackfield_reactor::HelloAnswer>),
     /// A listener was paused, stopped or resumed.
     LookAtListeners,
     /// Accept in place of the accepting reactor (true), or no longer.

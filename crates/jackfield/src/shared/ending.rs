@@ -1,7 +1,7 @@
 //! The end of a server, whether it has served or not.
 
 use crate::shared::handle::Handle;
-use crate::shared::state::State;
+use crate::shared::state::ServerState;
 
 /// Dropped when a server has ended, also if it never served. From then on its handles accept no commands, and those that
 /// wait in mailboxes are dropped.
@@ -15,7 +15,7 @@ impl Drop for Ending {
             handshakes.end();
         }
         (0..self.0.reactors()).for_each(|reactor| self.0.end_reactor(reactor));
-        self.0.set_state(State::Stopped);
+        self.0.set_state(ServerState::Stopped);
         if let Some(cluster) = &self.0.shared().cluster {
             cluster.broker.stop();
         }

@@ -11,12 +11,12 @@ use crate::shared::command::{Command, Copies};
 use crate::shared::finished::FinishedSink;
 use crate::shared::listeners::Listeners;
 use crate::shared::metrics::Metrics;
-use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::offload::{Offloaded, Pool, attempt};
 use crate::shared::remote::RemoteReactor;
-use crate::shared::state::{Busy, Drain, State};
-use crate::topics::{History, Logs, Order, TopicIndex};
+use crate::shared::resolver::LookUps;
+use crate::shared::state::{Busy, Drain, ServerState};
+use crate::topics::{History, PositionSource, TopicIndex, TopicLogs};
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
@@ -70,7 +70,7 @@ impl Handle {
     ) -> Self {
         let budget = remotes.first().map(RemoteReactor::budget).unwrap_or_default();
         let topic_index = TopicIndex::new(remotes.len(), budget);
-        let (logs, cluster) = (Logs::new(), broker.map(Cluster::new));
+        let (logs, cluster) = (TopicLogs::new(), broker.map(Cluster::new));
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
         let state = AtomicU8::new(0);
         Self(Arc::new(Shared {
@@ -192,7 +192,7 @@ impl Handle {
                 let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
             })
         });
-        let why = if self.state() >= State::Stopped { Busy::Stopped } else { Busy::Full };
+        let why = if self.state() >= ServerState::Stopped { Busy::Stopped } else { Busy::Full };
         match job.filter(|_| !is_taken) {
             Some(value) => Err(NotPosted { value, why }),
             None => Ok(()),
@@ -261,8 +261,8 @@ impl Handle {
     #[doc(alias = "replay")]
     pub fn declare_topic(&self, topic: &str, history: History) -> bool {
         let order = match &self.0.cluster {
-            Some(cluster) => Order::Broker(cluster.node),
-            None => Order::Own(self.new_epoch()),
+            Some(cluster) => PositionSource::Broker(cluster.node),
+            None => PositionSource::Own(self.new_epoch()),
         };
         self.subscribers(topic) == 0 && self.0.logs.declare(topic, order, history, self.reactors())
     }
@@ -300,7 +300,7 @@ impl Handle {
     #[doc(alias = "IsClient")]
     #[doc(alias = "IsValidConnection")]
     pub fn contains(&self, id: ConnectionId) -> bool {
-        self.remote(id.reactor()).is_some_and(|remote| remote.roster.lists(id))
+        self.remote(id.reactor()).is_some_and(|remote| remote.roster.is_listed(id))
     }
 
     /// Closes a connection in good order.
@@ -338,7 +338,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "dial")]
     pub fn connect(&self, outgoing: Outgoing) -> Result<(), Busy> {
-        if self.state() >= State::Draining {
+        if self.state() >= ServerState::Draining {
             return Err(Busy::Stopped);
         }
         self.post_command(self.least_loaded(0), Command::Connect(Box::new(outgoing)))
@@ -420,7 +420,7 @@ impl Handle {
     /// The state of the server.
     #[doc(alias = "IsRunning")]
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ServerState {
         state_of(self.0.state.load(Ordering::Acquire))
     }
 
@@ -432,7 +432,7 @@ impl Handle {
     #[doc(alias = "Shutdown")]
     #[doc(alias = "stopNoWait")]
     pub fn shutdown(&self, drain: Drain) {
-        self.set_state(State::Draining);
+        self.set_state(ServerState::Draining);
         for remote in &self.0.remotes {
             // A reactor that has ended has nothing to drain.
             let _ = remote.post_reserved(Command::Shutdown(drain));
@@ -441,7 +441,7 @@ impl Handle {
 
     /// The ids of the connections of one reactor that have a client, by slot.
     pub(crate) fn ids_of(&self, reactor: usize) -> Vec<ConnectionId> {
-        self.remote(reactor).map_or_else(Vec::new, |remote| remote.roster.listed(reactor as u8))
+        self.remote(reactor).map_or_else(Vec::new, |remote| remote.roster.listed_ids(reactor as u8))
     }
 
     pub(crate) fn send_content(&self, id: ConnectionId, content: Content<'_>) -> Result<(), Busy> {
@@ -449,7 +449,7 @@ impl Handle {
     }
 
     /// Counts the lines that the server's access log drops.
-    pub(crate) fn count_dropped_lines(&self, log: Option<&Arc<dyn FinishedSink>>) {
+    pub(crate) fn set_dropped_counter(&self, log: Option<&Arc<dyn FinishedSink>>) {
         if let Some(log) = log {
             // Set once, because a server has one log.
             let _ = self.0.access_log_dropped.set(log.dropped());
@@ -470,13 +470,13 @@ impl Handle {
         let remote = self.remote(id.reactor()).ok_or(Busy::Unknown)?;
         match remote.roster.contains(id) {
             true => Ok(remote),
-            false if self.state() >= State::Stopped => Err(Busy::Stopped),
+            false if self.state() >= ServerState::Stopped => Err(Busy::Stopped),
             false => Err(Busy::Gone),
         }
     }
 
     /// A server's state only moves forward.
-    pub(crate) fn set_state(&self, state: State) {
+    pub(crate) fn set_state(&self, state: ServerState) {
         let before = self.0.state.fetch_max(state as u8, Ordering::AcqRel);
         if before < state as u8 {
             self.0.changes.on_state(state_of(before), state);
@@ -502,12 +502,12 @@ impl Handle {
     }
 }
 
-fn state_of(number: u8) -> State {
+fn state_of(number: u8) -> ServerState {
     match number {
-        0 => State::Starting,
-        1 => State::Running,
-        2 => State::Draining,
-        _ => State::Stopped,
+        0 => ServerState::Starting,
+        1 => ServerState::Running,
+        2 => ServerState::Draining,
+        _ => ServerState::Stopped,
     }
 }
 

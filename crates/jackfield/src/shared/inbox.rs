@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use crate::shared::broker::{BrokerEvent, Inbox, Receive};
 use crate::shared::handle::Handle;
 use crate::shared::observer::Observer;
-use crate::topics::{Log, Origin, Position};
+use crate::topics::{MessageOrigin, Position, TopicLog};
 use std::sync::{Arc, Weak};
 
 /// The server, as its broker's inbox sees it.
@@ -25,7 +25,7 @@ impl Handle {
     }
 
     /// Makes the broker read the topic of a history as long as the returned value lives.
-    pub(crate) fn follow(&self, log: &Arc<Log<Prepared>>) -> Following {
+    pub(crate) fn follow(&self, log: &Arc<TopicLog<Prepared>>) -> Following {
         if let Some(cluster) = &self.shared().cluster {
             log.follow(|from| cluster.follow(log, from));
         }
@@ -33,9 +33,9 @@ impl Handle {
     }
 
     /// Asks the broker for all that it has, if it may have an id that is not known here yet. False: it can't have it.
-    pub(crate) fn ask_for(&self, log: &Arc<Log<Prepared>>, id: &str) -> bool {
+    pub(crate) fn ask_broker_for(&self, log: &Arc<TopicLog<Prepared>>, id: &str) -> bool {
         let Some(cluster) = &self.shared().cluster else { return false };
-        log.ask_for(id, |from| {
+        log.ask_broker_for(id, |from| {
             cluster.follow(log, Some(from));
         })
     }
@@ -56,17 +56,17 @@ impl Receive for Receiver {
         }
     }
 
-    fn live(&self, topic: &str, head: Position) {
+    fn topic_live(&self, topic: &str, head: Position) {
         if let Some((handle, log)) = self.find(topic) {
             log.set_live(head);
-            handle.notify_all(&log);
+            handle.notify_all_reactors(&log);
         }
     }
 
     fn up(&self) {
         let Some(handle) = self.handle() else { return };
         if let Some(cluster) = &handle.shared().cluster {
-            cluster.set_up(true);
+            cluster.set_is_up(true);
             self.observer.on_broker(BrokerEvent::Up);
         }
     }
@@ -74,9 +74,9 @@ impl Receive for Receiver {
     fn down(&self, why: &str) {
         let Some(handle) = self.handle() else { return };
         if let Some(cluster) = &handle.shared().cluster {
-            cluster.set_up(false);
+            cluster.set_is_up(false);
             for log in handle.shared().logs.all() {
-                set_down(&handle, &log);
+                mark_down(&handle, &log);
             }
             self.observer.on_broker(BrokerEvent::Down { why });
         }
@@ -85,7 +85,7 @@ impl Receive for Receiver {
     fn topic_down(&self, topic: &str, why: &str) {
         if let Some((handle, log)) = self.find(topic) {
             log.set_refused(true);
-            set_down(&handle, &log);
+            mark_down(&handle, &log);
             self.observer.on_broker(BrokerEvent::TopicDown { topic, why });
         }
     }
@@ -120,7 +120,7 @@ impl Receiver {
         self.shared.upgrade().map(Handle)
     }
 
-    fn find(&self, topic: &str) -> Option<(Handle, Arc<Log<Prepared>>)> {
+    fn find(&self, topic: &str) -> Option<(Handle, Arc<TopicLog<Prepared>>)> {
         let handle = self.handle()?;
         let log = handle.shared().logs.find(topic)?;
         Some((handle, log))
@@ -128,27 +128,28 @@ impl Receiver {
 }
 
 /// The broker is down: the publications that are out go to the members here now.
-fn set_down(handle: &Handle, log: &Arc<Log<Prepared>>) {
-    if log.set_down() {
-        handle.notify_all(log);
+fn mark_down(handle: &Handle, log: &Arc<TopicLog<Prepared>>) {
+    if log.mark_down() {
+        handle.notify_all_reactors(log);
     }
 }
 
 /// The origin of a message, and its content.
-fn split(message: &[u8]) -> (Origin, &[u8]) {
+fn split(message: &[u8]) -> (MessageOrigin, &[u8]) {
     let parts = message.split_first_chunk().and_then(|(node, rest)| Some((node, rest.split_first_chunk()?)));
     match parts {
-        Some((node, (sequence, packet))) => {
-            (Origin { node: u64::from_be_bytes(*node), sequence: u64::from_be_bytes(*sequence) }, packet)
-        }
-        None => (Origin::default(), &[]),
+        Some((node, (sequence, packet))) => (
+            MessageOrigin { node: u64::from_be_bytes(*node), sequence: u64::from_be_bytes(*sequence) },
+            packet,
+        ),
+        None => (MessageOrigin::default(), &[]),
     }
 }
 
 /// As long as this lives, the broker reads the topic, if the topic goes through a broker.
 #[derive(Debug)]
 pub(crate) struct Following {
-    pub(crate) log: Arc<Log<Prepared>>,
+    pub(crate) log: Arc<TopicLog<Prepared>>,
     handle: Handle,
 }
 

@@ -72,7 +72,7 @@ impl From<RangeFull> for WhichListener<'_> {
 /// The listeners of a server, and the sockets that each has.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    sockets: Box<[Socket]>,
+    sockets: Box<[ListeningSocket]>,
     places: Box<[Place]>,
     /// The address rules of each socket.
     rules: Box<[Option<Arc<AddressRules>>]>,
@@ -81,7 +81,7 @@ pub(crate) struct Listeners {
 }
 
 /// A listening socket.
-pub(crate) struct Socket {
+pub(crate) struct ListeningSocket {
     /// The number of its listener.
     pub(crate) listener: usize,
     /// What is needed to listen there again; `None` if that is impossible.
@@ -97,8 +97,11 @@ struct Place {
 impl Listeners {
     /// `at`: for each socket, what is needed to listen there again.
     pub(crate) fn new(settings: &[ListenerSettings], at: Vec<Option<(Addr, ListenOptions)>>) -> Self {
-        let sockets: Box<[_]> =
-            settings.iter().zip(at).map(|(settings, at)| Socket { listener: settings.number, at }).collect();
+        let sockets: Box<[_]> = settings
+            .iter()
+            .zip(at)
+            .map(|(settings, at)| ListeningSocket { listener: settings.number, at })
+            .collect();
         let count = sockets.iter().map(|socket| socket.listener + 1).max().unwrap_or_default();
         let name = |number| settings.iter().find(|listener| listener.number == number)?.name.clone();
         let state = |number| match has_socket(&sockets, number) {
@@ -122,7 +125,7 @@ impl Listeners {
         self.rules.get(socket)?.as_deref()
     }
 
-    pub(crate) fn sockets(&self) -> &[Socket] {
+    pub(crate) fn sockets(&self) -> &[ListeningSocket] {
         &self.sockets
     }
 
@@ -173,7 +176,7 @@ impl Listeners {
     }
 }
 
-fn has_socket(sockets: &[Socket], listener: usize) -> bool {
+fn has_socket(sockets: &[ListeningSocket], listener: usize) -> bool {
     sockets.iter().any(|socket| socket.listener == listener)
 }
 

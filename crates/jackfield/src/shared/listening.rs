@@ -3,7 +3,7 @@
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use crate::shared::listeners::{ListenerInfo, ListenerState, WhichListener};
-use crate::shared::state::{Busy, State};
+use crate::shared::state::{Busy, ServerState};
 use std::sync::atomic::Ordering;
 
 impl Handle {
@@ -68,7 +68,7 @@ impl Handle {
     #[doc(alias = "StartListening")]
     #[doc(alias = "Resume")]
     pub fn resume_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
-        if self.state() >= State::Draining {
+        if self.state() >= ServerState::Draining {
             return Err(Busy::Stopped);
         }
         self.change_listeners(which.into(), ListenerState::Listening)

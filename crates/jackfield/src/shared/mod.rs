@@ -16,9 +16,7 @@ mod handle;
 mod inbox;
 mod listeners;
 mod listening;
-mod look_up;
 mod metrics;
-mod names;
 mod not_posted;
 mod observer;
 mod offload;
@@ -34,6 +32,8 @@ mod reload;
 #[cfg(all(feature = "signals", feature = "tls", unix))]
 mod reload_wish;
 mod remote;
+mod resolve;
+mod resolver;
 mod send_window;
 mod settings;
 mod state;
@@ -54,7 +54,6 @@ pub use listeners::{ListenerInfo, ListenerState, WhichListener};
 pub(crate) use listeners::{Listeners, backlog_max};
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
-pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
 #[cfg(feature = "expiry")]
 pub use observer::ExpiringCertificate;
@@ -72,17 +71,18 @@ pub use presence::ClusterMember;
 pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
+pub(crate) use resolver::{LookUps, Resolver};
 pub(crate) use send_window::{Permit, SendWindow};
 #[cfg(feature = "expiry")]
 pub(crate) use settings::EXPIRY_DAYS;
 pub(crate) use settings::{Settings, WallClock};
-pub use state::{Busy, Drain, State};
+pub use state::{Busy, Drain, ServerState};
 #[cfg(feature = "tls")]
 pub use tls_info::TlsInfo;
 
 use crate::message::Prepared;
 use crate::shared::changes::ChangeSink;
-use crate::topics::{Logs, TopicIndex};
+use crate::topics::{TopicIndex, TopicLogs};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
@@ -90,7 +90,7 @@ pub(crate) struct Shared {
     pub(crate) remotes: Box<[RemoteReactor]>,
     pub(crate) topic_index: TopicIndex,
     /// The histories of topics that keep one.
-    pub(crate) logs: Logs<Prepared>,
+    pub(crate) logs: TopicLogs<Prepared>,
     /// The broker that connects the histories of several servers.
     pub(crate) cluster: Option<Cluster>,
     /// Threads for blocking work.

@@ -8,7 +8,7 @@ use crate::shared::handle::Handle;
 use crate::shared::listeners::ListenerState;
 use crate::shared::panic_text::panic_text;
 use crate::shared::peer::Peer;
-use crate::shared::state::State;
+use crate::shared::state::ServerState;
 use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
 use std::io;
@@ -46,7 +46,7 @@ pub trait Observer: Send + Sync {
     /// The server has changed its state; called on the thread that caused the change. Each state comes at most once, and
     /// before [`Observer::on_started`] and [`Observer::on_stopped`].
     #[doc(alias = "OnChangeState")]
-    fn on_state(&self, before: State, now: State) {
+    fn on_state(&self, before: ServerState, now: ServerState) {
         log::debug!(target: "jackfield::server", "the server was {before:?} and is {now:?}");
     }
 
@@ -289,7 +289,7 @@ pub(crate) struct NoObserver;
 impl Observer for NoObserver {}
 
 impl ChangeSink for Arc<dyn Observer> {
-    fn on_state(&self, before: State, now: State) {
+    fn on_state(&self, before: ServerState, now: ServerState) {
         (**self).on_state(before, now);
     }
 
@@ -318,7 +318,7 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_stopped());
     }
 
-    fn on_state(&self, before: State, now: State) {
+    fn on_state(&self, before: ServerState, now: ServerState) {
         self.tell(|observer| observer.on_state(before, now));
     }
 

@@ -3,7 +3,7 @@
 use crate::message::{Content, Prepared, Published};
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
-use crate::topics::{Counts, Log, Way};
+use crate::topics::{SendOutcome, TopicLog, TopicSubscribers};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Time};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ impl Handle {
     /// already. If the broker has no room, it is given back.
     pub(crate) fn append(
         &self,
-        log: &Log<Prepared>,
+        log: &TopicLog<Prepared>,
         now: Option<Time>,
         content: Content<'_>,
         but: ConnectionId,
@@ -25,18 +25,18 @@ impl Handle {
         };
         let send = |origin| cluster.send(log, origin, &prepared);
         match log.send_out(&prepared, bytes, but, send) {
-            Some(Way::Full { is_up }) => {
+            Some(SendOutcome::Full { is_up }) => {
                 cluster.count_refused();
                 Err(Unsent(prepared, !is_up))
             }
-            Some(Way::Out) => Ok(false),
-            Some(Way::Ahead) | None => Ok(true),
+            Some(SendOutcome::Out) => Ok(false),
+            Some(SendOutcome::Ahead) | None => Ok(true),
         }
     }
 
     /// Notifies every reactor but one that has subscribers of new messages in a history. A reactor that has not yet
     /// looked after an earlier notice gets no second one.
-    pub(crate) fn notify(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
+    pub(crate) fn notify(&self, log: &Arc<TopicLog<Prepared>>, but: usize) -> Published {
         let published = self.notify_members(log, but);
         if published.reactors == 0 && but >= self.reactors() && log.is_timed() {
             // This thread has no clock, and the age of the message must begin.
@@ -45,7 +45,7 @@ impl Handle {
         published
     }
 
-    fn notify_members(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
+    fn notify_members(&self, log: &Arc<TopicLog<Prepared>>, but: usize) -> Published {
         let mut published = Published::default();
         let Some((_, counts)) = self.shared().topic_index.find(&log.name) else { return published };
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but && counts.of(*reactor) > 0) {
@@ -56,13 +56,13 @@ impl Handle {
     }
 
     /// The same for all reactors, also those whose connections only wait to become subscribers.
-    pub(crate) fn notify_all(&self, log: &Arc<Log<Prepared>>) {
+    pub(crate) fn notify_all_reactors(&self, log: &Arc<TopicLog<Prepared>>) {
         (0..self.reactors()).for_each(|reactor| self.notify_reactor(log, reactor));
     }
 
     /// Notifies one reactor, as if another had published.
-    pub(crate) fn notify_reactor(&self, log: &Arc<Log<Prepared>>, reactor: usize) {
-        if log.notify(reactor) {
+    pub(crate) fn notify_reactor(&self, log: &Arc<TopicLog<Prepared>>, reactor: usize) {
+        if log.mark_notified(reactor) {
             let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
         }
     }
@@ -101,7 +101,7 @@ impl Handle {
     pub(crate) fn pass_on(
         &self,
         topic: &Arc<str>,
-        counts: &Counts,
+        counts: &TopicSubscribers,
         message: &Prepared,
         but: usize,
     ) -> Published {

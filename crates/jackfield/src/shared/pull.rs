@@ -12,11 +12,14 @@ impl Handle {
     pub(crate) fn pull(&self, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
         let handle = self.clone();
         // A server that has ended has no connections left.
-        let _ = self.shared().pool.submit_reserved(Box::new(move || handle.pull_here(id, sequence, source)));
+        let _ = self
+            .shared()
+            .pool
+            .submit_reserved(Box::new(move || handle.pull_on_this_thread(id, sequence, source)));
     }
 
     /// Reads it on this thread, which may block.
-    pub(crate) fn pull_here(&self, id: ConnectionId, sequence: u32, mut source: Box<dyn Source>) {
+    pub(crate) fn pull_on_this_thread(&self, id: ConnectionId, sequence: u32, mut source: Box<dyn Source>) {
         let kind = match attempt(|| source.read()) {
             Ok(Ok(Some(bytes))) => PartKind::Pulled(bytes, source),
             Ok(Ok(None)) => PartKind::End(Fields::new()),

@@ -42,7 +42,7 @@ impl Handle {
         if !faults.is_empty() {
             return Err(faults);
         }
-        loaded.into_iter().for_each(|(hosts, read)| hosts.show(read));
+        loaded.into_iter().for_each(|(hosts, read)| hosts.install(read));
         Ok(())
     }
 
@@ -66,14 +66,18 @@ impl Handle {
 
     /// For each host: the number of its listener, its name, and the last valid second of its certificates, since 1970.
     #[cfg(feature = "expiry")]
-    pub(crate) fn ends_of_certificates(&self, settings: &Settings) -> Vec<(usize, String, i64)> {
+    pub(crate) fn certificate_expiries(&self, settings: &Settings) -> Vec<(usize, String, i64)> {
         let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);
         let of = |hosts: &Arc<TlsHosts>| {
             let is_its = |listener: &&ListenerSettings| {
                 listener.tls_hosts().is_some_and(|its| Arc::ptr_eq(its, hosts))
             };
             let number = settings.listeners.iter().find(is_its).map_or(0, |listener| listener.number);
-            hosts.ends().into_iter().map(move |(host, ends)| (number, host, ends)).collect::<Vec<_>>()
+            hosts
+                .expiries()
+                .into_iter()
+                .map(move |(host, expires_at)| (number, host, expires_at))
+                .collect::<Vec<_>>()
         };
         all.iter().flat_map(of).collect()
     }

@@ -18,7 +18,7 @@ impl ReloadWish {
         &self.is_wanted
     }
 
-    pub(crate) fn drain_from(&self, waker: UnixStream) {
+    pub(crate) fn set_waker(&self, waker: UnixStream) {
         // Set once, because a server is bound once.
         let _ = self.waker.set(waker);
     }

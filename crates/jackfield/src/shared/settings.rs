@@ -5,8 +5,8 @@ use crate::config::AcmeChallenges;
 use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::gate::Gate;
 use crate::shared::finished::FinishedSink;
-use crate::shared::names::Names;
 use crate::shared::observer::Observer;
+use crate::shared::resolver::Resolver;
 use jackfield_reactor::Time;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     #[cfg(feature = "tls")]
     pub(crate) acme: Option<AcmeChallenges>,
     pub(crate) clock: WallClock,
-    pub(crate) names: Names,
+    pub(crate) names: Resolver,
     /// The seed of masks and keys. `None`: they are random.
     pub(crate) seed: Option<u64>,
 }

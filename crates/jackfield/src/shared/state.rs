@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 /// The state of a server.
+#[doc(alias = "State")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
-pub enum State {
+pub enum ServerState {
     /// Bound, but not serving yet.
     Starting,
     /// Serving.

@@ -1,7 +1,7 @@
 //! The book of a simulation: its trace, the record of each connection, and the first finding.
 
 use super::Random;
-use super::hosts::Asked;
+use super::hosts::AskedHost;
 use crate::disconnect::{Disconnect, Reason};
 use crate::shared::{Finished, Peer, RefuseReason, TlsInfo};
 use jackfield_reactor::{Addr, ConnectionId};
@@ -90,7 +90,7 @@ pub(super) struct Record {
     /// The same, if a shutdown has ended the connection before its deadline.
     pub(super) cut_off: Option<String>,
     /// The TLS host that it asks for, and how long its handshake may take.
-    host: Option<(Asked, Duration)>,
+    host: Option<(AskedHost, Duration)>,
     /// The milliseconds that the clock had jumped over when it was accepted.
     pub(super) leapt_before: u64,
     /// Its client has got `on_connect`.
@@ -170,12 +170,12 @@ impl Book {
     }
 
     /// Notes that the server may see an invalid handshake.
-    pub(super) fn forged(&self) {
+    pub(super) fn note_forged(&self) {
         self.pages().is_forged = true;
     }
 
     /// Notes a finding. Only the first one is kept.
-    pub(super) fn wrong(&self, oracle: &'static str, text: String) {
+    pub(super) fn note_wrong(&self, oracle: &'static str, text: String) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("WRONG ({oracle}): {text}"));
         pages.wrong.get_or_insert(Wrong { oracle, text });
@@ -185,12 +185,12 @@ impl Book {
         self.pages().trace.now = now;
     }
 
-    pub(super) fn defuse(&self) {
+    pub(super) fn stop_panics(&self) {
         self.pages().bombs = None;
     }
 
     /// Runs a callback: notes it, checks its order, and sometimes injects a panic.
-    pub(super) fn during<T>(
+    pub(super) fn run_callback<T>(
         &self,
         peer: usize,
         id: ConnectionId,
@@ -228,11 +228,11 @@ impl Book {
         };
         drop(pages);
         if let Some(finding) = finding {
-            self.wrong("callbacks", format!("on_{what} of peer {peer} ({id}) was called {finding}"));
+            self.note_wrong("callbacks", format!("on_{what} of peer {peer} ({id}) was called {finding}"));
         }
     }
 
-    pub(super) fn disconnected(&self, peer: usize, end: &Disconnect) {
+    pub(super) fn note_disconnected(&self, peer: usize, end: &Disconnect) {
         let mut pages = self.pages();
         let Disconnect { reason, bytes_in, bytes_out, age, .. } = *end;
         pages.trace.note(format_args!("peer {peer} ended: {reason:?}, {bytes_in} in, {bytes_out} out"));
@@ -246,31 +246,34 @@ impl Book {
         record.cut_off = record.unfinished.take().filter(|_| is_early);
         drop(pages);
         if !is_known {
-            self.wrong("promises", format!("peer {peer} has an age of {age:?}, and not of {ages:?} ms"));
+            self.note_wrong("promises", format!("peer {peer} has an age of {age:?}, and not of {ages:?} ms"));
         }
     }
 
-    pub(super) fn dropped(&self, peer: usize) {
+    pub(super) fn note_dropped(&self, peer: usize) {
         let mut pages = self.pages();
         let record = &mut pages.records[peer];
         let is_early = record.id.is_some() && record.end.is_none();
         record.dropped = true;
         drop(pages);
         if is_early {
-            self.wrong("callbacks", format!("the client of peer {peer} was dropped before on_disconnect"));
+            self.note_wrong(
+                "callbacks",
+                format!("the client of peer {peer} was dropped before on_disconnect"),
+            );
         }
     }
 
     /// Notes that a reactor was told of a lag, which has an effect until some time after its window. If the lag was not the
     /// reactor's own work, no overload begins, but a present one lasts for another window.
-    pub(super) fn lags(&self, lag: Duration, window: Duration) {
+    pub(super) fn note_lag(&self, lag: Duration, window: Duration) {
         let mut pages = self.pages();
         if !lag.is_zero() || !pages.overloaded.is_empty() {
             pages.lags_until = pages.lags_until.max(pages.trace.now + (lag + window).as_millis() as u64);
         }
     }
 
-    pub(super) fn overloaded(&self, reactor: usize, is_on: bool) {
+    pub(super) fn note_overloaded(&self, reactor: usize, is_on: bool) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("reactor {reactor} is overloaded: {is_on}"));
         pages.overloaded.retain(|other| *other != reactor);
@@ -285,19 +288,19 @@ impl Book {
         }
     }
 
-    pub(super) fn refused(&self, peer: usize, why: RefuseReason) {
+    pub(super) fn note_refused(&self, peer: usize, why: RefuseReason) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("peer {peer} is refused: {why:?}"));
         pages.records[peer].refused = Some(why);
         let is_overloaded = !pages.overloaded.is_empty() && pages.trace.now <= pages.lags_until;
         drop(pages);
         if why == RefuseReason::Overload && !is_overloaded {
-            self.wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
+            self.note_wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
         }
     }
 
     /// Notes that a peer asks for this TLS host, and how long its handshake may take.
-    pub(super) fn expect_host(&self, peer: usize, asked: Asked, within: Duration) {
+    pub(super) fn expect_host(&self, peer: usize, asked: AskedHost, within: Duration) {
         self.pages().records[peer].host = Some((asked, within));
     }
 
@@ -311,10 +314,10 @@ impl Book {
         drop(pages);
         let shown = remote.tls().map(TlsInfo::host_tag);
         if asked.is_refused() || shown != Some(asked.tag()) {
-            self.wrong("promises", format!("peer {peer} asks for {asked:?} and is shown {shown:?}"));
+            self.note_wrong("promises", format!("peer {peer} asks for {asked:?} and is shown {shown:?}"));
         }
         if is_late {
-            self.wrong(
+            self.note_wrong(
                 "limits",
                 format!("the handshake of peer {peer} took {took} ms, and may take {within:?}"),
             );
@@ -322,7 +325,7 @@ impl Book {
     }
 
     /// Notes the state of an outgoing connection that was begun, or could not be begun.
-    pub(super) fn begin_call(&self, peer: usize, attempt: Attempt) {
+    pub(super) fn note_call(&self, peer: usize, attempt: Attempt) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("call {peer}: {attempt:?}"));
         let now = pages.trace.now;
@@ -334,8 +337,8 @@ impl Book {
     }
 
     /// Notes that a reactor tries this address of a call. The addresses must be tried in their order.
-    pub(super) fn dialled(&self, peer: usize, id: ConnectionId, at: usize) {
-        self.call_is_begun(peer);
+    pub(super) fn note_dial(&self, peer: usize, id: ConnectionId, at: usize) {
+        self.note_call_begun(peer);
         let mut pages = self.pages();
         pages.trace.note(format_args!("{id} is connected to address {at} of call {peer}"));
         let Some(call) = &mut pages.records[peer].call else { return };
@@ -343,40 +346,40 @@ impl Book {
         call.dialled = Some(id);
         drop(pages);
         if next != at {
-            self.wrong("promises", format!("call {peer} tries its address {at} in place of {next}"));
+            self.note_wrong("promises", format!("call {peer} tries its address {at} in place of {next}"));
         }
     }
 
     /// Notes that a reactor has begun it, at this time at the latest.
-    fn call_is_begun(&self, peer: usize) {
+    fn note_call_begun(&self, peer: usize) {
         let is_posted = |call: &CallRecord| call.attempt == Attempt::Posted;
         if self.pages().records[peer].call.as_ref().is_some_and(is_posted) {
             let posted_at = self.pages().records[peer].accepted_at;
-            self.begin_call(peer, Attempt::Begun);
+            self.note_call(peer, Attempt::Begun);
             self.pages().records[peer].posted_at = Some(posted_at);
         }
     }
 
     /// Notes that the factory is asked for the client of a call. False: it is no call.
-    pub(super) fn made_for_call(&self, peer: usize) -> bool {
+    pub(super) fn note_client_of_call(&self, peer: usize) -> bool {
         if self.pages().records.get(peer).is_none_or(|record| record.call.is_none()) {
-            self.wrong("promises", format!("a client is made for call {peer}, which there is not"));
+            self.note_wrong("promises", format!("a client is made for call {peer}, which there is not"));
             return false;
         }
-        self.call_is_begun(peer);
+        self.note_call_begun(peer);
         let mut pages = self.pages();
         pages.trace.note(format_args!("call {peer} gets a client"));
         let Some(call) = &mut pages.records[peer].call else { return false };
         let is_second = std::mem::replace(&mut call.is_made, true);
         drop(pages);
         if is_second {
-            self.wrong("callbacks", format!("a second client is made for call {peer}"));
+            self.note_wrong("callbacks", format!("a second client is made for call {peer}"));
         }
         true
     }
 
     /// The factory has made no client for it.
-    pub(super) fn declined_call(&self, peer: usize) {
+    pub(super) fn note_declined_call(&self, peer: usize) {
         if let Some(call) = &mut self.pages().records[peer].call {
             call.is_declined = true;
         }
@@ -388,12 +391,12 @@ impl Book {
     }
 
     /// Notes that a notice was requested after this many bytes.
-    pub(super) fn asked_for_notice(&self, peer: usize, tag: u64, behind: u64) {
+    pub(super) fn note_notice_request(&self, peer: usize, tag: u64, behind: u64) {
         self.pages().records[peer].notices.push_back((tag, behind));
     }
 
     /// Checks a notice: each comes once, in the order of the requests.
-    pub(super) fn noticed(&self, peer: usize, tag: u64) {
+    pub(super) fn note_notice(&self, peer: usize, tag: u64) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("peer {peer}: notice {tag}"));
         let first = pages.records[peer].notices.pop_front();
@@ -402,16 +405,19 @@ impl Book {
         }
         drop(pages);
         if first.map(|(tag, _)| tag) != Some(tag) {
-            self.wrong("callbacks", format!("the notice {tag} of peer {peer} came in place of {first:?}"));
+            self.note_wrong(
+                "callbacks",
+                format!("the notice {tag} of peer {peer} came in place of {first:?}"),
+            );
         }
     }
 
     /// The peers for which the server has said since the last call how many bytes have left.
-    pub(super) fn take_left(&self) -> Vec<(usize, u64)> {
+    pub(super) fn take_sent_reports(&self) -> Vec<(usize, u64)> {
         std::mem::take(&mut self.pages().left)
     }
 
-    pub(super) fn finished(&self, finished: &Finished<'_>) {
+    pub(super) fn note_finished(&self, finished: &Finished<'_>) {
         let mut pages = self.pages();
         pages.finished += 1;
         let Finished { connection, method, path, status, .. } = finished;
@@ -424,11 +430,11 @@ impl Book {
         }
         drop(pages);
         if finished.is_complete && !matches!(status, 101 | 200..=999) {
-            self.wrong("promises", format!("{connection}: {method} {path} is whole, with {status}"));
+            self.note_wrong("promises", format!("{connection}: {method} {path} is whole, with {status}"));
         }
     }
 
-    pub(super) fn evicted(&self, id: ConnectionId, bytes: usize) {
+    pub(super) fn note_evicted(&self, id: ConnectionId, bytes: usize) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("{id} is evicted with {bytes} bytes"));
         match pages.records.iter_mut().find(|record| record.known_id() == Some(id)) {

@@ -3,9 +3,9 @@
 use super::book::{Attempt, Book};
 use crate::client::Connection;
 use crate::config::Outgoing;
-use crate::shared::{Busy, Handle, State};
+use crate::shared::{Busy, Handle, ServerState};
 
-/// An outgoing connection that the server may begin once, to a peer of the simulation: see [`Sim::call`](super::Sim::call).
+/// An outgoing connection that the server may begin once, to a peer of the simulation: see [`Sim::add_outgoing`](super::Sim::add_outgoing).
 pub struct Call {
     pub(super) number: usize,
     pub(super) outgoing: Outgoing,
@@ -24,7 +24,7 @@ impl Call {
     /// Begins it, on the reactor of this connection.
     pub fn begin(self, connection: &mut Connection<'_>) {
         let handle = connection.handle();
-        self.book.begin_call(self.number, Attempt::Begun);
+        self.book.note_call(self.number, Attempt::Begun);
         let begun = connection.connect(self.outgoing.clone());
         self.check(begun.map(drop), &handle, false);
     }
@@ -32,7 +32,7 @@ impl Call {
     /// Begins it from outside of the reactors, with a command. The command is lost if the server shuts down meanwhile, or
     /// has too many outgoing connections already.
     pub fn post(self, handle: &Handle) {
-        self.book.begin_call(self.number, Attempt::Posted);
+        self.book.note_call(self.number, Attempt::Posted);
         let posted = handle.connect(self.outgoing.clone());
         // The mailbox may be full.
         self.check(posted, handle, true);
@@ -41,15 +41,15 @@ impl Call {
     /// A call that was not begun is not reported, and there must be a reason for it.
     fn check(&self, begun: Result<(), Busy>, handle: &Handle, may_be_full: bool) {
         let Err(why) = begun else { return };
-        self.book.begin_call(self.number, Attempt::None);
+        self.book.note_call(self.number, Attempt::None);
         let is_full = may_be_full || handle.outgoing() >= self.outgoing_max;
-        let is_stopped = handle.state() >= State::Draining;
+        let is_stopped = handle.state() >= ServerState::Draining;
         let is_true = match why {
             Busy::Full => is_full,
             _ => is_stopped,
         };
         if !is_true {
-            self.book.wrong("promises", format!("call {} is not begun: {why}", self.number));
+            self.book.note_wrong("promises", format!("call {} is not begun: {why}", self.number));
         }
     }
 }

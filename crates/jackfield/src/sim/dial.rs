@@ -2,7 +2,7 @@
 //! connection in the end.
 
 use super::book::{Attempt, Book, Ended, Record};
-use super::called::{Answer, Called, Fate};
+use super::dial_target::{Answer, DialTarget, Fate};
 use super::network::{Party, Told};
 use super::places::{place_of, place_of_ip};
 use crate::config::Limits;
@@ -16,40 +16,42 @@ pub(super) fn take_dials(driver: &mut MemoryDriver, parties: &mut [Party], book:
     for Dial { id, addr, far } in driver.take_dials() {
         let place = place_of(&addr);
         let party = place.and_then(|(number, at)| Some((parties.get_mut(number)?, at)));
-        let Some((party, at)) = party.filter(|(party, _)| party.called.is_some()) else {
-            return book.wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
+        let Some((party, at)) = party.filter(|(party, _)| party.dial_target.is_some()) else {
+            return book.note_wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
         };
-        book.dialled(party.number, id, at);
+        book.note_dial(party.number, id, at);
         party.dialled(far, at, now);
     }
 }
 
 impl Party {
     fn dialled(&mut self, far: FarEnd, at: usize, now: u64) {
-        let Some(called) = &mut self.called else { return };
+        let Some(target) = &mut self.dial_target else { return };
         if self.far.is_some() {
             // It was accepted, but too late for the server. Its listener accepts no second attempt.
-            (called.asked, called.failed) = (None, Some(ErrorKind::ConnectionRefused));
+            (target.open_attempt, target.failed) = (None, Some(ErrorKind::ConnectionRefused));
             return far.refuse(ErrorKind::ConnectionRefused);
         }
-        called.asked = Some((far, at));
-        self.wake = now + called.fates.get(at).map_or(0, |fate| fate.delay);
+        target.open_attempt = Some((far, at));
+        self.wake = now + target.fates.get(at).map_or(0, |fate| fate.delay);
     }
 
     /// Answers the present attempt.
     pub(super) fn answer(&mut self, now: u64, calm: bool, book: &Book) {
-        let Some(called) = &mut self.called else { return };
-        let Some((far, at)) = called.asked.take().filter(|(far, _)| !far.is_released()) else { return };
-        let answer = called.fates.get(at).map_or(Answer::Silence, |fate| fate.answer);
+        let Some(target) = &mut self.dial_target else { return };
+        let Some((far, at)) = target.open_attempt.take().filter(|(far, _)| !far.is_released()) else {
+            return;
+        };
+        let answer = target.fates.get(at).map_or(Answer::Silence, |fate| fate.answer);
         book.note(format_args!("call {} at its address {at}: {answer:?}", self.number));
         match answer {
             Answer::Silence => {}
             Answer::Refuse(why) => {
-                called.failed = Some(why);
+                target.failed = Some(why);
                 far.refuse(why);
             }
             Answer::Reset => {
-                called.failed = Some(ErrorKind::ConnectionReset);
+                target.failed = Some(ErrorKind::ConnectionReset);
                 far.reset();
             }
             Answer::Accept => {
@@ -64,7 +66,7 @@ impl Party {
 
     /// Checks what the server reports of a connection that failed.
     pub(super) fn judge_call(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
-        let (Some(called), Some(call)) = (&self.called, &record.call) else { return Ok(()) };
+        let (Some(target), Some(call)) = (&self.dial_target, &record.call) else { return Ok(()) };
         let Some(end) = record.end else {
             return match call.attempt {
                 Attempt::None => Ok(()),
@@ -74,27 +76,33 @@ impl Party {
                 _ => Err("nobody was told what became of a connection that was begun".into()),
             };
         };
-        if self.explains_failure(called, record, end, was_told) {
+        if self.explains_failure(target, record, end, was_told) {
             return Ok(());
         }
-        let Called { fates, failed, .. } = called;
+        let DialTarget { fates, failed, .. } = target;
         Err(format!(
             "it was not connected for {:?} after {:?} of {:?}, and there is no reason for that: {} tries, {fates:?}, {failed:?}",
             end.reason, end.age, call.within, call.tried
         ))
     }
 
-    fn explains_failure(&self, called: &Called, record: &Record, end: Ended, was_told: &Told<'_>) -> bool {
+    fn explains_failure(
+        &self,
+        target: &DialTarget,
+        record: &Record,
+        end: Ended,
+        was_told: &Told<'_>,
+    ) -> bool {
         let Some(call) = &record.call else { return false };
-        let (is_last, is_answered) = (call.tried == called.fates.len(), self.far.is_some());
+        let (is_last, is_answered) = (call.tried == target.fates.len(), self.far.is_some());
         let is_late = |fate: &Fate| fate.answer == Answer::Silence || fate.delay > 0;
         match end.reason {
-            Reason::Connect(ConnectError::Name) => called.fates.is_empty(),
+            Reason::Connect(ConnectError::Name) => target.fates.is_empty(),
             Reason::Connect(ConnectError::Io(_)) if is_answered && self.has_broken_off() => true,
-            Reason::Connect(ConnectError::Io(why)) => is_last && called.failed == Some(why),
+            Reason::Connect(ConnectError::Io(why)) => is_last && target.failed == Some(why),
             Reason::Connect(ConnectError::Timeout) => {
-                let is_looked_up = called.is_named && call.tried == 0;
-                let is_held_up = is_looked_up || called.fates.iter().any(is_late) || self.is_hindered();
+                let is_looked_up = target.is_named && call.tried == 0;
+                let is_held_up = is_looked_up || target.fates.iter().any(is_late) || self.is_hindered();
                 end.age >= call.within && (is_held_up || !self.peer.is_fair())
             }
             Reason::Connect(
@@ -131,7 +139,7 @@ pub(super) fn check_deadlines(book: &Book, now: u64) {
     });
     drop(pages);
     if let Some(number) = overdue {
-        book.wrong("liveness", format!("call {number} is neither up nor has it failed in time"));
+        book.note_wrong("liveness", format!("call {number} is neither up nor has it failed in time"));
     }
 }
 

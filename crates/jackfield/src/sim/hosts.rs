@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 
 /// The host that a peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskedHost {
     Usual {
         tag: Option<u64>,
     },
@@ -26,7 +26,7 @@ const LATE_HOSTS: usize = 3;
 /// The tag of the first of them.
 const LATE_TAG: u64 = 1000;
 
-impl Asked {
+impl AskedHost {
     /// At random, with its own random numbers, if there are hosts at all.
     pub(super) fn by(peer: usize, seed: u64, options: &Options) -> Option<Self> {
         let tag = options.host.as_ref()?.tag;

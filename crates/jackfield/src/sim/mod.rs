@@ -6,7 +6,7 @@
 //! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. In the *calm* the faults stop,
 //! and all work must end. In the *farewell* all peers leave, and nothing may remain. All random choices come from the seed:
 //! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults happen
-//! below it, to its records. [`Sim::call`] adds a peer that the server connects to.
+//! below it, to its records. [`Sim::add_outgoing`] adds a peer that the server connects to.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};
@@ -47,8 +47,8 @@
 
 mod book;
 mod call;
-mod called;
 mod dial;
+mod dial_target;
 mod hosts;
 mod network;
 mod options;

@@ -2,9 +2,9 @@
 
 use super::Random;
 use super::book::{Book, Ended, Record, digest};
-use super::called::Called;
+use super::dial_target::DialTarget;
 use super::options::Faults;
-use super::peer::{Line, Peer, Saying};
+use super::peer::{Peer, PeerConnection, Saying};
 use crate::disconnect::{Limit, Reason, Timeout};
 use crate::secure::Secure;
 use crate::shared::{RefuseReason, Settings};
@@ -26,7 +26,7 @@ pub(super) struct Party {
     pub(super) far: Option<FarEnd>,
     pub(super) conduct: Conduct,
     /// Set if the server connects to it.
-    pub(super) called: Option<Called>,
+    pub(super) dial_target: Option<DialTarget>,
     plan: Plan,
     /// TLS above its connection, if there is any.
     secure: Option<Secure>,
@@ -170,7 +170,7 @@ impl Party {
             wake,
             far,
             conduct,
-            called: None,
+            dial_target: None,
             plan,
             secure,
             said,
@@ -197,18 +197,20 @@ impl Party {
         self.tell(|peer, line| peer.on_connect(line));
     }
 
-    fn tell<T>(&mut self, call: impl FnOnce(&mut dyn Peer, &mut Line<'_>) -> T) -> T {
-        call(&mut *self.peer, &mut Line { said: &mut self.said, random: &mut self.random })
+    fn tell<T>(&mut self, call: impl FnOnce(&mut dyn Peer, &mut PeerConnection<'_>) -> T) -> T {
+        call(&mut *self.peer, &mut PeerConnection { said: &mut self.said, random: &mut self.random })
     }
 
     /// True if it will do something when its time comes.
     pub(super) fn has_work(&self) -> bool {
-        let Some(far) = &self.far else { return self.called.as_ref().is_none_or(Called::is_asked) };
-        let comes = !self.plan.never_reads && far.waiting() > 0;
+        let Some(far) = &self.far else {
+            return self.dial_target.as_ref().is_none_or(DialTarget::has_open_attempt);
+        };
+        let comes = !self.plan.never_reads && far.waiting_bytes() > 0;
         comes
             || self.has_to_tell()
             || self.has_to_send()
-            || (!self.ended && (far.is_finished() || far.is_reset()))
+            || (!self.ended && (far.has_server_finished() || far.is_reset()))
     }
 
     /// It has something to send, although nothing has come.
@@ -260,7 +262,7 @@ impl Party {
             self.wake += wait as u64;
         }
         if let Some(text) = self.said.wrong.take() {
-            book.wrong("protocol", format!("peer {}: {text}", self.number));
+            book.note_wrong("protocol", format!("peer {}: {text}", self.number));
         }
     }
 
@@ -275,7 +277,8 @@ impl Party {
     }
 
     fn take_in(&mut self, calm: bool, book: &Book) {
-        let Some(far) = self.far.clone().filter(|far| !self.plan.never_reads && far.waiting() > 0) else {
+        let Some(far) = self.far.clone().filter(|far| !self.plan.never_reads && far.waiting_bytes() > 0)
+        else {
             return;
         };
         let bytes = far.take();
@@ -304,9 +307,9 @@ impl Party {
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
         secure.decrypt(&bytes).unwrap_or_else(|text| {
             // A client that gives up its handshake may send an alert, which the server reports as an error.
-            let is_given_up = self.called.is_some() && secure.is_handshaking();
+            let is_given_up = self.dial_target.is_some() && secure.is_handshaking();
             if !self.conduct.forged && !is_given_up {
-                book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
+                book.note_wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
             }
             // It can neither send nor receive any more.
             self.said.reset = true;
@@ -357,7 +360,7 @@ impl Party {
         if let Some((_, Cut::Forge)) = cut {
             out[0] ^= 1 << self.random.below(8);
             (self.plan.cut, self.conduct.cut, self.conduct.forged) = (None, true, true);
-            book.forged();
+            book.note_forged();
             return book.note(format_args!("a record of peer {} is forged", self.number));
         }
         if let Some((_, how)) = cut {
@@ -384,7 +387,7 @@ impl Party {
                 return far.finish();
             }
             Cut::Reset => far.reset(),
-            Cut::ResetBehind => far.reset_behind(),
+            Cut::ResetBehind => far.reset_after_sent(),
             Cut::Forge => {}
         }
         self.conduct.reset = true;
@@ -393,8 +396,8 @@ impl Party {
 
     fn notice_end(&mut self, book: &Book) {
         let Some(far) = &self.far else { return };
-        let is_over = far.is_finished() || far.is_reset();
-        if self.ended || !is_over || (far.waiting() > 0 && !self.plan.never_reads) {
+        let is_over = far.has_server_finished() || far.is_reset();
+        if self.ended || !is_over || (far.waiting_bytes() > 0 && !self.plan.never_reads) {
             return;
         }
         let clean = !far.is_reset() && !self.plan.never_reads;
@@ -404,7 +407,10 @@ impl Party {
             .as_ref()
             .is_some_and(|secure| !secure.is_handshaking() && !secure.has_received_close_notify);
         if clean && is_cut && !self.conduct.forged {
-            book.wrong("protocol", format!("peer {} hears no goodbye of TLS before the end", self.number));
+            book.note_wrong(
+                "protocol",
+                format!("peer {} hears no goodbye of TLS before the end", self.number),
+            );
         }
         self.ended = true;
         book.note(format_args!("peer {} sees the end, clean: {clean}", self.number));
@@ -433,7 +439,8 @@ impl Party {
             || self.conduct.never_reads
             || self.conduct.cut
             || (self.far.is_some() && self.peer.is_done())
-            || (self.far.is_none() && self.called.as_ref().is_some_and(|called| !called.is_asked()))
+            || (self.far.is_none()
+                && self.dial_target.as_ref().is_some_and(|target| !target.has_open_attempt()))
     }
 
     /// It trickles until the server ends its connection.
@@ -447,7 +454,7 @@ impl Party {
             return;
         }
         // A called peer that is not connected yet has sent nothing.
-        self.conduct.cut |= self.called.is_some() && self.far.is_none();
+        self.conduct.cut |= self.dial_target.is_some() && self.far.is_none();
         match self.random.below(3) {
             0 if faults.silence && self.peer.may_fall_silent() => {
                 book.note(format_args!("peer {} falls silent", self.number));
@@ -465,7 +472,7 @@ impl Party {
 
     /// Checks that the server's account of the end is true, and explains what is missing.
     pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
-        if self.called.is_some() && !record.is_up {
+        if self.dial_target.is_some() && !record.is_up {
             return self.judge_call(record, was_told);
         }
         let Some(far) = &self.far else { return Ok(()) };
@@ -504,7 +511,7 @@ impl Party {
     fn judge_bytes(&self, far: &FarEnd, end: Ended) -> Result<(), String> {
         // Bytes that were given to TLS may have been lost below it, unless both sides have sent a close_notify.
         let (arrived, sent, is_whole) = match &self.secure {
-            None => (far.received(), self.sent - far.unread(), true),
+            None => (far.bytes_received(), self.sent - far.unread_bytes(), true),
             Some(secure) => (secure.received, secure.sent, secure.has_received_close_notify),
         };
         if end.bytes_out < arrived as u64 || (is_whole && end.bytes_out != arrived as u64) {

@@ -37,7 +37,7 @@ pub(super) fn place_of_ip(address: &SocketAddr) -> Option<(usize, usize)> {
     Some((number as usize, address.port().checked_sub(FIRST_PORT)?.into()))
 }
 
-/// The addresses of a name, as [`Called::place`] has made it.
+/// The addresses of a name, as [`DialTarget::place`] has made it.
 pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
     let numbers = name.strip_prefix("call-").and_then(|rest| rest.strip_suffix(".sim:80"));
     let numbers = numbers.and_then(|numbers| numbers.split_once('-'));

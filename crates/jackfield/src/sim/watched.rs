@@ -31,9 +31,9 @@ impl<C> Watched<C> {
         Self { client, book, peer, asked: 0 }
     }
 
-    fn during<T>(&mut self, id: ConnectionId, what: &'static str, call: impl FnOnce(&mut C) -> T) -> T {
+    fn run_callback<T>(&mut self, id: ConnectionId, what: &'static str, call: impl FnOnce(&mut C) -> T) -> T {
         let Self { client, book, peer, .. } = self;
-        book.during(*peer, id, what, || call(client))
+        book.run_callback(*peer, id, what, || call(client))
     }
 
     /// Sometimes requests a notice of what was sent, and notes it in the book.
@@ -42,7 +42,7 @@ impl<C> Watched<C> {
         let tag = OWN_NOTICE | self.asked;
         if connection.notify_sent(tag) == Sent::Queued {
             self.asked += 1;
-            self.book.asked_for_notice(self.peer, tag, stats.bytes_out + stats.queued as u64);
+            self.book.note_notice_request(self.peer, tag, stats.bytes_out + stats.queued as u64);
         }
     }
 }
@@ -52,104 +52,104 @@ const OWN_NOTICE: u64 = 1 << 63;
 
 impl<C> Drop for Watched<C> {
     fn drop(&mut self) {
-        self.book.dropped(self.peer);
+        self.book.note_dropped(self.peer);
     }
 }
 
 impl<C: Client> Client for Watched<C> {
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
-        self.during(connection.id(), "connect", |client| client.on_connect(connection));
+        self.run_callback(connection.id(), "connect", |client| client.on_connect(connection));
     }
 
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
-        self.during(exchange.id(), "request", |client| client.on_request(exchange, request));
+        self.run_callback(exchange.id(), "request", |client| client.on_request(exchange, request));
     }
 
     fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
-        self.during(upgrade.id(), "upgrade", |client| client.on_upgrade(upgrade, request));
+        self.run_callback(upgrade.id(), "upgrade", |client| client.on_upgrade(upgrade, request));
     }
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
-        self.during(socket.id(), "open", |client| client.on_open(socket));
+        self.run_callback(socket.id(), "open", |client| client.on_open(socket));
         self.ask_for_notice(socket);
     }
 
     fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
-        self.during(events.id(), "events", |client| client.on_events(events, last_event_id));
+        self.run_callback(events.id(), "events", |client| client.on_events(events, last_event_id));
         self.ask_for_notice(events);
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-        self.during(socket.id(), "message", |client| client.on_message(socket, message));
+        self.run_callback(socket.id(), "message", |client| client.on_message(socket, message));
         self.ask_for_notice(socket);
     }
 
     fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
-        self.during(socket.id(), "part", |client| client.on_message_part(socket, part, is_last));
+        self.run_callback(socket.id(), "part", |client| client.on_message_part(socket, part, is_last));
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        let used = self.during(raw.id(), "data", |client| client.on_data(raw, data));
+        let used = self.run_callback(raw.id(), "data", |client| client.on_data(raw, data));
         self.ask_for_notice(raw);
         used
     }
 
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
-        self.during(connection.id(), "drain", |client| client.on_drain(connection));
+        self.run_callback(connection.id(), "drain", |client| client.on_drain(connection));
         self.ask_for_notice(connection);
     }
 
     fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {
         let (book, peer) = (self.book.clone(), self.peer);
-        self.during(connection.id(), "sent", |client| match tag & OWN_NOTICE {
+        self.run_callback(connection.id(), "sent", |client| match tag & OWN_NOTICE {
             0 => client.on_sent(connection, tag),
-            _ => book.noticed(peer, tag),
+            _ => book.note_notice(peer, tag),
         });
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
-        self.during(connection.id(), "timer", |client| client.on_timer(connection, timer));
+        self.run_callback(connection.id(), "timer", |client| client.on_timer(connection, timer));
     }
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
         let (book, peer) = (self.book.clone(), self.peer);
         let (found, is_call) = (connection.peer_addr().ok(), connection.peer().is_outgoing());
         if if is_call { !is_place_of(peer, found) } else { found != Some(address(peer)) } {
-            book.wrong("state", format!("the address of peer {peer} is {:?}", connection.peer_addr()));
+            book.note_wrong("state", format!("the address of peer {peer} is {:?}", connection.peer_addr()));
         }
-        let noted = Noted(|| book.disconnected(peer, end));
-        self.during(connection.id(), "disconnect", |client| client.on_disconnect(connection, end));
+        let noted = Noted(|| book.note_disconnected(peer, end));
+        self.run_callback(connection.id(), "disconnect", |client| client.on_disconnect(connection, end));
         drop(noted);
     }
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
-        self.during(raw.id(), "line", |client| client.on_line(raw, line));
+        self.run_callback(raw.id(), "line", |client| client.on_line(raw, line));
         self.ask_for_notice(raw);
     }
 
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
-        self.during(raw.id(), "line_limit", |client| client.on_line_limit(raw));
+        self.run_callback(raw.id(), "line_limit", |client| client.on_line_limit(raw));
     }
 
     fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
-        self.during(raw.id(), "peer_closed", |client| client.on_peer_closed(raw, rest));
+        self.run_callback(raw.id(), "peer_closed", |client| client.on_peer_closed(raw, rest));
     }
 
     fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {
-        self.during(raw.id(), "goodbye", |client| client.on_goodbye(raw, why));
+        self.run_callback(raw.id(), "goodbye", |client| client.on_goodbye(raw, why));
     }
 
     fn on_secure(&mut self, raw: &mut Raw<'_>) {
-        self.during(raw.id(), "secure", |client| client.on_secure(raw));
+        self.run_callback(raw.id(), "secure", |client| client.on_secure(raw));
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
-        self.during(connection.id(), "post", |client| client.on_post(connection, value));
+        self.run_callback(connection.id(), "post", |client| client.on_post(connection, value));
         self.ask_for_notice(connection);
     }
 
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
-        self.during(socket.id(), "control", |client| client.on_control(socket, control));
+        self.run_callback(socket.id(), "control", |client| client.on_control(socket, control));
     }
 
     fn wants_frames(&self) -> bool {
@@ -157,23 +157,23 @@ impl<C: Client> Client for Watched<C> {
     }
 
     fn on_frame(&mut self, socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
-        self.during(socket.id(), "frame", |client| client.on_frame(socket, head))
+        self.run_callback(socket.id(), "frame", |client| client.on_frame(socket, head))
     }
 
     fn on_frame_part(&mut self, socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {
-        self.during(socket.id(), "frame_part", |client| client.on_frame_part(socket, part, is_last));
+        self.run_callback(socket.id(), "frame_part", |client| client.on_frame_part(socket, part, is_last));
     }
 
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
-        self.during(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
+        self.run_callback(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
     }
 
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        self.during(connection.id(), "head", |client| client.on_head(connection, request))
+        self.run_callback(connection.id(), "head", |client| client.on_head(connection, request))
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
-        self.during(connection.id(), "body", |client| client.on_body(connection, part));
+        self.run_callback(connection.id(), "body", |client| client.on_body(connection, part));
     }
 
     fn type_name(&self) -> &'static str {
@@ -221,18 +221,18 @@ impl Observer for Eyes {
     }
 
     fn on_finished(&self, finished: &Finished<'_>) {
-        self.book.finished(finished);
+        self.book.note_finished(finished);
         self.observer.on_finished(finished);
     }
 
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let number = peer_of(peer.addr());
-        self.book.refused(number, why);
+        self.book.note_refused(number, why);
         self.observer.on_refused(peer, why);
     }
 
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
-        self.book.overloaded(reactor, is_on);
+        self.book.note_overloaded(reactor, is_on);
         self.observer.on_overload(reactor, is_on, lag);
     }
 
@@ -247,8 +247,10 @@ impl Observer for Eyes {
         // An eviction during a handshake is not reported to the observer.
         self.book.pages().nobody_was_evicted |= *why == Reason::Limit(Limit::Memory);
         if !self.has_tls || (*why == Reason::Tls && !self.book.pages().is_forged) {
-            self.book
-                .wrong("accounts", format!("{id} failed in a handshake that there is not, or is in order"));
+            self.book.note_wrong(
+                "accounts",
+                format!("{id} failed in a handshake that there is not, or is in order"),
+            );
         }
         self.observer.on_tls_error(failed);
     }
@@ -257,8 +259,10 @@ impl Observer for Eyes {
         if !payload.is::<Bomb>() {
             let text = payload.downcast_ref::<&str>().copied();
             let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            self.book
-                .wrong("no panic", format!("a callback of {id} panicked: {}", text.unwrap_or("no text")));
+            self.book.note_wrong(
+                "no panic",
+                format!("a callback of {id} panicked: {}", text.unwrap_or("no text")),
+            );
         }
         self.observer.on_panic(id, payload);
     }
@@ -269,7 +273,7 @@ impl Observer for Eyes {
     }
 
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
-        self.book.evicted(id, bytes);
+        self.book.note_evicted(id, bytes);
         self.observer.on_evicted(id, bytes);
     }
 

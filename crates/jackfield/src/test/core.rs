@@ -1,6 +1,6 @@
 //! The server behind a test: its reactor in memory, its clock, and the next peer's address.
 
-use crate::shared::{Ending, Handle, State};
+use crate::shared::{Ending, Handle, ServerState};
 use jackfield_reactor::{Dial, FarEnd, MemoryDriver, Service, Wires};
 use std::cell::{Ref, RefCell};
 use std::io;
@@ -49,9 +49,9 @@ impl Core {
         self.0.borrow_mut().driver.take_dials()
     }
 
-    pub(super) fn refuse(&self, listener: usize) -> FarEnd {
+    pub(super) fn connect_without_descriptor(&self, listener: usize) -> FarEnd {
         let Inside { driver, service, .. } = &mut *self.0.borrow_mut();
-        driver.refuse(&mut **service, ([127, 0, 0, 1], 1).into(), listener)
+        driver.connect_without_descriptor(&mut **service, ([127, 0, 0, 1], 1).into(), listener)
     }
 
     pub(super) fn fail_accept(&self, listener: usize, error: &io::Error) {
@@ -59,9 +59,9 @@ impl Core {
         driver.fail_accept(&mut **service, listener, error);
     }
 
-    pub(super) fn lag(&self, lag: Duration) {
+    pub(super) fn report_lag(&self, lag: Duration) {
         let Inside { driver, service, .. } = &mut *self.0.borrow_mut();
-        driver.lag(&mut **service, lag, Duration::ZERO);
+        driver.report_lag(&mut **service, lag, Duration::ZERO);
     }
 
     pub(super) fn run(&self) {
@@ -76,7 +76,7 @@ impl Core {
         if driver.reactor.wires.is_halted() {
             // Its one reactor has ended, as after `Server::serve`.
             handle.end_reactor(0);
-            handle.set_state(State::Stopped);
+            handle.set_state(ServerState::Stopped);
         }
     }
 

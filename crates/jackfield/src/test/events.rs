@@ -2,14 +2,14 @@
 
 use super::http::TestExchange;
 use jackfield_proto::Step;
-use jackfield_proto::sse::{Decoder, Limits, Whole};
+use jackfield_proto::sse::{Decoder, EventScratch, Limits};
 use std::collections::VecDeque;
 
 /// An event stream of a test client: see [`TestServer::events`](super::TestServer::events).
 pub struct TestEvents {
     exchange: TestExchange,
     decoder: Decoder,
-    whole: Whole,
+    whole: EventScratch,
     came: VecDeque<TestEvent>,
 }
 
@@ -27,7 +27,7 @@ pub struct TestEvent {
 
 impl TestEvents {
     pub(super) fn new(exchange: TestExchange) -> Self {
-        Self { exchange, decoder: Decoder::new(), whole: Whole::default(), came: VecDeque::new() }
+        Self { exchange, decoder: Decoder::new(), whole: EventScratch::default(), came: VecDeque::new() }
     }
 
     /// The next event, if one has come. Comments are skipped.

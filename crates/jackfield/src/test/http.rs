@@ -1,6 +1,6 @@
 //! An HTTP connection of a test client, and its answers.
 
-use super::line::Line;
+use super::client_end::ClientEnd;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// A connection's state, which it keeps between two requests.
 pub(super) struct Http {
-    pub(super) line: Line,
+    pub(super) line: ClientEnd,
     pub(super) machine: ClientMachine,
     slots: HeaderSlots,
     /// The answers that are not complete, in the order of their requests.
@@ -40,7 +40,7 @@ pub struct TestResponse {
 }
 
 impl Http {
-    pub(super) fn new(line: Line) -> Self {
+    pub(super) fn new(line: ClientEnd) -> Self {
         Self { line, machine: ClientMachine::new(), slots: HeaderSlots::new(), due: VecDeque::new() }
     }
 

@@ -21,10 +21,10 @@
 //! assert!(peer.take().ends_with(b"hello"));
 //! ```
 
+mod client_end;
 mod core;
 mod events;
 mod http;
-mod line;
 mod options;
 mod request;
 #[cfg(feature = "tls")]
@@ -44,8 +44,8 @@ use self::core::Core;
 use crate::client::{Closure, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
 use crate::shared::{Guarded, Handle, Listeners, Observer, Peer, Pool, RemoteReactor};
+use client_end::ClientEnd;
 use jackfield_reactor::{Budget, MemoryDriver, Wires};
-use line::Line;
 use std::cell::Ref;
 use std::io;
 use std::net::SocketAddr;
@@ -135,7 +135,7 @@ impl TestServer {
         #[cfg(feature = "tls")]
         let tls_client = options.tls_client.clone();
         let settings = options.settings(listeners, observer);
-        handle.count_dropped_lines(settings.access_log.as_ref());
+        handle.set_dropped_counter(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);
@@ -243,7 +243,7 @@ impl TestServer {
     #[must_use]
     pub fn http_to(&self, listener: usize) -> TestConnection {
         #[cfg(feature = "tls")]
-        let line = Line::open(self.core.clone(), listener, self.tls.as_ref());
+        let line = ClientEnd::open(self.core.clone(), listener, self.tls.as_ref());
         #[cfg(not(feature = "tls"))]
         let line = Line::open(self.core.clone(), listener);
         TestConnection::new(line)
@@ -261,8 +261,8 @@ impl TestServer {
     }
 
     /// Makes a new connection to one of the [`listener`]s while no descriptor is free, so that it is refused.
-    pub fn refuse(&mut self, listener: usize) -> FarEnd {
-        self.core.refuse(listener)
+    pub fn connect_without_descriptor(&mut self, listener: usize) -> FarEnd {
+        self.core.connect_without_descriptor(listener)
     }
 
     /// Plays a failed accept at one of the [`listener`]s, against which the reserve descriptor does not help.
@@ -272,8 +272,8 @@ impl TestServer {
 
     /// Reports a lag: events of this turn waited for this long, and the reactor did not sleep before. A test server can't
     /// measure lag itself; without this call it has none.
-    pub fn lag(&mut self, lag: Duration) {
-        self.core.lag(lag);
+    pub fn report_lag(&mut self, lag: Duration) {
+        self.core.report_lag(lag);
     }
 
     /// Takes turns until nothing more happens without time passing. Commands of the handle are executed too.

@@ -5,11 +5,11 @@ use super::tls::TlsClient;
 #[cfg(feature = "tls")]
 use crate::config::{ACME_HTTP_PATH, AcmeChallenges, ListenerTls};
 use crate::config::{Limits, Listener, ListenerSettings};
-use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
+use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, PathList, StatusPaths};
 use crate::observe::AccessLog;
 #[cfg(feature = "expiry")]
 use crate::shared::EXPIRY_DAYS;
-use crate::shared::{Broker, Names, NoObserver, Observer, Settings, WallClock};
+use crate::shared::{Broker, NoObserver, Observer, Resolver, Settings, WallClock};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -141,10 +141,10 @@ impl TestOptions {
                     Some(Ok(allowed)) => Origins::Listed(allowed),
                     Some(Err(faults)) => panic!("{}", faults.join("; ")),
                 },
-                reserved: Reserved(self.reserved),
+                reserved: PathList(self.reserved),
                 status: StatusPaths(self.status_paths),
                 authenticator: self.authenticator,
-                websockets: self.websocket_paths.map(Reserved),
+                websockets: self.websocket_paths.map(PathList),
                 #[cfg(feature = "tls")]
                 challenges: self.acme.as_ref().map(|_| ACME_HTTP_PATH),
                 #[cfg(not(feature = "tls"))]
@@ -162,7 +162,7 @@ impl TestOptions {
             observer,
             access_log: self.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),
-            names: Names::Table(self.names),
+            names: Resolver::Table(self.names),
             seed: Some(0),
         }
     }

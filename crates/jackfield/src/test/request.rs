@@ -1,11 +1,11 @@
 //! Requests of a test client.
 
+use super::client_end::ClientEnd;
 use super::events::TestEvents;
 use super::http::{Http, TestExchange, TestResponse};
-use super::line::Line;
 use super::websocket::{KEY, TestWebSocket};
 use crate::message::HeaderValue;
-use jackfield_proto::http1::{ClientMachine, Fields, RequestBody, RequestHead};
+use jackfield_proto::http1::{ClientMachine, Fields, RequestBody, RequestToSend};
 use jackfield_proto::websocket::encode_request;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,7 +25,7 @@ pub struct TestRequest {
 }
 
 impl TestConnection {
-    pub(super) fn new(line: Line) -> Self {
+    pub(super) fn new(line: ClientEnd) -> Self {
         Self(Rc::new(RefCell::new(Http::new(line))))
     }
 
@@ -118,7 +118,7 @@ impl TestRequest {
 
     /// Sends a request that was encoded elsewhere.
     fn say(&self, method: &str, bytes: &[u8]) -> TestExchange {
-        let begun = self.http.borrow_mut().machine.begin(method);
+        let begun = self.http.borrow_mut().machine.expect_response(method);
         begun.unwrap_or_else(|error| panic!("it can't be sent: {error}"));
         self.http.borrow_mut().line.send(bytes);
         TestExchange::new(self.http.clone())
@@ -126,7 +126,7 @@ impl TestRequest {
 
     fn encode(&self, machine: &mut ClientMachine, out: &mut Vec<u8>) -> Result<(), String> {
         let Self { method, target, host, fields, body, .. } = self;
-        let head = RequestHead { method, target, host, fields };
+        let head = RequestToSend { method, target, host, fields };
         let length = body.as_ref().map_or(RequestBody::None, |body| RequestBody::Length(body.len() as u64));
         machine.encode_request(&head, length, out).map_err(|error| error.to_string())?;
         if let Some(body) = body {

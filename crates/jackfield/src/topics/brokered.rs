@@ -4,12 +4,12 @@
 //! While the broker can't be reached, the members here get the publications of this node at once, ahead of their
 //! position. When such a publication comes back, its number identifies it, so that no member gets it twice.
 
-use crate::topics::position::Origin;
+use crate::topics::position::MessageOrigin;
 use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
 
-/// The most publications of a topic that may be out; more are refused. `docs/limits.md` and `Redis::queue` name it.
+/// The most publications of a topic that may be out; more are refused. `docs/limits.md` and `Redis::queue_limits` name it.
 const OUT_MAX: usize = 1 << 14;
 
 /// The most nodes whose last number is kept. The node that has published nothing for the longest time is dropped first.
@@ -36,7 +36,7 @@ pub(crate) struct Brokered<T> {
     /// The publications that are out, in their order.
     out: VecDeque<Own<T>>,
     /// The last number of each node, the node that has published nothing for the longest time first.
-    nodes: Vec<Origin>,
+    nodes: Vec<MessageOrigin>,
 }
 
 /// A publication of this node that has not come back.
@@ -50,7 +50,7 @@ pub(crate) struct Own<T> {
 
 /// The result of sending a publication to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum SendOutcome {
     /// It is out, and will come back.
     Out,
     /// It waits for the broker, but the members here get it at once.
@@ -91,20 +91,20 @@ impl<T: Clone> Brokered<T> {
         item: &T,
         bytes: usize,
         but: ConnectionId,
-        send: impl FnOnce(Origin) -> bool,
-    ) -> Way {
+        send: impl FnOnce(MessageOrigin) -> bool,
+    ) -> SendOutcome {
         let sequence = self.sequence + 1;
-        if self.out.len() >= OUT_MAX || !send(Origin { node: self.node, sequence }) {
-            return Way::Full { is_up: self.is_up };
+        if self.out.len() >= OUT_MAX || !send(MessageOrigin { node: self.node, sequence }) {
+            return SendOutcome::Full { is_up: self.is_up };
         }
         self.sequence = sequence;
         if self.followers > 0 {
             self.out.push_back(Own { sequence, item: item.clone(), bytes, but });
         }
-        if self.is_up { Way::Out } else { Way::Ahead }
+        if self.is_up { SendOutcome::Out } else { SendOutcome::Ahead }
     }
 
-    pub(crate) fn take_in(&mut self, origin: Origin) -> Outcome<T> {
+    pub(crate) fn take_in(&mut self, origin: MessageOrigin) -> Outcome<T> {
         if !self.is_news(origin) {
             return Outcome::Twice;
         }
@@ -119,7 +119,7 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// Whether this number is higher than all earlier numbers of its node. Stores it.
-    fn is_news(&mut self, origin: Origin) -> bool {
+    fn is_news(&mut self, origin: MessageOrigin) -> bool {
         let known = self.nodes.iter().position(|known| known.node == origin.node);
         if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) && !planted(71) {
             return false;
@@ -146,11 +146,11 @@ impl<T: Clone> Brokered<T> {
     /// While the broker can't be reached: if messages that are out may lie in a gap, for a client that has got those up to
     /// `got` the number up to which they may. It may have got them before the gap, so they are not sent to it again. When a
     /// later one comes in, they are not out any more: they would have come in before it.
-    pub(crate) fn in_doubt(&self, got: Origin) -> Option<Origin> {
+    pub(crate) fn doubtful_up_to(&self, got: MessageOrigin) -> Option<MessageOrigin> {
         let got = if got.node == self.node { got.sequence } else { 0 };
         let is_in_doubt = self.out.front().is_some_and(|own| own.sequence <= self.skipped);
         (is_in_doubt && !self.is_up && got < self.skipped)
-            .then_some(Origin { node: self.node, sequence: self.skipped })
+            .then_some(MessageOrigin { node: self.node, sequence: self.skipped })
     }
 
     pub(crate) fn set_live(&mut self, offset: u64) {
@@ -161,7 +161,7 @@ impl<T: Clone> Brokered<T> {
         self.is_refused = false;
     }
 
-    pub(crate) fn set_down(&mut self) -> bool {
+    pub(crate) fn mark_down(&mut self) -> bool {
         self.is_asked = false;
         std::mem::replace(&mut self.is_up, false)
     }
@@ -184,16 +184,17 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// How far ahead of its position a new client is, if that is known.
-    pub(crate) fn present(&self) -> Option<Origin> {
+    pub(crate) fn newcomer_ahead(&self) -> Option<MessageOrigin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
-        (self.is_live || !self.is_up).then_some(self.still_ahead(Origin { node: self.node, sequence }))
+        (self.is_live || !self.is_up)
+            .then_some(self.remaining_ahead(MessageOrigin { node: self.node, sequence }))
     }
 
     /// How far ahead a client is that has got all received messages and also this one. Zero if this one was received
     /// too.
-    pub(crate) fn still_ahead(&self, ahead: Origin) -> Origin {
+    pub(crate) fn remaining_ahead(&self, ahead: MessageOrigin) -> MessageOrigin {
         let has_come = ahead.sequence <= self.last(ahead.node);
-        if has_come { Origin { node: self.node, sequence: 0 } } else { ahead }
+        if has_come { MessageOrigin { node: self.node, sequence: 0 } } else { ahead }
     }
 
     /// The last number of a node.
@@ -202,7 +203,7 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// The newest offset when it became live: clients from before that get all messages after it.
-    pub(crate) fn beginning(&self) -> Option<u64> {
+    pub(crate) fn live_from(&self) -> Option<u64> {
         self.is_live.then_some(self.live_from)
     }
 
@@ -211,7 +212,7 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// Asks the broker for all that it has, unless it can't be reached. False: asking would not help.
-    pub(crate) fn ask(&mut self, read: impl FnOnce()) -> bool {
+    pub(crate) fn ask_broker(&mut self, read: impl FnOnce()) -> bool {
         let is_of_use = self.is_live && self.is_up;
         if is_of_use && !std::mem::replace(&mut self.is_asked, true) {
             read();
@@ -220,10 +221,10 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// Checks how far ahead a client claims to be. `None`: this server can't know it.
-    pub(crate) fn locate(&self, ahead: Origin) -> Option<Origin> {
+    pub(crate) fn locate(&self, ahead: MessageOrigin) -> Option<MessageOrigin> {
         let is_known = match ahead.node {
             _ if !self.is_live => false,
-            _ if ahead.sequence == 0 => return Some(Origin { node: self.node, sequence: 0 }),
+            _ if ahead.sequence == 0 => return Some(MessageOrigin { node: self.node, sequence: 0 }),
             node if node == self.node => ahead.sequence <= self.sequence,
             node => ahead.sequence <= self.last(node),
         };
@@ -231,8 +232,12 @@ impl<T: Clone> Brokered<T> {
     }
 
     /// Messages that were delivered before they had a position, after one client's position and up to another's.
-    pub(crate) fn ahead_of(&self, got: Origin, up_to: Option<Origin>) -> impl Iterator<Item = &Own<T>> {
-        let number = |ahead: Origin| if ahead.node == self.node { ahead.sequence } else { 0 };
+    pub(crate) fn ahead_of(
+        &self,
+        got: MessageOrigin,
+        up_to: Option<MessageOrigin>,
+    ) -> impl Iterator<Item = &Own<T>> {
+        let number = |ahead: MessageOrigin| if ahead.node == self.node { ahead.sequence } else { 0 };
         let (from, to) = (number(got), up_to.map_or(u64::MAX, number));
         let is_ahead = move |own: &&Own<T>| !self.is_up && own.sequence > from && own.sequence <= to;
         self.out.iter().filter(is_ahead)
@@ -249,10 +254,10 @@ mod tests {
         let mut brokered = Brokered::<()>::new(1);
         let come_and_ask = |brokered: &mut Brokered<()>| {
             brokered.follow(|| true);
-            (brokered.is_awaited(), brokered.present().is_some())
+            (brokered.is_awaited(), brokered.newcomer_ahead().is_some())
         };
         assert_eq!(come_and_ask(&mut brokered), (true, false));
-        brokered.set_down();
+        brokered.mark_down();
         brokered.is_refused = true;
         brokered.unfollow(|| ());
         assert_eq!(come_and_ask(&mut brokered), (false, true));

@@ -1,7 +1,7 @@
 //! Which topics have subscribers on which reactor.
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::topics::presence::Presence;
+use crate::topics::hash_counts::TopicHashCounts;
 use jackfield_reactor::table::hash_table_bytes;
 use jackfield_reactor::{Budget, ConnectionId};
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 /// The topics of all reactors, with the number of subscribers on each. Locked when a reactor gets the first subscriber
 /// of a topic or loses the last, and for a publication that only other reactors may get. A message to a topic with
 /// subscribers on its own reactor takes no lock. A message to a topic without subscribers takes one only if topics
-/// share a number: see [`Presence`].
+/// share a number: see [`TopicHashCounts`].
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
-    presence: Presence,
+    presence: TopicHashCounts,
     topics: Mutex<TopicTable>,
     reactors: usize,
     /// The table is charged to this budget; its topics are charged to connections.
@@ -25,16 +25,16 @@ pub(crate) struct TopicIndex {
 
 #[derive(Debug, Default)]
 struct TopicTable {
-    topics: HashMap<Arc<str>, Arc<Counts>>,
+    topics: HashMap<Arc<str>, Arc<TopicSubscribers>>,
     /// The last generation that was used.
-    generation: Generation,
+    generation: MembersGeneration,
 }
 
 /// Distinguishes a reactor's present subscribers of a topic from earlier ones, who have all left. A message that still
 /// waits for the earlier ones is not for the present ones: they would get it, but miss messages that were published in
 /// between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Generation(u32);
+pub(crate) struct MembersGeneration(u32);
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
@@ -42,12 +42,12 @@ pub(crate) struct Generation(u32);
 /// is not zero; otherwise neither new subscriber would get a message. The weakest memory order is enough: a number
 /// leaves zero, and returns to it, only while the index is locked, so a thread that locks it later sees the change.
 #[derive(Debug)]
-pub(crate) struct Counts(Box<[Count]>);
+pub(crate) struct TopicSubscribers(Box<[ReactorSubscribers]>);
 
 /// The subscribers of one reactor: their number, and their IDs for other threads. The list is locked when a subscriber
 /// comes or goes and when a thread reads it, never for a message.
 #[derive(Debug, Default)]
-struct Count {
+struct ReactorSubscribers {
     /// The number in the lower bits and the generation in the upper ones, so that both are read at once.
     total: AtomicU64,
     members: Mutex<Vec<ConnectionId>>,
@@ -55,7 +55,7 @@ struct Count {
 
 impl TopicIndex {
     pub(crate) fn new(reactors: usize, budget: Arc<Budget>) -> Self {
-        Self { presence: Presence::new(), topics: Mutex::default(), reactors, budget }
+        Self { presence: TopicHashCounts::new(), topics: Mutex::default(), reactors, budget }
     }
 
     /// Bytes of its table.
@@ -74,7 +74,7 @@ impl TopicIndex {
         self.lock().topics.len()
     }
 
-    pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<Counts>)> {
+    pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<TopicSubscribers>)> {
         if !self.presence.may_have(topic) {
             return None;
         }
@@ -89,13 +89,15 @@ impl TopicIndex {
 
     /// A reactor gets its first subscriber. The count is set while the index is locked, so that a member that leaves at
     /// the same time does not remove the topic.
-    pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
+    pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<TopicSubscribers>) {
         let mut table = self.lock();
         let (name, counts) = match table.topics.get_key_value(topic) {
             Some((name, counts)) => (name.clone(), counts.clone()),
             None => {
                 let name: Arc<str> = topic.into();
-                let counts = Arc::new(Counts((0..self.reactors).map(|_| Count::default()).collect()));
+                let counts = Arc::new(TopicSubscribers(
+                    (0..self.reactors).map(|_| ReactorSubscribers::default()).collect(),
+                ));
                 self.change(&mut table, |topics| drop(topics.insert(name.clone(), counts.clone())));
                 self.presence.add(topic);
                 (name, counts)
@@ -124,7 +126,11 @@ impl TopicIndex {
     }
 
     /// Changes the table, and charges its new size.
-    fn change(&self, table: &mut TopicTable, change: impl FnOnce(&mut HashMap<Arc<str>, Arc<Counts>>)) {
+    fn change(
+        &self,
+        table: &mut TopicTable,
+        change: impl FnOnce(&mut HashMap<Arc<str>, Arc<TopicSubscribers>>),
+    ) {
         let before = table_bytes(&table.topics);
         change(&mut table.topics);
         self.budget.charge(table_bytes(&table.topics));
@@ -140,11 +146,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn table_bytes(topics: &HashMap<Arc<str>, Arc<Counts>>) -> usize {
-    hash_table_bytes::<(Arc<str>, Arc<Counts>)>(topics.capacity())
+fn table_bytes(topics: &HashMap<Arc<str>, Arc<TopicSubscribers>>) -> usize {
+    hash_table_bytes::<(Arc<str>, Arc<TopicSubscribers>)>(topics.capacity())
 }
 
-impl Counts {
+impl TopicSubscribers {
     /// Bytes that it takes, with its reference counts.
     pub(super) fn heap_bytes(&self) -> usize {
         ARC_BYTES + size_of::<Self>() + size_of_val(&*self.0)
@@ -155,7 +161,7 @@ impl Counts {
     }
 
     /// The generation of a reactor's subscribers, if it has any.
-    pub(crate) fn generation(&self, reactor: usize) -> Option<Generation> {
+    pub(crate) fn generation(&self, reactor: usize) -> Option<MembersGeneration> {
         let (total, generation) = self.0.get(reactor)?.read();
         (total > 0).then_some(generation)
     }
@@ -171,7 +177,7 @@ impl Counts {
     }
 
     /// A reactor gets its first subscriber.
-    fn begin(&self, reactor: usize, generation: Generation) {
+    fn begin(&self, reactor: usize, generation: MembersGeneration) {
         if let Some(place) = self.0.get(reactor) {
             place.write(1, generation);
         }
@@ -196,13 +202,13 @@ impl Counts {
     }
 }
 
-impl Count {
-    fn read(&self) -> (usize, Generation) {
+impl ReactorSubscribers {
+    fn read(&self) -> (usize, MembersGeneration) {
         let both = self.total.load(Ordering::Relaxed);
-        (both as u32 as usize, Generation((both >> u32::BITS) as u32))
+        (both as u32 as usize, MembersGeneration((both >> u32::BITS) as u32))
     }
 
-    fn write(&self, total: usize, generation: Generation) {
+    fn write(&self, total: usize, generation: MembersGeneration) {
         let total = u32::try_from(total).unwrap_or(u32::MAX);
         self.total.store(u64::from(generation.0) << u32::BITS | u64::from(total), Ordering::Relaxed);
     }
@@ -223,7 +229,7 @@ pub(super) fn push_gently(members: &mut Vec<ConnectionId>, id: ConnectionId) {
 mod tests {
     use super::*;
     use crate::sync::{TOPIC_NUMBERS, model};
-    use crate::topics::presence::number;
+    use crate::topics::hash_counts::number;
 
     /// The index is locked meanwhile, so a second lock would deadlock.
     #[test]

@@ -1,9 +1,9 @@
 //! The publications that a topic keeps, independent of its subscribers.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::topics::brokered::{Brokered, Outcome, Way};
+use crate::topics::brokered::{Brokered, Outcome, SendOutcome};
 use crate::topics::overflow::{Overflow, Policy};
-use crate::topics::position::{Origin, Place, Position};
+use crate::topics::position::{MessageOrigin, Position, ReadPosition};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Time};
 use std::collections::{HashMap, VecDeque};
@@ -130,20 +130,20 @@ impl History {
 
     /// How many publications it keeps at most.
     #[must_use]
-    pub fn events(&self) -> usize {
+    pub fn events_max(&self) -> usize {
         self.events_max
     }
 
     /// How many bytes of payloads it keeps at most.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }
 }
 
 /// The history of one topic: the publications of all reactors in one order. `T` is a publication.
 #[derive(Debug)]
-pub(crate) struct Log<T> {
+pub(crate) struct TopicLog<T> {
     pub(crate) name: Arc<str>,
     pub(crate) history: History,
     kept: Mutex<Kept<T>>,
@@ -171,14 +171,14 @@ struct Entry<T> {
     /// `None`: it came from a thread without a clock, and no reactor has looked at the history since.
     at: Option<Time>,
     but: ConnectionId,
-    origin: Origin,
+    origin: MessageOrigin,
 }
 
 /// A publication that was read from the history.
 #[derive(Debug)]
 pub(crate) struct Logged<T> {
     /// The position of a client that has got it.
-    pub(crate) place: Place,
+    pub(crate) place: ReadPosition,
     pub(crate) item: T,
     /// Its publisher, if the publisher does not get it.
     pub(crate) but: ConnectionId,
@@ -192,10 +192,10 @@ pub(crate) struct Portion<T> {
     /// Some publications after the place are not kept any more.
     pub(crate) lost: Option<Lost>,
     /// The place after which all publications are here.
-    pub(crate) from: Place,
+    pub(crate) from: ReadPosition,
     pub(crate) items: Vec<Logged<T>>,
     /// The position of a client that has got all of them.
-    pub(crate) to: Place,
+    pub(crate) to: ReadPosition,
     /// How many entries were visited.
     pub(crate) visits: usize,
 }
@@ -209,9 +209,9 @@ pub(crate) enum Lost {
 }
 
 /// The origin of publications of a topic without a broker. It differs from every real origin.
-const NOBODY: Origin = Origin { node: 0, sequence: u64::MAX };
+const NOBODY: MessageOrigin = MessageOrigin { node: 0, sequence: u64::MAX };
 
-impl<T: Clone> Log<T> {
+impl<T: Clone> TopicLog<T> {
     fn new(name: Arc<str>, kept: Kept<T>, history: History, reactors: usize) -> Self {
         let notified = (0..reactors).map(|_| AtomicBool::new(false)).collect();
         Self { name, history, kept: Mutex::new(kept), notified }
@@ -237,8 +237,8 @@ impl<T: Clone> Log<T> {
         item: &T,
         bytes: usize,
         but: ConnectionId,
-        send: impl FnOnce(Origin) -> bool,
-    ) -> Option<Way> {
+        send: impl FnOnce(MessageOrigin) -> bool,
+    ) -> Option<SendOutcome> {
         Some(self.lock(None).brokered.as_mut()?.send_out(item, bytes, but, send))
     }
 
@@ -246,7 +246,7 @@ impl<T: Clone> Log<T> {
     pub(crate) fn take_in(
         &self,
         position: Position,
-        origin: Origin,
+        origin: MessageOrigin,
         read: impl FnOnce() -> Option<(T, usize)>,
         with_position: impl FnOnce(T, Position) -> T,
     ) -> bool {
@@ -287,8 +287,8 @@ impl<T: Clone> Log<T> {
     }
 
     /// The broker can't be reached. False: that was known.
-    pub(crate) fn set_down(&self) -> bool {
-        self.lock(None).brokered.as_mut().is_some_and(Brokered::set_down)
+    pub(crate) fn mark_down(&self) -> bool {
+        self.lock(None).brokered.as_mut().is_some_and(Brokered::mark_down)
     }
 
     /// Whether the broker refuses to read or write this topic, until it is live again.
@@ -315,30 +315,33 @@ impl<T: Clone> Log<T> {
     }
 
     /// The position of a client that gets only new messages. `None`: not known before the broker has reported it.
-    pub(crate) fn present(&self) -> Option<Place> {
+    pub(crate) fn newcomer_position(&self) -> Option<ReadPosition> {
         let kept = self.lock(None);
         match &kept.brokered {
-            Some(brokered) => brokered.present().map(|ahead| Place { position: kept.head, ahead }),
-            None => Some(Place { position: kept.head, ahead: Origin::default() }),
+            Some(brokered) => {
+                brokered.newcomer_ahead().map(|ahead| ReadPosition { position: kept.head, ahead })
+            }
+            None => Some(ReadPosition { position: kept.head, ahead: MessageOrigin::default() }),
         }
     }
 
     /// How many publications a client at this position got before they had a position.
-    pub(crate) fn ahead_at(&self, place: &Place) -> u64 {
+    pub(crate) fn ahead_at(&self, place: &ReadPosition) -> u64 {
         let kept = self.lock(None);
-        let ahead = |brokered: &Brokered<T>| brokered.ahead_of(Origin::default(), Some(place.ahead)).count();
+        let ahead =
+            |brokered: &Brokered<T>| brokered.ahead_of(MessageOrigin::default(), Some(place.ahead)).count();
         kept.brokered.as_ref().map_or(0, |brokered| ahead(brokered) as u64)
     }
 
     /// The position of clients that came before it was known: the newest position at that time.
-    pub(crate) fn beginning(&self) -> Option<Place> {
+    pub(crate) fn live_from(&self) -> Option<ReadPosition> {
         let kept = self.lock(None);
         let (offset, node) = match &kept.brokered {
-            Some(brokered) => (brokered.beginning()?, brokered.node),
+            Some(brokered) => (brokered.live_from()?, brokered.node),
             None => (0, 0),
         };
         let position = Position { offset, ..kept.head };
-        Some(Place { position, ahead: Origin { node, sequence: 0 } })
+        Some(ReadPosition { position, ahead: MessageOrigin { node, sequence: 0 } })
     }
 
     /// Whether the position is expected from the broker.
@@ -347,38 +350,44 @@ impl<T: Clone> Log<T> {
     }
 
     /// The position that this id names. `None`: it is not an id of this history, or it is in the future.
-    pub(crate) fn locate(&self, id: &str, now: Time) -> Option<Place> {
-        let place: Place = id.parse().ok()?;
+    pub(crate) fn locate(&self, id: &str, now: Time) -> Option<ReadPosition> {
+        let place: ReadPosition = id.parse().ok()?;
         let kept = self.lock(Some(now));
         if place.position.epoch != kept.head.epoch || place.position > kept.head {
             return None;
         }
         match &kept.brokered {
-            Some(brokered) => Some(Place { ahead: brokered.locate(place.ahead)?, ..place }),
+            Some(brokered) => Some(ReadPosition { ahead: brokered.locate(place.ahead)?, ..place }),
             None => Some(place).filter(|place| place.ahead.sequence == 0),
         }
     }
 
     /// Asks the broker for all that it has, if this id may name a message that other nodes have and this one does not have
     /// yet. False: it can't.
-    pub(crate) fn ask_for(&self, id: &str, read: impl FnOnce(Position)) -> bool {
-        let Ok(place) = id.parse::<Place>() else { return false };
+    pub(crate) fn ask_broker_for(&self, id: &str, read: impl FnOnce(Position)) -> bool {
+        let Ok(place) = id.parse::<ReadPosition>() else { return false };
         let mut kept = self.lock(None);
         let head = kept.head;
         let Some(brokered) = kept.brokered.as_mut().filter(|_| place.position.epoch == head.epoch) else {
             return false;
         };
         let is_own = place.ahead.node == brokered.node && place.ahead.sequence > 0;
-        !is_own && brokered.ask(|| read(head))
+        !is_own && brokered.ask_broker(|| read(head))
     }
 
     /// The publications after a place, up to another place, at most `most` of them.
-    pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Portion<T> {
+    pub(crate) fn read(
+        &self,
+        after: &ReadPosition,
+        up_to: Option<&ReadPosition>,
+        most: usize,
+        now: Time,
+    ) -> Portion<T> {
         self.lock(Some(now)).read(after, up_to, most)
     }
 
     /// Marks that a reactor is notified. False: it was notified before and has not looked yet.
-    pub(crate) fn notify(&self, reactor: usize) -> bool {
+    pub(crate) fn mark_notified(&self, reactor: usize) -> bool {
         self.notified.get(reactor).is_some_and(|notified| !notified.swap(true, Ordering::AcqRel))
     }
 
@@ -415,17 +424,17 @@ impl<T: Clone> Log<T> {
 }
 
 impl<T: Clone> Kept<T> {
-    fn read(&self, after: &Place, up_to: Option<&Place>, most: usize) -> Portion<T> {
+    fn read(&self, after: &ReadPosition, up_to: Option<&ReadPosition>, most: usize) -> Portion<T> {
         let (mut from, mut lost, first) = (*after, None, self.first());
         if from.position.epoch != self.head.epoch {
             lost = Some(Lost::Unknown);
-            let known = self.brokered.as_ref().and_then(Brokered::beginning).unwrap_or(0);
+            let known = self.brokered.as_ref().and_then(Brokered::live_from).unwrap_or(0);
             from.position = Position { offset: known.max(first - 1), ..self.head };
         } else if from.position.offset + 1 < first {
             lost = Some(Lost::Count(first - 1 - from.position.offset));
             from.position.offset = first - 1;
         }
-        if let Some(ahead) = self.brokered.as_ref().and_then(|brokered| brokered.in_doubt(from.ahead)) {
+        if let Some(ahead) = self.brokered.as_ref().and_then(|brokered| brokered.doubtful_up_to(from.ahead)) {
             (lost, from.ahead) = (Some(Lost::Unknown), ahead);
         }
         let last = up_to.map_or(self.head, |place| place.position.min(self.head)).offset;
@@ -445,13 +454,13 @@ impl<T: Clone> Kept<T> {
             }
         }
         if let Some(brokered) = self.brokered.as_ref().filter(|_| to.position == self.head) {
-            to.ahead = brokered.still_ahead(to.ahead);
+            to.ahead = brokered.remaining_ahead(to.ahead);
             for own in brokered.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
                 if visits == most {
                     break;
                 }
                 visits += 1;
-                to.ahead = Origin { node: brokered.node, sequence: own.sequence };
+                to.ahead = MessageOrigin { node: brokered.node, sequence: own.sequence };
                 items.push(Logged { place: to, item: own.item.clone(), but: own.but, is_ahead: true });
             }
         }
@@ -518,24 +527,24 @@ impl<T: Clone> Kept<T> {
 
 /// The topics that keep a history.
 #[derive(Debug)]
-pub(crate) struct Logs<T> {
+pub(crate) struct TopicLogs<T> {
     /// Set with the first history, so that a server without histories takes no lock.
     is_any: AtomicBool,
-    logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
+    logs: Mutex<HashMap<Arc<str>, Arc<TopicLog<T>>>>,
     /// The policies of topics that are declared without a history.
     policies: Mutex<HashMap<Arc<str>, Policy>>,
 }
 
 /// What gives the positions of a history.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Order {
+pub(crate) enum PositionSource {
     /// This server, with this epoch.
     Own(u64),
     /// A broker, for which this server is the node with this number.
     Broker(u64),
 }
 
-impl<T: Clone> Logs<T> {
+impl<T: Clone> TopicLogs<T> {
     pub(crate) fn new() -> Self {
         Self {
             is_any: AtomicBool::new(false),
@@ -545,7 +554,13 @@ impl<T: Clone> Logs<T> {
     }
 
     /// Adds a history. False: the topic has one already.
-    pub(crate) fn declare(&self, topic: &str, order: Order, history: History, reactors: usize) -> bool {
+    pub(crate) fn declare(
+        &self,
+        topic: &str,
+        order: PositionSource,
+        history: History,
+        reactors: usize,
+    ) -> bool {
         let mut logs = self.lock();
         let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         if logs.contains_key(topic) || policies.contains_key(topic) {
@@ -557,15 +572,15 @@ impl<T: Clone> Logs<T> {
             return true;
         }
         let kept = match order {
-            Order::Own(epoch) => Kept::new(epoch, None),
-            Order::Broker(node) => Kept::new(0, Some(Brokered::new(node))),
+            PositionSource::Own(epoch) => Kept::new(epoch, None),
+            PositionSource::Broker(node) => Kept::new(0, Some(Brokered::new(node))),
         };
-        logs.insert(name.clone(), Arc::new(Log::new(name, kept, history, reactors)));
+        logs.insert(name.clone(), Arc::new(TopicLog::new(name, kept, history, reactors)));
         self.is_any.store(true, Ordering::Release);
         true
     }
 
-    pub(crate) fn find(&self, topic: &str) -> Option<Arc<Log<T>>> {
+    pub(crate) fn find(&self, topic: &str) -> Option<Arc<TopicLog<T>>> {
         if !self.is_any.load(Ordering::Acquire) {
             return None;
         }
@@ -581,13 +596,13 @@ impl<T: Clone> Logs<T> {
     }
 
     /// All histories, by name.
-    pub(crate) fn all(&self) -> Vec<Arc<Log<T>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<TopicLog<T>>> {
         let mut all: Vec<_> = self.lock().values().cloned().collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Log<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<TopicLog<T>>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -597,12 +612,12 @@ mod tests {
     use super::*;
     use crate::sync::model;
 
-    fn log(history: History) -> Log<u64> {
-        Log::new("t".into(), Kept::new(0xe, None), history, 1)
+    fn log(history: History) -> TopicLog<u64> {
+        TopicLog::new("t".into(), Kept::new(0xe, None), history, 1)
     }
 
-    fn place(offset: u64) -> Place {
-        Place { position: Position { epoch: 0xe, offset }, ahead: Origin::default() }
+    fn place(offset: u64) -> ReadPosition {
+        ReadPosition { position: Position { epoch: 0xe, offset }, ahead: MessageOrigin::default() }
     }
 
     fn lost<T>(found: &Portion<T>) -> u64 {
@@ -658,11 +673,11 @@ mod tests {
         model(|| {
             const NODE: u64 = 7;
             let kept = Kept::new(0, Some(Brokered::new(NODE)));
-            let log = Log::new("t".into(), kept, History::new(10), 1);
+            let log = TopicLog::new("t".into(), kept, History::new(10), 1);
             let publish = |text: &'static str| {
                 log.send_out(&text, 1, ConnectionId::NONE, |_| true);
             };
-            let read = |after: &Place| {
+            let read = |after: &ReadPosition| {
                 let found = log.read(after, None, 9, Time(0));
                 let texts: Vec<_> = found.items.iter().map(|logged| logged.item).collect();
                 (found.lost, texts, found.to)
@@ -671,8 +686,8 @@ mod tests {
             ["1", "2"].into_iter().for_each(publish);
             // The broker has them, and has dropped them.
             log.set_live(place(2).position);
-            let begins = log.present().expect("it is live");
-            log.set_down();
+            let begins = log.newcomer_position().expect("it is live");
+            log.mark_down();
             let (lost, texts, at) = read(&begins);
             assert_eq!((lost, texts, at.to_string()), (Some(Lost::Unknown), vec![], "e.2.7.2".into()));
             publish("3");
@@ -681,11 +696,11 @@ mod tests {
             // As soon as one of its own has come back it is known what has not.
             log.set_live(place(2).position);
             let take_in = |offset, sequence| {
-                let origin = Origin { node: NODE, sequence };
+                let origin = MessageOrigin { node: NODE, sequence };
                 log.take_in(place(offset).position, origin, || None, |item, _| item);
             };
             take_in(3, 3);
-            log.set_down();
+            log.mark_down();
             publish("4");
             for (after, expected) in [(at, vec!["4"]), (begins, vec!["3", "4"])] {
                 let (lost, texts, _) = read(&after);

@@ -1,6 +1,8 @@
 //! The topics of one reactor, and their members.
 
-use crate::topics::index::{ARC_BYTES, Counts, Generation, MEMBERS_FIRST, TopicIndex, push_gently};
+use crate::topics::index::{
+    ARC_BYTES, MEMBERS_FIRST, MembersGeneration, TopicIndex, TopicSubscribers, push_gently,
+};
 use crate::topics::overflow::Policy;
 use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
@@ -37,7 +39,7 @@ pub(crate) struct Topics {
 pub(crate) struct Topic {
     pub(crate) name: Arc<str>,
     pub(crate) members: Vec<ConnectionId>,
-    pub(crate) counts: Arc<Counts>,
+    pub(crate) counts: Arc<TopicSubscribers>,
     /// Its policy for members that read too slowly.
     pub(crate) policy: Policy,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Subscription {
 
 /// What changed in the list when a member left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
+pub(crate) enum LeaveOutcome {
     /// This member, the last one, has moved to its place and must be informed.
     Moved(ConnectionId),
     /// It was the only member of this topic.
@@ -86,7 +88,12 @@ impl Topics {
     }
 
     /// The place of a topic that still has subscribers of this generation.
-    pub(crate) fn place_of(&self, name: &str, reactor: usize, generation: Generation) -> Option<usize> {
+    pub(crate) fn place_of(
+        &self,
+        name: &str,
+        reactor: usize,
+        generation: MembersGeneration,
+    ) -> Option<usize> {
         let (place, topic) = self.find(name)?;
         let is_theirs = topic.counts.generation(reactor) == Some(generation) || planted(91);
         is_theirs.then_some(place)
@@ -143,15 +150,25 @@ impl Topics {
     }
 
     /// Removes a member.
-    pub(crate) fn leave(&mut self, reactor: usize, subscription: Subscription, index: &TopicIndex) -> Left {
-        let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Last };
+    pub(crate) fn leave(
+        &mut self,
+        reactor: usize,
+        subscription: Subscription,
+        index: &TopicIndex,
+    ) -> LeaveOutcome {
+        let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return LeaveOutcome::Last };
         topic.members.swap_remove(subscription.position);
         topic.counts.remove_member(reactor, subscription.position);
         if topic.members.is_empty() {
-            return self.close(subscription.topic, reactor, index).map_or(Left::Last, Left::Empty);
+            return self
+                .close(subscription.topic, reactor, index)
+                .map_or(LeaveOutcome::Last, LeaveOutcome::Empty);
         }
         topic.counts.set(reactor, topic.members.len());
-        topic.members.get(subscription.position).map_or(Left::Last, |moved| Left::Moved(*moved))
+        topic
+            .members
+            .get(subscription.position)
+            .map_or(LeaveOutcome::Last, |moved| LeaveOutcome::Moved(*moved))
     }
 
     fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex, policy: Policy) -> usize {

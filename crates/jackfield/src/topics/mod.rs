@@ -4,20 +4,20 @@
 
 mod brokered;
 mod elsewhere;
+mod hash_counts;
 mod index;
 mod log;
 mod members;
 mod overflow;
 mod position;
-mod presence;
 
-pub(crate) use brokered::Way;
+pub(crate) use brokered::SendOutcome;
 pub(crate) use elsewhere::{Elsewhere, tell};
-pub(crate) use index::{ARC_BYTES, Counts, Generation, TopicIndex};
+pub(crate) use index::{ARC_BYTES, MembersGeneration, TopicIndex, TopicSubscribers};
 pub use log::History;
-pub(crate) use log::{Log, Logged, Logs, Lost, Order, Portion};
+pub(crate) use log::{Logged, Lost, Portion, PositionSource, TopicLog, TopicLogs};
 pub use members::Subscribed;
-pub(crate) use members::{Left, Subscription, Topics};
+pub(crate) use members::{LeaveOutcome, Subscription, Topics};
 pub use overflow::Overflow;
 pub use position::Position;
-pub(crate) use position::{Origin, Place};
+pub(crate) use position::{MessageOrigin, ReadPosition};

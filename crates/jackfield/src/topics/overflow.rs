@@ -41,7 +41,7 @@ pub enum Overflow {
 
 impl Overflow {
     /// With this policy published messages wait in a queue.
-    pub(crate) fn is_queue(self) -> bool {
+    pub(crate) fn has_queue(self) -> bool {
         matches!(self, Self::DropOldest | Self::NewestPerKey)
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     fn the_stricter_policy_comes_first() {
         let order = [Close, GiveBack, DropNewest, DropOldest, NewestPerKey];
         assert!(order.is_sorted());
-        assert_eq!(order.map(super::Overflow::is_queue), [false, false, false, true, true]);
+        assert_eq!(order.map(super::Overflow::has_queue), [false, false, false, true, true]);
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Position {
 /// The first publisher of a message: the node, and the number of the message among those of this node for the same
 /// topic, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct MessageOrigin {
     pub(crate) node: u64,
     pub(crate) sequence: u64,
 }
@@ -25,24 +25,24 @@ pub(crate) struct Origin {
 /// number, which that node delivered while it could not reach the others. On the wire `epoch.offset`, or
 /// `epoch.offset.node.number`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ReadPosition {
     pub(crate) position: Position,
-    pub(crate) ahead: Origin,
+    pub(crate) ahead: MessageOrigin,
 }
 
 /// The text is not a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAPlace;
+pub(crate) struct NotAReadPosition;
 
-impl Place {
+impl ReadPosition {
     /// Whether a client at this position has already got this message, although its position is later.
-    pub(crate) fn is_past(&self, origin: Origin) -> bool {
+    pub(crate) fn is_past(&self, origin: MessageOrigin) -> bool {
         self.ahead.node == origin.node && origin.sequence <= self.ahead.sequence
     }
 
     /// The message has come at its own position. After the last message that a client got early, none is ahead any
     /// more.
-    pub(crate) fn pass(&mut self, origin: Origin) {
+    pub(crate) fn pass(&mut self, origin: MessageOrigin) {
         if self.ahead.node == origin.node && origin.sequence >= self.ahead.sequence {
             self.ahead.sequence = 0;
         }
@@ -55,30 +55,30 @@ impl fmt::Display for Position {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ReadPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.position)?;
         match self.ahead {
-            Origin { sequence: 0, .. } => Ok(()),
-            Origin { node, sequence } => write!(f, ".{node:x}.{sequence}"),
+            MessageOrigin { sequence: 0, .. } => Ok(()),
+            MessageOrigin { node, sequence } => write!(f, ".{node:x}.{sequence}"),
         }
     }
 }
 
-impl FromStr for Place {
-    type Err = NotAPlace;
+impl FromStr for ReadPosition {
+    type Err = NotAReadPosition;
 
     /// Reads what `Display` writes, and nothing else.
-    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+    fn from_str(text: &str) -> Result<Self, NotAReadPosition> {
         let mut parts = text.split('.');
         let mut number = |radix| match parts.next() {
-            Some(part) => u64::from_str_radix(part, radix).map(Some).map_err(|_| NotAPlace),
+            Some(part) => u64::from_str_radix(part, radix).map(Some).map_err(|_| NotAReadPosition),
             None => Ok(None),
         };
-        let (epoch, offset) = (number(16)?.ok_or(NotAPlace)?, number(10)?.ok_or(NotAPlace)?);
+        let (epoch, offset) = (number(16)?.ok_or(NotAReadPosition)?, number(10)?.ok_or(NotAReadPosition)?);
         let (node, sequence) = (number(16)?.unwrap_or(0), number(10)?.unwrap_or(0));
-        let place = Self { position: Position { epoch, offset }, ahead: Origin { node, sequence } };
-        if place.to_string() == text { Ok(place) } else { Err(NotAPlace) }
+        let place = Self { position: Position { epoch, offset }, ahead: MessageOrigin { node, sequence } };
+        if place.to_string() == text { Ok(place) } else { Err(NotAReadPosition) }
     }
 }
 
@@ -95,7 +95,10 @@ mod tests {
             (1, 2, 0xabc, 7),
             (u64::MAX, u64::MAX, u64::MAX, u64::MAX),
         ] {
-            let place = Place { position: Position { epoch, offset }, ahead: Origin { node, sequence } };
+            let place = ReadPosition {
+                position: Position { epoch, offset },
+                ahead: MessageOrigin { node, sequence },
+            };
             assert_eq!(place.to_string().parse(), Ok(place));
         }
         for text in [
@@ -118,16 +121,18 @@ mod tests {
             "g.1",
             "1. 1",
         ] {
-            assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
+            assert_eq!(text.parse::<ReadPosition>(), Err(NotAReadPosition), "{text}");
         }
     }
 
     #[test]
     fn only_its_own_node_is_ahead() {
-        let place =
-            Place { position: Position { epoch: 1, offset: 5 }, ahead: Origin { node: 3, sequence: 2 } };
+        let place = ReadPosition {
+            position: Position { epoch: 1, offset: 5 },
+            ahead: MessageOrigin { node: 3, sequence: 2 },
+        };
         for (node, sequence, is_past) in [(3, 1, true), (3, 2, true), (3, 3, false), (4, 1, false)] {
-            assert_eq!(place.is_past(Origin { node, sequence }), is_past);
+            assert_eq!(place.is_past(MessageOrigin { node, sequence }), is_past);
         }
     }
 }

@@ -52,7 +52,7 @@ impl Relay {
     pub fn new(reply: Reply, method: &str) -> Self {
         let mut http = ClientMachine::new();
         // `CONNECT` is refused: its response is an error then.
-        let _ = http.begin(method);
+        let _ = http.expect_response(method);
         Self { http, reply: Some(reply), answer: None }
     }
 

@@ -26,7 +26,7 @@ use std::str::FromStr;
 /// }
 ///
 /// static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
-///     let routes = Router::routes().get("/users/{id}", Route::User).post("/users", Route::AddUser);
+///     let routes = Router::builder().get("/users/{id}", Route::User).post("/users", Route::AddUser);
 ///     routes.build().expect("the paths are right")
 /// });
 ///
@@ -228,7 +228,7 @@ impl<R> Entry<R> {
 impl<R> Router<R> {
     /// No routes yet.
     #[must_use]
-    pub const fn routes() -> Routes<R> {
+    pub const fn builder() -> Routes<R> {
         Routes { paths: Vec::new() }
     }
 

@@ -188,7 +188,7 @@ fn a_panic_ends_that_connection_only_and_is_reported_once() {
             }
             _ => assert!(far.is_reset(), "{at}"),
         }
-        assert!(!bystander.is_finished(), "{at}");
+        assert!(!bystander.has_server_finished(), "{at}");
         // And the reactor goes on.
         let next = server.connect_to(listener::LINES);
         assert_eq!(next.is_reset(), at == "connect", "{at}");
@@ -254,7 +254,7 @@ fn a_panic_when_a_client_is_replaced_ends_its_connection_only() {
         server.run();
         assert_eq!(seen.count("panic"), 1, "{at}");
         assert!(far.is_reset(), "{at}");
-        assert!(!bystander.is_finished(), "{at}");
+        assert!(!bystander.has_server_finished(), "{at}");
     }
 }
 

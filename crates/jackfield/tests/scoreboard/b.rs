@@ -134,7 +134,7 @@ fn b3_the_default_closes_with_1013_at_1_mib() {
     lab.run();
     let frames = socket::frames(&far.take());
     assert_eq!(frames.iter().map(Frame::code).collect::<Vec<_>>(), [Some(1013)], "no message had begun");
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     lab.advance(SECOND * 2);
     assert!(lab.log.has("disconnect Limit(Backlog)"), "{:?}", lab.log.events());
 }
@@ -152,7 +152,7 @@ fn b3_an_overflowing_message_can_be_returned() {
     far.set_room(None);
     lab.run();
     assert_eq!(socket::frames(&far.take()).len(), 1045);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 #[test]
@@ -163,14 +163,14 @@ fn b3_the_newest_can_be_dropped_and_each_is_counted() {
         for _ in 0..9 {
             assert_eq!(socket.send("lost"), Sent::Full);
         }
-        assert_eq!(socket.dropped(), 10);
+        assert_eq!(socket.dropped_messages(), 10);
     });
     assert_eq!(seen.count("dropped"), 10);
     assert_eq!(lab.server.handle().metrics().dropped, 10);
     far.set_room(None);
     lab.run();
     assert_eq!(socket::frames(&far.take()).len(), 1045);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 #[test]
@@ -208,14 +208,14 @@ fn b3_a_whole_body_does_not_count_but_chunks_do() {
     lab.run();
     far.set_room(None);
     lab.run();
-    assert!(!far.is_finished() && far.received() > 8 * MIB);
+    assert!(!far.has_server_finished() && far.bytes_received() > 8 * MIB);
     let far = lab.connect();
     far.set_room(Some(0));
     lab.say(&far, get("/chunks"));
     assert!(lab.log.has("1042 chunks"), "{:?}", lab.log.events());
     far.set_room(None);
     lab.run();
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn b6_an_echo_to_a_peer_that_does_not_read_stays_small() {
     far.set_room(None);
     lab.run();
     assert_eq!(socket::frames(&far.take()).len(), 10_000, "and nothing is lost");
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 #[test]
@@ -434,5 +434,5 @@ fn b3_overflow_that_can_not_be_returned_is_dropped_and_counted() {
     handle.publish("t", "for all");
     lab.run();
     assert_eq!((seen.count("dropped"), handle.metrics().dropped), (2, 2));
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }

@@ -165,7 +165,7 @@ fn c4_a_refused_connection_gets_its_answer_and_no_client() {
         let far = server.connect();
         assert_eq!(text(&far.take()), word);
         assert_eq!(far.is_reset(), refuse == Refuse::Reset);
-        assert!(far.is_finished());
+        assert!(far.has_server_finished());
         // What it sends in the meantime is not read.
         far.send(get("/").as_bytes());
         server.advance(SECOND * 2);
@@ -318,7 +318,7 @@ fn c7_an_id_names_one_connection_for_ever() {
     assert_eq!(given_back, Err((7, jackfield::Busy::Gone)));
     lab.run();
     assert_eq!(text(&stranger.take()), "");
-    assert!(!stranger.is_finished() && !lab.log.has("post"));
+    assert!(!stranger.has_server_finished() && !lab.log.has("post"));
     let unknown = ConnectionId::from_bits(9 << 56);
     assert_eq!(handle.send(unknown, "x"), Err(jackfield::Busy::Unknown));
 }
@@ -417,12 +417,12 @@ fn c11_close_writes_everything_and_waits_2_s_for_the_peer() {
         far.set_room(Some(1000));
         far.send(again.as_bytes());
         lab.run();
-        assert!(!far.is_finished());
-        while far.received() < 300_000 {
+        assert!(!far.has_server_finished());
+        while far.bytes_received() < 300_000 {
             far.set_room(Some(100_000));
             lab.run();
         }
-        assert!(far.is_finished() && !far.is_reset());
+        assert!(far.has_server_finished() && !far.is_reset());
         assert_eq!((lab.connections(), lab.lingering()), (0, 1), "it is over for its client, and waits");
         // What comes now is read and dropped.
         far.send(&vec![b'y'; 1_000_000]);
@@ -442,7 +442,7 @@ fn c11_the_peers_end_makes_the_wait_short() {
     lab.run();
     far.finish();
     lab.run();
-    assert_eq!((lab.connections(), far.received()), (0, 300_000));
+    assert_eq!((lab.connections(), far.bytes_received()), (0, 300_000));
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn c11_a_peer_that_announced_its_end_is_not_waited_for() {
         let far = lab.connect();
         far.set_read_max(read_max);
         assert_eq!(statuses(&lab.say(&far, request)), [200], "{request}");
-        assert!(far.is_finished() && !far.is_reset());
+        assert!(far.has_server_finished() && !far.is_reset());
         assert_eq!((lab.connections(), lab.log.count("disconnect Local")), (0, 1), "{request}");
     }
     // Nobody promised anything here: it was the server that wanted the end.
@@ -516,7 +516,7 @@ fn c12_a_paused_connection_keeps_messages_and_is_not_idle() {
     lab.say(&far, socket::text("later"));
     lab.advance(SECOND * 999);
     assert_eq!(lab.log.events()[3..], ["text pause"]);
-    assert!(!far.is_finished() && text(&far.take()).is_empty(), "nor is it pinged");
+    assert!(!far.has_server_finished() && text(&far.take()).is_empty(), "nor is it pinged");
     lab.advance(SECOND);
     assert_eq!(lab.log.events()[5..], ["text kept", "text too", "text later"]);
     lab.advance(SECOND * 29);
@@ -630,9 +630,9 @@ fn c14_kept_bytes_are_bounded() {
     let mut lab = Lab::new(|| Probe { on_data: |_, _, _| 0, ..Probe::default() });
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, vec![0; 64 << 10]);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.say(&far, "xyz");
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Limit(ReadBuffer)"), "{:?}", lab.log.events());
@@ -670,7 +670,7 @@ fn c16_a_connection_above_the_limit_is_refused_with_503() {
     let three = lab.connect();
     let answer = text(&three.take());
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 5\r\n"), "{answer}");
-    assert!(three.is_finished());
+    assert!(three.has_server_finished());
     assert_eq!((seen.take(), lab.log.count("connect")), (vec!["refused Full".to_owned()], 2));
     three.finish();
     one.reset();
@@ -686,7 +686,7 @@ fn c16_a_flood_of_refused_connections_costs_little() {
     let far = lab.connect();
     let flood: Vec<_> = (0..1000).map(|_| lab.connect()).collect();
     assert!(lab.connections() <= 257, "{} wires", lab.connections());
-    assert!(flood.iter().all(|far| far.is_finished()));
+    assert!(flood.iter().all(|far| far.has_server_finished()));
     assert_eq!(statuses(&lab.say(&far, get("/"))), [200]);
     lab.advance(SECOND * 2);
     assert_eq!((lab.connections(), lab.server.handle().count()), (1, 1));
@@ -750,11 +750,11 @@ fn c21_a_panic_ends_its_connection_and_no_other() {
     let bystander = lab.websocket();
     let http = lab.connect();
     assert_eq!(statuses(&lab.say(&http, get("/") + &get("/"))), [500]);
-    assert!(http.is_finished());
+    assert!(http.has_server_finished());
     let socket = lab.websocket();
     let frames = socket::frames(&lab.say(&socket, socket::text("x").repeat(2)));
     assert_eq!((frames.len(), frames[0].code()), (1, Some(1011)));
-    assert!(socket.is_finished());
+    assert!(socket.has_server_finished());
     let raw = lab.connect_to(listener::RAW);
     lab.say(&raw, "x");
     assert!(raw.is_reset());

@@ -175,10 +175,10 @@ fn c18_each_connection_and_direction_has_its_own_tokens_for_one_second() {
         }
     }
     for far in &fars {
-        let before = far.received();
+        let before = far.bytes_received();
         far.send(&[b'x'; 99]);
         lab.run();
-        assert_eq!(far.received() - before, 1000);
+        assert_eq!(far.bytes_received() - before, 1000);
     }
 }
 
@@ -257,7 +257,7 @@ fn c18_no_deadline_is_missed_because_of_the_limit() {
             post(&mut lab, id);
         }
         let mut seconds = 0;
-        while if heard.is_empty() { far.received() < 14_000 } else { !lab.log.has(heard) } {
+        while if heard.is_empty() { far.bytes_received() < 14_000 } else { !lab.log.has(heard) } {
             lab.advance(SECOND);
             seconds += 1;
             assert!(seconds < 30 && !lab.log.has("disconnect"), "{name}: {:?}", lab.log.events());
@@ -276,7 +276,7 @@ fn c18_a_peer_that_is_too_slow_by_itself_is_not_kept() {
     far.set_room(Some(2000));
     post(&mut lab, id);
     lab.advance(SECOND * 4);
-    assert_eq!((far.received(), lab.connections()), (2000, 1));
+    assert_eq!((far.bytes_received(), lab.connections()), (2000, 1));
     lab.advance(SECOND * 2);
     assert!(lab.log.has("disconnect Timeout(Write)"), "{:?}", lab.log.events());
 
@@ -313,9 +313,9 @@ fn c18_queued_output_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline()
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, "x");
     lab.advance(SECOND * 28);
-    assert_eq!((far.received(), far.is_finished()), (2900, false));
+    assert_eq!((far.bytes_received(), far.has_server_finished()), (2900, false));
     lab.advance(SECOND);
-    assert_eq!((far.received(), far.is_finished()), (3000, true));
+    assert_eq!((far.bytes_received(), far.has_server_finished()), (3000, true));
 
     for (deadline, received) in [(5_050, 600), (60_000, 3000)] {
         let mut lab = Lab::with_limits(limited(0, 100), || Probe {
@@ -331,7 +331,7 @@ fn c18_queued_output_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline()
         lab.run();
         lab.advance(SECOND * 61);
         assert_eq!(
-            (far.received(), lab.connections()),
+            (far.bytes_received(), lab.connections()),
             (received, 0),
             "{deadline} ms: {:?}",
             lab.log.events()
@@ -349,7 +349,7 @@ fn c18_a_peer_that_ends_while_it_is_not_read_is_read_to_its_end() {
     lab.run();
     lab.advance(SECOND * 2);
     assert_eq!(text(&far.take()), "x".repeat(250));
-    assert!(lab.log.has("disconnect Peer") && far.is_finished(), "{:?}", lab.log.events());
+    assert!(lab.log.has("disconnect Peer") && far.has_server_finished(), "{:?}", lab.log.events());
 }
 
 /// A listener has its own, and the others have that of the server.
@@ -366,8 +366,8 @@ fn c18_a_listener_has_its_own_bandwidth() {
         let far = lab.connect_to(at);
         let id = lab.server.wires().ids().last().expect("it is there");
         post(&mut lab, id);
-        assert_eq!(far.received(), expected, "at listener {at}");
+        assert_eq!(far.bytes_received(), expected, "at listener {at}");
         lab.advance(SECOND);
-        assert_eq!(far.received(), (expected * 2).min(LONG), "at listener {at}, after a second");
+        assert_eq!(far.bytes_received(), (expected * 2).min(LONG), "at listener {at}, after a second");
     }
 }

@@ -56,7 +56,7 @@ fn c23_a_half_close_is_reported_with_the_last_bytes() {
                 lab.run();
                 let end = [format!("peer closed {rest}"), "disconnect Peer".into(), "drop".into()];
                 assert_eq!(end_of(&lab.log), end, "{said:?} {at_once}");
-                assert!(far.is_finished() && !far.is_reset());
+                assert!(far.has_server_finished() && !far.is_reset());
                 assert_eq!((lab.connections(), lab.lingering()), (0, 0));
             }
         }
@@ -106,10 +106,10 @@ fn c23_a_half_closed_connection_can_be_served_further() {
         far.send(b"rest");
         far.finish();
         lab.run();
-        assert_eq!((text(&far.take()).as_str(), far.is_finished()), ("rest: rest", false));
+        assert_eq!((text(&far.take()).as_str(), far.has_server_finished()), ("rest: rest", false));
         lab.advance(SECOND * 10);
         assert_eq!(text(&far.take()), ". bye");
-        assert!(far.is_finished() && lab.log.has("disconnect Local"));
+        assert!(far.has_server_finished() && lab.log.has("disconnect Local"));
         // Nobody closes it.
         let mut lab = Lab::new(|| Probe { on_timer: |_, _, _| {}, ..staying() });
         let far = lab.connect_to(at);
@@ -117,7 +117,11 @@ fn c23_a_half_closed_connection_can_be_served_further() {
         lab.advance(SECOND * 299);
         assert_eq!(lab.connections(), 1);
         lab.advance(SECOND);
-        assert!(lab.log.has("disconnect Timeout(Idle)") && far.is_finished(), "{:?}", lab.log.events());
+        assert!(
+            lab.log.has("disconnect Timeout(Idle)") && far.has_server_finished(),
+            "{:?}",
+            lab.log.events()
+        );
         // Or its peer breaks.
         let mut lab = Lab::new(staying);
         let far = lab.connect_to(at);
@@ -236,12 +240,12 @@ fn c11_after_a_half_close_the_peers_bytes_still_arrive() {
         lab.run();
         far.send(b"end");
         lab.run();
-        while far.received() < 10_000 {
-            assert!(!far.is_finished());
+        while far.bytes_received() < 10_000 {
+            assert!(!far.has_server_finished());
             far.set_room(steps);
             lab.run();
         }
-        assert!(far.is_finished() && !far.is_reset());
+        assert!(far.has_server_finished() && !far.is_reset());
         lab.advance(SECOND * 100);
         for _ in 0..3 {
             lab.say(&far, "more");
@@ -278,7 +282,7 @@ fn c11_a_half_close_over_tls_sends_close_notify() {
     let config = identity.client_config(rustls::DEFAULT_VERSIONS);
     let mut peer = Secured::new(lab.connect_to(listener::LINES), config);
     assert_eq!(text(&peer.say(&mut lab.server, "end\n")), "end");
-    assert!(peer.far.is_finished() && peer.has_heard_goodbye());
+    assert!(peer.far.has_server_finished() && peer.has_heard_goodbye());
     peer.say(&mut lab.server, "more\n");
     assert!(lab.log.has("line more"));
     peer.finish(&mut lab.server);
@@ -309,7 +313,7 @@ fn c11_an_abort_can_wait_for_the_flush() {
     far.set_room(None);
     lab.run();
     assert!(far.is_reset());
-    assert_eq!(far.received(), ok("ok").len());
+    assert_eq!(far.bytes_received(), ok("ok").len());
     assert_eq!(end_of_all(&lab.log), ["disconnect Local", "drop"]);
     let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), |_peer| make());
     let mut stream = live.connect();
@@ -360,7 +364,7 @@ fn l9_a_client_can_send_a_last_message() {
             lab.server.handle().shutdown(Drain::default());
             lab.run();
             assert_eq!(text(&far.take()), "goodbye: the server was shut down\n", "{said:?}");
-            assert!(far.is_finished() && !far.is_reset());
+            assert!(far.has_server_finished() && !far.is_reset());
             assert_eq!(end_of(&lab.log), ["goodbye Shutdown", "disconnect Shutdown", "0 unread", "drop"]);
         }
         let mut lab = Lab::new(|| Probe { on_peer_closed: |_, _, _| {}, ..with_goodbye() });
@@ -378,13 +382,13 @@ fn l9_a_client_can_send_a_last_message() {
         assert_eq!(lab.log.count("goodbye"), 0);
         lab.advance(SECOND);
         assert_eq!(text(&far.take()), "goodbye: timeout: Idle\n");
-        assert!(far.is_finished() && lab.log.has("disconnect Timeout(Idle)"));
+        assert!(far.has_server_finished() && lab.log.has("disconnect Timeout(Idle)"));
         let limits = Limits::default().with(|limits| limits.max_lifetime = SECOND * 100);
         let mut lab = Lab::with_limits(limits, with_goodbye);
         let far = lab.connect_to(at);
         lab.advance(SECOND * 100);
         assert_eq!(text(&far.take()), "goodbye: timeout: Lifetime\n");
-        assert!(far.is_finished() && lab.log.has("disconnect Timeout(Lifetime)"));
+        assert!(far.has_server_finished() && lab.log.has("disconnect Timeout(Lifetime)"));
     }
 }
 
@@ -497,12 +501,12 @@ fn c24_a_bridge_reads_on_while_it_is_congested_if_it_is_asked_to() {
                 server.run();
             }
         }
-        let unread: usize = ends.iter().map(FarEnd::unread).sum();
+        let unread: usize = ends.iter().map(FarEnd::unread_bytes).sum();
         assert_eq!(unread == 0, reads, "each waits for the other: {unread}");
         // It is an event for either that there is room again.
         ends.iter().for_each(|far| far.set_room(None));
         server.run();
-        assert_eq!(ends.each_ref().map(|far| far.received()), [BYTES; 2]);
+        assert_eq!(ends.each_ref().map(|far| far.bytes_received()), [BYTES; 2]);
         assert_eq!(log.count("drain"), if reads { 2 } else { 1 });
     }
 }

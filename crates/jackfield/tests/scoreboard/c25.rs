@@ -138,7 +138,7 @@ fn c25_the_factory_makes_the_client_of_an_outgoing_connection() {
     lab.check(&["7: line good bye", "7: disconnect Local"]);
     far.finish();
     lab.server.advance(Duration::from_secs(60));
-    assert!(far.is_finished() && !handle.contains(id));
+    assert!(far.has_server_finished() && !handle.contains(id));
 }
 
 #[test]

@@ -46,10 +46,10 @@ fn d1_a_head_has_10_s_from_its_first_byte() {
     // Bytes don't help: it is absolute.
     far.send(b" / HTTP/1.1\r\nHost: h\r\n");
     lab.run();
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.advance(Duration::from_millis(1));
     assert_eq!(statuses(&far.take()), [408]);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Timeout(Head)"), "{:?}", lab.log.events());
@@ -72,7 +72,7 @@ fn d1_a_connection_that_never_sent_a_byte_is_closed_without_an_answer() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     lab.advance(SECOND * 75);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     assert_eq!(text(&far.take()), "");
 }
 
@@ -82,7 +82,7 @@ fn d1_a_slow_loris_is_closed_although_it_keeps_sending() {
     let far = lab.connect();
     far.send(b"GET / HTTP/1.1\r\n");
     for second in 0..10 {
-        assert!(!far.is_finished(), "after {second} s");
+        assert!(!far.has_server_finished(), "after {second} s");
         far.send(b"X-A: b\r\n");
         lab.advance(SECOND);
     }
@@ -100,7 +100,7 @@ fn d2_a_body_must_flow_with_1_kib_a_second() {
             far.send(&vec![b'x'; bytes_a_second]);
             lab.advance(SECOND);
         }
-        assert_eq!(!far.is_finished(), flows, "{bytes_a_second} bytes a second");
+        assert_eq!(!far.has_server_finished(), flows, "{bytes_a_second} bytes a second");
         let answers = if flows { vec![] } else { vec![408] };
         assert_eq!(statuses(&far.take()), answers);
     }
@@ -152,7 +152,7 @@ fn d3_an_endless_head_is_refused_at_its_limit() {
     far.send(b"GET / HTTP/1.1\r\nHost: h\r\n");
     let line = b"X-Filler: 0123456789\r\n";
     let mut sent = 0;
-    while !far.is_finished() {
+    while !far.has_server_finished() {
         far.send(line);
         lab.run();
         sent += line.len();
@@ -195,7 +195,7 @@ fn d5_a_peer_above_its_rate_is_not_read_for_a_while() {
         }
         lab.advance(SECOND * 2);
         assert_eq!(lab.log.count(heard), 100, "{heard}: nothing is lost");
-        assert!(!far.is_finished() && !lab.log.has("disconnect"));
+        assert!(!far.has_server_finished() && !lab.log.has("disconnect"));
         assert!((9..100).contains(&lab.server.handle().metrics().throttled));
     }
 }
@@ -208,9 +208,9 @@ fn d5_a_peer_above_its_rate_can_be_disconnected() {
         lab.say(&far, hello);
         lab.advance(SECOND);
         let answers = lab.say(&far, message.repeat(10));
-        assert!(!far.is_finished(), "{heard}: ten are allowed");
+        assert!(!far.has_server_finished(), "{heard}: ten are allowed");
         let rest = lab.say(&far, message.repeat(10));
-        assert!(far.is_finished(), "{heard}");
+        assert!(far.has_server_finished(), "{heard}");
         assert_eq!(lab.log.count(heard), 10, "{heard}: what is too much is not handed out");
         match heard {
             "text x" => assert_eq!(socket::frames(&rest)[0].code(), Some(1008)),
@@ -256,14 +256,14 @@ fn d5_bytes_are_counted_for_every_protocol() {
         let far = lab.connect_to(listener);
         lab.say(&far, hello);
         lab.advance(SECOND);
-        let before = far.received();
+        let before = far.bytes_received();
         // What one read gives is used, and waited for.
         far.send(&thousand.repeat(300));
         lab.advance(SECOND * 9);
-        let paused = far.received() - before;
+        let paused = far.bytes_received() - before;
         assert!((90_000..10_000 + 90_000 + (64 << 10)).contains(&paused), "{paused} bytes in 9 s");
         lab.advance(SECOND * 21);
-        assert!(far.received() - before > 297_000, "nothing is lost");
+        assert!(far.bytes_received() - before > 297_000, "nothing is lost");
     }
     let mut lab = Lab::with_limits(
         rated(Rate::new(rate.messages, rate.bytes).on_exceeded(OnRateExceeded::Close)),
@@ -272,7 +272,7 @@ fn d5_bytes_are_counted_for_every_protocol() {
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, vec![b'x'; 10_000]);
     lab.say(&far, "x");
-    assert!(far.is_finished() && far.received() == 10_000);
+    assert!(far.has_server_finished() && far.bytes_received() == 10_000);
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn d6_control_frames_come_at_most_100_times_a_second() {
             lab.say(&far, frame.repeat(100));
             lab.advance(SECOND);
         }
-        assert!(!far.is_finished());
+        assert!(!far.has_server_finished());
         let frames = socket::frames(&lab.say(&far, frame.repeat(101)));
         assert_eq!(frames.last().and_then(socket::Frame::code), Some(1008));
         assert_eq!(lab.log.count("ping") + lab.log.count("pong"), 600, "the last one is not handed out");
@@ -443,7 +443,7 @@ fn d6_solicited_pongs_are_no_flood() {
         lab.say(&far, socket::text("x"));
         lab.say(&far, &pong);
     }
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     // Those that nothing asked for are one.
     assert_eq!(text(&lab.say(&far, pong.repeat(100))), "");
     let frames = socket::frames(&lab.say(&far, &pong));

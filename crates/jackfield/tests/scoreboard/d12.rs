@@ -203,7 +203,7 @@ fn d12_without_the_option_a_header_is_an_invalid_request() {
         let far = lab.connect(PROXY, listener::HTTP);
         lab.send(&far, &[header, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"].concat(), 1000);
         assert_eq!(support::statuses(&far.take()), [400]);
-        assert!(far.is_finished());
+        assert!(far.has_server_finished());
     }
 }
 
@@ -236,7 +236,7 @@ fn d12_without_the_option_a_header_is_data_for_a_raw_or_line_listener() {
         lab.send(&far, &header, 7);
         let lines = lines.into_iter().map(|line| format!("line {line}"));
         assert_eq!(lab.log.take(), [connect].into_iter().chain(lines).collect::<Vec<_>>());
-        assert!(!far.is_finished());
+        assert!(!far.has_server_finished());
     }
 }
 
@@ -254,7 +254,7 @@ fn d12_without_the_option_a_header_ends_a_tls_connection_immediately() {
                 listener::HTTP => assert_eq!(support::statuses(&answer), [400]),
                 _ => assert_eq!((answer.len(), answer[0]), (7, 21)),
             }
-            assert!(far.is_finished());
+            assert!(far.has_server_finished());
         }
     }
     assert_eq!(lab.log.take(), [""; 0], "there is no client");

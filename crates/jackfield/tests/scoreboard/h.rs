@@ -217,14 +217,14 @@ fn h2_the_idle_timeout_does_not_run_while_an_answer_is_pending() {
     let far = lab.connect();
     lab.say(&far, get("/"));
     lab.advance(SECOND * 1000);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     take_reply().respond(200, "text/plain", "late");
     lab.run();
     assert!(text(&far.take()).ends_with("late"));
     lab.advance(SECOND * 74);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.advance(SECOND * 2);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
 }
 
 #[test]
@@ -461,9 +461,9 @@ fn h5_an_idle_connection_is_closed_after_75_s() {
         assert_eq!(statuses(&lab.say(&far, get("/"))), [200]);
     }
     lab.advance(Duration::from_millis(74_999));
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.advance(Duration::from_millis(1));
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     assert_eq!(text(&far.take()), "", "it is closed without a word");
     far.finish();
     lab.run();
@@ -477,7 +477,7 @@ fn h5_any_number_of_requests_is_served() {
     for _ in 0..10_000 {
         assert_eq!(statuses(&lab.say(&far, get("/"))), [200]);
     }
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 #[test]
@@ -508,7 +508,7 @@ fn h6_bytes_after_a_pending_answer_are_bounded() {
     lab.say(&far, get("/0"));
     let many = get("/more").repeat(100_000);
     lab.say(&far, &many);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     // The server stops reading: what it took is what lay in one read.
     let taken = lab.server.handle().metrics().bytes_in as usize;
     let limits = Limits::default().reactor;
@@ -598,7 +598,7 @@ fn h7_the_announced_length_is_enough_for_413() {
     let far = lab.connect();
     let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n";
     assert_eq!(statuses(&lab.say(&far, head)), [413]);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
 }
 
 #[test]
@@ -650,12 +650,12 @@ fn h9_continue_is_sent_when_the_body_is_wanted() {
         let far = lab.connect();
         assert_eq!(lab.ask(&far, expecting(path)), "HTTP/1.1 100 Continue\r\n\r\n");
         assert_eq!(statuses(&lab.say(&far, "body")), [200]);
-        assert!(!far.is_finished());
+        assert!(!far.has_server_finished());
     }
     // A refusal comes without reading. The server can't know whether the body follows, so it closes the connection.
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, expecting("/reject"))), [403]);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     // Who has sent the body already does not wait.
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, expecting("/") + "body")), [200]);
@@ -796,11 +796,11 @@ fn h20_a_peer_that_has_finished_its_side_still_gets_its_answer() {
     far.send(get("/").as_bytes());
     far.finish();
     lab.run();
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     take_reply().respond(200, "text/plain", "here");
     lab.run();
     assert_eq!(text(&far.take()), ok("here"));
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     assert!(lab.log.has(&format!("disconnect {:?}", Reason::Peer)));
 }
 
@@ -815,7 +815,7 @@ fn h5_the_requests_of_a_connection_can_be_limited() {
     assert_eq!(statuses(answers.as_bytes()), [200; 3]);
     assert_eq!(answers.match_indices("Connection: close").count(), 1);
     assert!(answers.rsplit("HTTP/1.1").next().unwrap().contains("Connection: close"), "{answers}");
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
 }
 
 #[test]
@@ -832,7 +832,7 @@ fn h2_a_deferred_answer_may_have_a_deadline() {
         let far = lab.connect();
         far.send(get("/").as_bytes());
         lab.server.advance(SECOND * 9);
-        assert_eq!(far.received(), 0);
+        assert_eq!(far.bytes_received(), 0);
         if late {
             lab.server.advance(SECOND * 2);
         }
@@ -841,6 +841,6 @@ fn h2_a_deferred_answer_may_have_a_deadline() {
         }
         lab.server.advance(SECOND * 20);
         assert_eq!(statuses(&far.take()), [status]);
-        assert_eq!(far.is_finished(), late);
+        assert_eq!(far.has_server_finished(), late);
     }
 }

@@ -60,7 +60,7 @@ enum Route {
 }
 
 static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
-    let routes = Router::routes()
+    let routes = Router::builder()
         .get("/", Route::Root)
         .get("/users/{id}", Route::User)
         .get("/users/me", Route::Me)
@@ -130,7 +130,7 @@ fn h13_a_request_without_a_route_is_404_405_204_or_400() {
 
 #[test]
 fn h13_wrong_routes_are_listed_when_the_router_is_made() {
-    let routes = Router::routes()
+    let routes = Router::builder()
         .get("nothing", 1)
         .get("/a", 2)
         .get("/a", 3)

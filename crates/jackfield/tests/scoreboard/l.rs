@@ -4,7 +4,7 @@ use crate::support;
 use jackfield::test::listener;
 use jackfield::{
     Client, Connection, Disconnect, Drain, Error, Exchange, Handle, Limits, Listener, Observer, Reply,
-    Request, Server, ServerBuilder, State,
+    Request, Server, ServerBuilder, ServerState,
 };
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -30,7 +30,7 @@ impl Client for Which {
 fn l1_port_0_is_a_real_port_before_the_server_starts() {
     let server = Server::bind("127.0.0.1:0").unwrap();
     assert_ne!(server.local_addr().port(), 0);
-    assert_eq!(server.handle().state(), State::Starting);
+    assert_eq!(server.handle().state(), ServerState::Starting);
     // It is bound: a peer that connects now is served later.
     let mut early = real::connect(server.local_addr());
     early.write_all(get("/").as_bytes()).unwrap();
@@ -122,7 +122,7 @@ fn l8_all_clients_are_told_before_the_server_has_stopped() {
     impl Client for Told {
         fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
             // The server is still there to be called.
-            assert_eq!(connection.handle().state(), State::Draining);
+            assert_eq!(connection.handle().state(), ServerState::Draining);
             self.0.note(format!("disconnect {:?}", end.reason));
         }
     }
@@ -169,12 +169,12 @@ fn l9_all_connections_are_drained() {
     lab.say(&later, get("/later").repeat(2));
     lab.server.handle().shutdown(Drain::default());
     lab.run();
-    assert!(idle.is_finished() && text(&idle.take()).is_empty());
-    assert!(events.is_finished());
+    assert!(idle.has_server_finished() && text(&idle.take()).is_empty());
+    assert!(events.has_server_finished());
     let frames = socket::frames(&socket.take());
-    assert_eq!((frames.len(), frames[0].code(), socket.is_finished()), (1, Some(1001), false));
+    assert_eq!((frames.len(), frames[0].code(), socket.has_server_finished()), (1, Some(1001), false));
     // The answer that is owed is given, and says that it is the last.
-    assert!(!later.is_finished());
+    assert!(!later.has_server_finished());
     KEPT.with_borrow_mut(|kept| kept.remove(0)).respond(200, "text/plain", "last");
     lab.run();
     let answer = text(&later.take());
@@ -182,8 +182,8 @@ fn l9_all_connections_are_drained() {
     assert_eq!(statuses(answer.as_bytes()).len(), 1);
     // The closing handshake ends.
     lab.say(&socket, socket::close(1001, ""));
-    assert!(socket.is_finished());
-    assert_eq!(lab.server.handle().state(), State::Draining);
+    assert!(socket.has_server_finished());
+    assert_eq!(lab.server.handle().state(), ServerState::Draining);
     for far in [&idle, &later, &events, &socket] {
         far.finish();
     }
@@ -199,10 +199,10 @@ fn l9_a_request_whose_body_is_still_coming_is_answered() {
     lab.say(&far, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n");
     lab.server.handle().shutdown(Drain::default());
     lab.run();
-    assert!(!far.is_finished(), "the request has begun");
+    assert!(!far.has_server_finished(), "the request has begun");
     let answer = lab.ask(&far, "body");
     assert!(answer.contains("\r\nConnection: close\r\n") && answer.ends_with("POST / body"), "{answer}");
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
 }
 
 /// Keeps its reactor busy, if it is asked to, until the test lets it go on.
@@ -292,21 +292,21 @@ fn l12_the_state_is_known_on_any_thread() {
         let handle = handle.clone();
         std::thread::spawn(move || handle.state()).join().unwrap()
     };
-    assert_eq!(state(&handle), State::Starting);
+    assert_eq!(state(&handle), ServerState::Starting);
     let mut live = Live::run(server, |server| server.serve(|_peer| Probe::default()));
     let mut stream = live.connect();
     stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
     real::read_exactly(&mut stream, socket::SWITCHED.len());
-    assert_eq!(state(&handle), State::Running);
+    assert_eq!(state(&handle), ServerState::Running);
     handle.shutdown(Drain::default());
-    assert_eq!(state(&handle), State::Draining);
+    assert_eq!(state(&handle), ServerState::Draining);
     stream.write_all(&socket::close(1001, "")).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     drop(stream);
     live.join().unwrap();
-    assert_eq!(state(&handle), State::Stopped);
+    assert_eq!(state(&handle), ServerState::Stopped);
     handle.shutdown(Drain::default());
-    assert_eq!(state(&handle), State::Stopped, "it never goes back");
+    assert_eq!(state(&handle), ServerState::Stopped, "it never goes back");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn l17_several_servers_live_in_one_process() {
     two.handle.shutdown(Drain::now());
     two.join().unwrap();
     assert!(real::ask(&mut one.connect(), get("/")).ends_with("listener 0"));
-    assert_eq!((one.handle.state(), two.handle.state()), (State::Running, State::Stopped));
+    assert_eq!((one.handle.state(), two.handle.state()), (ServerState::Running, ServerState::Stopped));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn l8_a_drain_without_connections_ends_immediately() {
     let mut live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer| Which);
     // Who waited for the deadline would be too late.
     live.handle.shutdown(Drain::within(real::LONG * 10));
-    real::wait_until(|| live.handle.state() == State::Stopped);
+    real::wait_until(|| live.handle.state() == ServerState::Stopped);
     live.join().unwrap();
 }
 

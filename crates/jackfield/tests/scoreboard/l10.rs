@@ -2,7 +2,7 @@
 
 use crate::support;
 use jackfield::test::{FarEnd, TestOptions};
-use jackfield::{Drain, Limits, Server, State};
+use jackfield::{Drain, Limits, Server, ServerState};
 use std::time::Duration;
 use support::probe::Probe;
 use support::{Lab, socket};
@@ -43,7 +43,7 @@ fn l10_each_part_of_the_time_has_its_part_of_the_connections() {
         if let Some(far) = fars.last() {
             far.send(&socket::text("still here"));
             lab.run();
-            assert!(!far.is_finished(), "who has not had its turn is served");
+            assert!(!far.has_server_finished(), "who has not had its turn is served");
         }
         lab.advance(SECOND);
         all += told(&mut lab, &mut fars);
@@ -96,7 +96,7 @@ fn l10_a_spread_ends_at_the_deadline() {
     let (mut lab, fars) = lab(50);
     lab.server.handle().shutdown(Drain::within(5 * SECOND).spread_over(50 * SECOND));
     lab.advance(6 * SECOND);
-    assert!(fars.iter().all(|far| far.is_reset() || far.is_finished()));
+    assert!(fars.iter().all(|far| far.is_reset() || far.has_server_finished()));
     assert_eq!(lab.server.wires().len(), 0);
 }
 
@@ -108,5 +108,5 @@ fn l10_a_signal_shuts_down_as_the_limits_say() {
     let error = server.limits(|limits| limits.drain_spread = 31 * SECOND).bind().unwrap_err();
     assert!(error.to_string().contains("`drain_spread` must not be longer"), "{error}");
     let server = Server::builder().listen("127.0.0.1:0").limits(|limits| limits.drain_spread = 30 * SECOND);
-    assert_eq!(server.bind().unwrap().handle().state(), State::Starting);
+    assert_eq!(server.bind().unwrap().handle().state(), ServerState::Starting);
 }

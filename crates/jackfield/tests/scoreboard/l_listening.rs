@@ -3,8 +3,8 @@
 use crate::support;
 use jackfield::test::{TestOptions, listener};
 use jackfield::{
-    Addr, Busy, Client, Exchange, Limits, Listener, ListenerState, Observer, Peer, Request, Server, State,
-    WhenFull,
+    Addr, Busy, Client, Exchange, Limits, Listener, ListenerState, Observer, Peer, Request, Server,
+    ServerState, WhenFull,
 };
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,7 +36,7 @@ impl Client for Named {
 struct Notes(Log);
 
 impl Observer for Notes {
-    fn on_state(&self, before: State, now: State) {
+    fn on_state(&self, before: ServerState, now: ServerState) {
         self.0.note(format!("{before:?} {now:?}"));
     }
 
@@ -321,7 +321,7 @@ fn c16_a_new_connection_takes_the_place_of_an_idle_one() {
     }
     lab.log.take();
     let mut fresh = lab.connect();
-    assert!(older.is_finished() && !newer.is_finished());
+    assert!(older.has_server_finished() && !newer.has_server_finished());
     assert_eq!(statuses(&lab.say(&fresh, get("/"))), [200]);
     assert!(lab.log.has("disconnect Limit(Connections)"), "{:?}", lab.log.events());
     assert_eq!(lab.server.handle().count(), 3);
@@ -331,7 +331,7 @@ fn c16_a_new_connection_takes_the_place_of_an_idle_one() {
         assert_eq!(statuses(&lab.say(&fresh, get("/"))), [200]);
         assert_eq!(lab.server.handle().count(), 3);
     }
-    assert!(!socket.is_finished(), "a WebSocket is never idle in this sense");
+    assert!(!socket.has_server_finished(), "a WebSocket is never idle in this sense");
 }
 
 #[test]

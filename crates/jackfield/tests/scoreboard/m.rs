@@ -22,9 +22,9 @@ fn m1_the_idle_timeout_is_75_s_for_http_and_120_s_for_websocket() {
     let mut lab = lab(limits, Probe::default);
     let (http, socket) = (lab.connect(), lab.websocket());
     lab.advance(SECOND * 75 - MS);
-    assert!(!http.is_finished());
+    assert!(!http.has_server_finished());
     lab.advance(MS);
-    assert!(http.is_finished() && text(&http.take()).is_empty());
+    assert!(http.has_server_finished() && text(&http.take()).is_empty());
     lab.advance(SECOND * 45 - MS);
     assert_eq!(text(&socket.take()), "");
     lab.advance(MS);
@@ -59,16 +59,16 @@ fn m1_an_idle_timeout_from_1_ms_on_can_be_set_at_run_time() {
             lab.say(&far, "x");
         }
         lab.advance(Duration::from_millis(idle_ms - 1));
-        assert!(!far.is_finished(), "{idle_ms} ms");
+        assert!(!far.has_server_finished(), "{idle_ms} ms");
         lab.advance(MS);
-        assert!(far.is_finished(), "{idle_ms} ms");
+        assert!(far.has_server_finished(), "{idle_ms} ms");
     }
     let far = lab.connect_to(listener::RAW);
     for _ in 0..3 {
         lab.say(&far, "x");
     }
     lab.advance(SECOND * 1_000_000);
-    assert!(!far.is_finished(), "zero is any");
+    assert!(!far.has_server_finished(), "zero is any");
 }
 
 /// The longest time of a connection in these tests.
@@ -86,9 +86,9 @@ fn m2_the_lifetime_of_an_active_connection_is_limited_too() {
         assert_eq!((lab.ask(&raw, "x"), lab.ask(&lines, "x\n")), ("x".into(), "x\n".into()));
     }
     lab.advance(SECOND - MS);
-    assert!(![&http, &events, &raw, &lines].iter().any(|far| far.is_finished()));
+    assert!(![&http, &events, &raw, &lines].iter().any(|far| far.has_server_finished()));
     lab.advance(MS);
-    assert!([&http, &events, &raw, &lines].iter().all(|far| far.is_finished()));
+    assert!([&http, &events, &raw, &lines].iter().all(|far| far.has_server_finished()));
     assert_eq!(socket::frames(&socket.take())[0].code(), Some(1001));
     lab.advance(SECOND * 8);
     assert_eq!(
@@ -122,7 +122,7 @@ fn m2_a_pending_answer_is_sent_if_it_comes_in_time() {
     let answer = text(&soon.take());
     assert!(answer.contains("\r\nConnection: close\r\n") && answer.ends_with("late"), "{answer}");
     lab.advance(SECOND);
-    assert!(soon.is_finished() && never.is_reset());
+    assert!(soon.has_server_finished() && never.is_reset());
     lab.advance(SECOND * 2);
     assert_eq!(lab.log.count("disconnect Timeout(Lifetime)"), 2, "{:?}", lab.log.events());
 }
@@ -142,16 +142,16 @@ fn m2_the_lifetime_can_be_set_at_run_time_and_is_off_by_default() {
     // It is measured from the beginning, so it is over already.
     lab.say(&far, "9");
     lab.advance(MS);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, "5");
     lab.advance(SECOND * 4);
     lab.say(&far, "9");
     lab.advance(SECOND * 4);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.say(&far, "0");
     lab.advance(SECOND * 100);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 /// How many pings with this payload a silent peer gets within a minute.
@@ -261,7 +261,7 @@ fn m3_a_ping_comes_after_30_idle_seconds_and_the_end_20_s_later() {
     lab.advance(MS);
     assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
     lab.advance(SECOND * 20 - MS);
-    assert!(!far.is_reset() && !far.is_finished());
+    assert!(!far.is_reset() && !far.has_server_finished());
     lab.advance(MS);
     assert!(far.is_reset());
     assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
@@ -296,7 +296,7 @@ fn m3_a_peer_that_answers_pings_stays_for_a_day() {
         }
     }
     assert_eq!(lab.log.count("pong"), 24 * 60 * 60 / 31);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 /// The last round trip of the heartbeat is known in every callback, from the first one on.
@@ -331,7 +331,7 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
         let noted = lab.log.take().into_iter().filter(|event| *event == known).count();
         assert_eq!(noted, 3, "after {wait} ms");
     }
-    assert!(!far.is_finished() && !far.is_reset());
+    assert!(!far.has_server_finished() && !far.is_reset());
     // A connection that gets the slot of this one begins anew.
     far.reset();
     lab.run();
@@ -434,10 +434,10 @@ fn m8_head_and_body_have_deadlines() {
         let far = lab.connect();
         far.send(half.as_bytes());
         lab.advance(SECOND * 10 - MS);
-        assert!(!far.is_finished(), "{half}");
+        assert!(!far.has_server_finished(), "{half}");
         lab.advance(MS);
         assert_eq!(statuses(&far.take()), [408], "{half}");
-        assert!(far.is_finished(), "{half}");
+        assert!(far.has_server_finished(), "{half}");
     }
 }
 
@@ -472,7 +472,7 @@ fn m9_a_slow_reader_is_not_disconnected() {
         far.set_room(Some(1000));
         lab.run();
     }
-    assert!(!far.is_reset() && far.received() >= 99_000);
+    assert!(!far.is_reset() && far.bytes_received() >= 99_000);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn check_declared(own: &str, history: History, newest_is_there: bool, is_closed:
     let has = |number: usize| texts(&frames).contains(&number.to_string());
     // Of one that is closed the backlog is dropped, and no message of it had begun.
     let expected = (!is_closed, newest_is_there, is_closed);
-    assert_eq!((has(0), has(MANY - 1), far.is_finished()), expected, "{own}");
+    assert_eq!((has(0), has(MANY - 1), far.has_server_finished()), expected, "{own}");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn backlog_of(cap: Option<usize>, overflow: Overflow) -> usize {
         server.run();
     }
     let bytes: usize = read(&mut server, &far).iter().map(|frame| frame.payload.len()).sum();
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     bytes
 }
 

@@ -48,7 +48,7 @@ fn lab(reserved: &[&str]) -> (Lab, Told) {
 /// Turns that all take so long, one after the other.
 fn lag(lab: &mut Lab, lag: Duration, turns: u32) {
     for _ in 0..turns {
-        lab.server.lag(lag);
+        lab.server.report_lag(lag);
         lab.advance(lag);
     }
 }
@@ -56,13 +56,13 @@ fn lag(lab: &mut Lab, lag: Duration, turns: u32) {
 /// Until only one connection is admitted in each turn.
 fn overload(lab: &mut Lab) {
     lag(lab, MS * 10, 20);
-    lab.server.lag(MS * 10);
+    lab.server.report_lag(MS * 10);
 }
 
 fn is_refused(lab: &mut Lab, far: &FarEnd) -> bool {
     lab.run();
     let answer = text(&far.take());
-    let refused = answer.starts_with("HTTP/1.1 503 ") && far.is_finished();
+    let refused = answer.starts_with("HTTP/1.1 503 ") && far.has_server_finished();
     assert!(!refused || answer.contains("\r\nRetry-After: "), "{answer}");
     refused
 }
@@ -153,7 +153,7 @@ fn n14_an_exempt_route_is_served_and_the_first_head_decides() {
     for path in ["/health", "/admin", "/admin/a", "/health?full"] {
         let far = lab.connect();
         assert_eq!(statuses(lab.ask(&far, get(path)).as_bytes()), [200], "{path}");
-        assert!(!far.is_finished(), "{path}");
+        assert!(!far.has_server_finished(), "{path}");
     }
     for path in ["/", "/healthy", "/administrator", "/admi"] {
         // Whole, and in two parts.
@@ -169,7 +169,7 @@ fn n14_an_exempt_route_is_served_and_the_first_head_decides() {
     // A peer that sends nothing costs nothing, and can be refused later.
     let far = lab.connect();
     lab.run();
-    assert!(!far.is_finished() && far.take().is_empty());
+    assert!(!far.has_server_finished() && far.take().is_empty());
     // When the overload is over, no connection is refused any more.
     lab.advance(MS * 200);
     assert_eq!(statuses(lab.ask(&far, get("/")).as_bytes()), [200]);
@@ -205,9 +205,9 @@ fn n14_provisional_connections_have_deadlines_too() {
     slow.send(b"GET /hea");
     lab.advance(MS * 10_001);
     assert_eq!(statuses(&slow.take()), [408]);
-    assert!(slow.is_finished() && !silent.is_finished());
+    assert!(slow.has_server_finished() && !silent.has_server_finished());
     lab.advance(MS * 75_000);
-    assert!(silent.is_finished() && silent.take().is_empty());
+    assert!(silent.has_server_finished() && silent.take().is_empty());
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn n14_a_listener_without_http_has_no_provisional_connections() {
     overload(&mut lab);
     lab.connect();
     let far = lab.connect_to(listener::LINES);
-    assert!(far.is_finished() && far.take().is_empty());
+    assert!(far.has_server_finished() && far.take().is_empty());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn n14_an_upgrade_on_an_existing_connection_is_closed_with_1013() {
     let frames = socket::frames(&answer[head..]);
     assert_eq!((frames.len(), frames[0].code()), (1, Some(1013)));
     lab.say(&there, socket::close(1013, ""));
-    assert!(there.is_finished());
+    assert!(there.has_server_finished());
     assert!(!lab.log.events().iter().any(|event| event.starts_with("open")), "{:?}", lab.log.events());
     let answer = lab.say(&reserved, socket::UPGRADE.replacen("GET /", "GET /reserved?", 1));
     assert!(answer.starts_with(b"HTTP/1.1 101 ") && answer.ends_with(b"\r\n\r\n"), "{}", text(&answer));

@@ -123,12 +123,12 @@ fn lab(bytes: usize, change: impl Fn(&mut Limits)) -> (Lab, Log) {
 /// Sends the next part of its body from each peer that is still read. False: all is sent, or no peer is left.
 fn send_on(ends: &mut [(FarEnd, usize)], chunk: usize) -> bool {
     let chunk = vec![b'x'; chunk];
-    for (far, left) in ends.iter_mut().filter(|(far, _)| far.unread() == 0) {
+    for (far, left) in ends.iter_mut().filter(|(far, _)| far.unread_bytes() == 0) {
         let part = chunk.len().min(*left);
         far.send(&chunk[..part]);
         *left -= part;
     }
-    ends.iter().any(|(far, left)| *left > 0 && !far.is_finished())
+    ends.iter().any(|(far, left)| *left > 0 && !far.has_server_finished())
 }
 
 /// A hundred bodies come at the same time, in chunks that are `seconds` apart; not all of them fit.
@@ -192,7 +192,7 @@ fn n5_pressure_is_reported_once_pauses_the_largest_and_ends() {
         tell_all(&mut lab.server, &ends, &chunk);
     }
     assert_eq!(told.take(), ["pressure High"]);
-    let squeezed = ends.iter().filter(|far| far.unread() > 0).count();
+    let squeezed = ends.iter().filter(|far| far.unread_bytes() > 0).count();
     assert!(squeezed > 0, "the largest are not read any more");
     assert!(booked(&lab.server) <= MIB);
     // Who holds less than the others goes on.
@@ -202,7 +202,7 @@ fn n5_pressure_is_reported_once_pauses_the_largest_and_ends() {
     ends[..3].iter().for_each(FarEnd::reset);
     lab.server.run();
     assert_eq!(told.take(), ["pressure Relieved"]);
-    assert_eq!(ends[3].unread(), 0, "it is read again");
+    assert_eq!(ends[3].unread_bytes(), 0, "it is read again");
     ends[3].send(&[b'x'; 100 * KIB]);
     lab.server.run();
     assert_eq!(statuses(&ends[3].take()), [200]);
@@ -216,7 +216,7 @@ fn n5_a_connection_that_waits_for_memory_too_long_is_evicted() {
     for _ in 0..12 {
         tell_all(&mut lab.server, &ends, &[b'x'; 10 * KIB]);
     }
-    assert!(ends.iter().all(|far| far.unread() > 0), "all hold much, and none is read");
+    assert!(ends.iter().all(|far| far.unread_bytes() > 0), "all hold much, and none is read");
     lab.server.advance(Duration::from_secs(9));
     assert_eq!(told.take(), ["pressure High"]);
     lab.server.advance(Duration::from_secs(2));

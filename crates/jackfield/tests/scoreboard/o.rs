@@ -401,7 +401,7 @@ fn o4_a_status_listener_is_served_while_the_server_is_full() {
         server.run();
         let waits = when_full == WhenFull::Wait;
         assert_eq!(statuses(&one_more.take()), if waits { vec![] } else { vec![503] }, "{when_full:?}");
-        assert!(clients.iter().all(|far| !far.is_finished() && !far.is_reset()), "{when_full:?}");
+        assert!(clients.iter().all(|far| !far.has_server_finished() && !far.is_reset()), "{when_full:?}");
         looking.drain(..).for_each(|far| far.finish());
         server.run();
         assert_eq!(statuses(&one_more.take()), if waits { vec![200] } else { vec![] }, "{when_full:?}");

@@ -67,7 +67,7 @@ fn p11_the_time_begins_when_the_question_has_left() {
     far.take();
     // The first has left, the second has not.
     server.advance(WITHIN);
-    assert_eq!(far.received(), socket::SWITCHED.len() + 8);
+    assert_eq!(far.bytes_received(), socket::SWITCHED.len() + 8);
     far.set_room(None);
     server.run();
     assert_eq!(socket::texts(&far.take()), ["2 two?", "1 is late"]);

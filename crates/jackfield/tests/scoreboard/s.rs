@@ -167,7 +167,7 @@ fn s5_bytes_from_the_peer_of_a_stream_are_dropped() {
         assert_eq!(lab.ask(&far, get("/more").repeat(100)), "");
     }
     assert_eq!(lab.log.count("request"), 1);
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn s6_events_leave_at_the_end_of_the_callback_in_one_write() {
         let output = lab.ask(&far, get(path));
         assert_eq!(output, head() + &"data: x\n\n".repeat(100));
         assert_eq!(far.writes(), 1);
-        assert_eq!(far.is_finished(), path == "/end");
+        assert_eq!(far.has_server_finished(), path == "/end");
     }
 }
 
@@ -257,7 +257,7 @@ fn s8_the_comment_can_be_moved_or_off_and_streams_never_idle_out() {
         let far = lab.events();
         lab.advance(SECOND * 1000);
         assert_eq!(text(&far.take()), ":\n\n".repeat(comments));
-        assert!(!far.is_finished());
+        assert!(!far.has_server_finished());
     }
 }
 
@@ -316,7 +316,7 @@ fn s12_a_stream_that_is_not_read_is_closed_at_the_cap() {
     assert_eq!(seen.count("dropped"), 1);
     far.set_room(None);
     lab.run();
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Limit(Backlog)"), "{:?}", lab.log.events());
@@ -338,7 +338,7 @@ impl Client for Opener {
                 }
                 exchange.ok("text/plain", "done");
             }
-            "/end" if last_event_id(request) == Some("end") => exchange.finish_events(),
+            "/end" if last_event_id(request) == Some("end") => exchange.stop_event_source(),
             "/end" => drop(exchange.events().finish(Event::data("").event("end").id("end"))),
             _ => drop(exchange.events().send("first")),
         }
@@ -455,7 +455,7 @@ fn s13_an_end_at_which_an_event_source_stops() {
     far.send(get("/end").as_bytes());
     server.run();
     assert!(text(&far.take()).ends_with("\r\n\r\nevent: end\nid: end\ndata: \n\n"));
-    assert!(far.is_finished(), "the stream has ended");
+    assert!(far.has_server_finished(), "the stream has ended");
     let far = server.connect();
     far.send(b"GET /end HTTP/1.1\r\nHost: h\r\nLast-Event-ID: end\r\n\r\n");
     server.run();

@@ -51,8 +51,8 @@ fn t0_3_a_long_answer_is_written_before_the_close() {
         far.set_room(Some(100_000));
         lab.run();
     }
-    assert!(far.is_finished() && !far.is_reset());
-    assert!(far.received() > 5_000_000);
+    assert!(far.has_server_finished() && !far.is_reset());
+    assert!(far.bytes_received() > 5_000_000);
 }
 
 /// CEF closes without an answer when a body passes 1 MiB, and knows no chunked ones.
@@ -80,7 +80,7 @@ fn t0_5_times_are_on_and_a_refusal_has_a_status() {
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, socket::UPGRADE)), [403]);
     lab.advance(SECOND * 80);
-    assert!(silent.is_finished() && far.is_finished());
+    assert!(silent.has_server_finished() && far.has_server_finished());
 }
 
 /// CEF clears its table of ids before it tells of the disconnects.
@@ -242,7 +242,7 @@ fn t0_22_half_a_head_has_its_deadline_by_default() {
 fn t0_8_a_refused_connection_never_gets_on_connect() {
     let mut server = jackfield::test::TestServer::new(|_peer| Err::<Probe, Refuse>(Refuse::Silent));
     let far = server.connect();
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     assert_eq!(server.handle().count(), 0, "it lingers, and takes no place");
     server.advance(SECOND * 2);
     assert_eq!(server.wires().len(), 0);

@@ -213,14 +213,14 @@ fn end_of(server: &mut TestServer, far: &FarEnd, at_once: &[u8]) -> End {
     match at_once.first() {
         Some(22) => return End::Answered,
         Some(21) => {
-            assert!(far.is_finished(), "the end comes behind the alert");
+            assert!(far.has_server_finished(), "the end comes behind the alert");
             return End::Alert;
         }
-        None if far.is_finished() || far.is_reset() => return End::AtOnce,
+        None if far.has_server_finished() || far.is_reset() => return End::AtOnce,
         _ => {}
     }
     server.advance(Duration::from_secs(10) - Duration::from_millis(1));
-    assert!(!far.is_reset() && !far.is_finished(), "the deadline is not over");
+    assert!(!far.is_reset() && !far.has_server_finished(), "the deadline is not over");
     server.advance(Duration::from_millis(1));
     assert!(far.is_reset());
     End::Deadline

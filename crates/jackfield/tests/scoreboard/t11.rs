@@ -115,7 +115,7 @@ fn t11_wrong_handshakes_and_headers_cost_a_plain_client_no_turn() {
         }
         server.advance(Duration::from_secs(40));
         assert_eq!(turns(&mut server, &plain), alone, "{name}");
-        assert!(all.iter().all(|far| far.is_reset() || far.is_finished()), "{name}");
+        assert!(all.iter().all(|far| far.is_reset() || far.has_server_finished()), "{name}");
         assert_eq!(server.wires().len(), 1, "{name}: only the plain client is left");
     }
 }

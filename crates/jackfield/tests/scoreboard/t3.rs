@@ -157,7 +157,7 @@ fn t3_hosts_that_were_found_count_among_the_handshakes_of_a_turn() {
     let before = server.handle().metrics().turns;
     peers.iter_mut().for_each(|peer| peer.send(""));
     server.run();
-    assert!(peers.iter().all(|peer| peer.far.received() > 0));
+    assert!(peers.iter().all(|peer| peer.far.bytes_received() > 0));
     // Each of twenty is read, and each of ten is answered later, and then read on.
     let turns = server.handle().metrics().turns - before;
     assert!((40..50).contains(&turns), "{turns} turns");
@@ -326,7 +326,7 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     let unknown = "received fatal alert: UnrecognisedName";
     assert_eq!(visit(&mut server, "a.example", &asking, &seen), unknown);
     let (der, chain, key) = challenge("a.example");
-    challenges.answer_tls("A.example", chain, key).unwrap();
+    challenges.add_tls_answer("A.example", chain, key).unwrap();
     for _ in 0..2 {
         let mut peer = Secured::to("a.example", server.connect_to(0), asking.clone());
         peer.shake_hands(&mut server).unwrap();
@@ -343,7 +343,7 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     assert_eq!(visit(&mut server, "a.example", &asking, &seen), unknown);
     assert_eq!(told.take(), ["tls error Tls"; 3]);
     assert_eq!(server.handle().count(), 0);
-    let faults = challenges.answer_tls("a.example", "garbage", "garbage").unwrap_err();
+    let faults = challenges.add_tls_answer("a.example", "garbage", "garbage").unwrap_err();
     assert_eq!(faults.len(), 2, "{faults:?}");
 }
 
@@ -359,7 +359,7 @@ impl Authenticator for OnlyOther {
 #[test]
 fn t8_a_challenge_by_http_is_answered_before_any_client() {
     let challenges = AcmeChallenges::default();
-    assert!(challenges.answer_http("token", "token.thumbprint"));
+    assert!(challenges.add_http_answer("token", "token.thumbprint"));
     let seen = Log::default();
     let log = seen.clone();
     // The authority has no password.
@@ -382,9 +382,10 @@ fn t8_a_challenge_by_http_is_answered_before_any_client() {
     challenges.remove("token");
     assert_eq!(server.get("/.well-known/acme-challenge/token").send().status(), 404);
     // The number of challenges is bounded.
-    let taken = (0..2000).take_while(|number| challenges.answer_http(number.to_string(), "answer")).count();
+    let taken =
+        (0..2000).take_while(|number| challenges.add_http_answer(number.to_string(), "answer")).count();
     assert_eq!(taken, 1024);
-    assert!(challenges.answer_http("7", "another"), "it has its place");
+    assert!(challenges.add_http_answer("7", "another"), "it has its place");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn w2_a_refused_dropped_or_late_decision_has_its_own_answer() {
     assert_eq!(text(&far.take()), "");
     lab.advance(Duration::from_millis(1));
     assert_eq!(statuses(&far.take()), [503]);
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     take_deferred_upgrade().accept();
     lab.run();
     assert_eq!(text(&far.take()), "", "too late");
@@ -147,7 +147,7 @@ fn w2_a_peer_that_left_before_the_decision_gets_no_websocket() {
     late.accept();
     lab.run();
     assert_eq!(text(&far.take()), "");
-    assert!(far.is_finished() && lab.connections() == 0);
+    assert!(far.has_server_finished() && lab.connections() == 0);
     assert_eq!(lab.log.events(), ["connect", "upgrade /ws", "disconnect Peer", "drop"]);
 }
 
@@ -168,7 +168,7 @@ fn w2_more_than_4_kib_before_the_decision_are_refused() {
             }
             lab.run();
             assert_eq!(statuses(&far.take()).first().copied(), status, "{bytes}, whole: {whole}");
-            assert_eq!(far.is_finished(), status.is_some());
+            assert_eq!(far.has_server_finished(), status.is_some());
             take_deferred_upgrade().accept();
             lab.run();
             assert_eq!(statuses(&far.take()).len(), usize::from(status.is_none()));
@@ -527,9 +527,9 @@ fn w14_close_says_code_and_reason_and_waits_for_the_peer() {
     assert_eq!(frames, [Frame::new(FIN | CLOSE, b"\x0f\xa0bye")]);
     // What else the peer says is dropped, its Close ends the connection.
     assert_eq!(text(&lab.say(&far, [socket::text("late"), socket::ping(b"late")].concat())), "");
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     assert_eq!(text(&lab.say(&far, socket::close(4444, "me too"))), "");
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     far.finish();
     lab.run();
     let events = lab.log.events();
@@ -543,9 +543,9 @@ fn w14_the_wait_for_the_peers_close_ends_after_5_s() {
     let far = lab.websocket();
     lab.say(&far, socket::text("x"));
     lab.advance(Duration::from_millis(4_999));
-    assert!(!far.is_finished());
+    assert!(!far.has_server_finished());
     lab.advance(Duration::from_millis(1));
-    assert!(far.is_finished());
+    assert!(far.has_server_finished());
     lab.advance(SECOND * 2);
     assert_eq!(lab.connections(), 0);
     assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
@@ -689,7 +689,7 @@ fn w17_more_than_1_mib_is_refused_with_1009_by_the_header() {
         let far = lab.websocket();
         let frames = socket::frames(&lab.say(&far, &input));
         assert_eq!(frames.first().and_then(Frame::code), too_long.then_some(1009), "{input:?}");
-        assert_eq!(far.is_finished(), too_long);
+        assert_eq!(far.has_server_finished(), too_long);
     }
 }
 

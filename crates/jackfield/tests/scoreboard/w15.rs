@@ -170,7 +170,7 @@ fn w15_compressed_messages_come_as_messages_in_any_split() {
             far.send(part);
             lab.run();
         }
-        (lab.log.events(), far.take(), far.is_finished())
+        (lab.log.events(), far.take(), far.has_server_finished())
     };
     let whole = play(&[&input]);
     assert_eq!(

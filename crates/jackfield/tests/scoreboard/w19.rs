@@ -43,7 +43,7 @@ fn check(name: &str, open: impl Fn(&mut Lab) -> FarEnd, order: &[u8], bytes_of: 
         let far = open(&mut lab);
         far.take();
         far.set_room(Some(0));
-        let before = far.received();
+        let before = far.bytes_received();
         if order.is_empty() {
             let id = lab.server.wires().ids().next().expect("there is one");
             lab.server.handle().post(id, ()).expect("there is room");
@@ -55,10 +55,10 @@ fn check(name: &str, open: impl Fn(&mut Lab) -> FarEnd, order: &[u8], bytes_of: 
         let all: usize = LENGTHS.iter().map(|length| bytes_of(*length)).sum();
         // Single bytes only as far as they matter.
         let most = if step == 1 { 6000 } else { all };
-        while far.received() - before < most {
+        while far.bytes_received() - before < most {
             far.set_room(Some(step));
             lab.run();
-            let left = far.received() - before;
+            let left = far.bytes_received() - before;
             let mut end = 0;
             let ends = LENGTHS.iter().map(|length| {
                 end += bytes_of(*length);
@@ -223,6 +223,6 @@ fn w19_repeated_requests_get_one_notice_a_turn() {
     server.handle().post(id, ()).expect("there is room");
     let turns = server.wires().stats().turns.value();
     server.run();
-    assert_eq!(far.received(), 10_001);
+    assert_eq!(far.bytes_received(), 10_001);
     assert!(server.wires().stats().turns.value() - turns > 10_000, "each in a turn of its own");
 }

@@ -100,7 +100,7 @@ impl Lab {
         assert_eq!(used, text.len(), "nothing is said before the answer");
         let offer = Offer::check(found.method(), true, found.headers()).unwrap();
         let mut answer = Vec::new();
-        encode_response(offer.accept(), protocol, &[], &mut answer).unwrap();
+        encode_response(offer.accept_key(), protocol, &[], &mut answer).unwrap();
         (text, answer)
     }
 

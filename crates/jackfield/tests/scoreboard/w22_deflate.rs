@@ -212,7 +212,7 @@ impl Calls {
         };
         let offer = Offer::check(found.method(), true, found.headers()).unwrap();
         let extensions: Vec<&str> = offer.extensions().map(|extension| extension.as_str()).collect();
-        (far, extensions.join(", "), offer.accept())
+        (far, extensions.join(", "), offer.accept_key())
     }
 
     fn answer(&mut self, far: &FarEnd, accept: [u8; 28], extensions: &str) {

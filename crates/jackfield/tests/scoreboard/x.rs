@@ -200,7 +200,7 @@ fn x3_close_and_abort_come_from_any_thread() {
     let frames = socket::frames(&closed.take());
     assert_eq!((frames.len(), frames[1].code()), (2, Some(1000)));
     assert!(aborted.is_reset() && aborted.take().is_empty());
-    assert!(http.is_finished());
+    assert!(http.has_server_finished());
 }
 
 #[test]

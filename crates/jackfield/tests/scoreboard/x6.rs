@@ -6,7 +6,7 @@ use jackfield::reactor::mio::unix::SourceFd;
 use jackfield::reactor::mio::{Events, Interest, Poll, Token};
 use jackfield::{
     Client, Connection, Disconnect, Drain, Embedded, Exchange, Handle, Observer, Peer, Request, Server,
-    State, TimerId,
+    ServerState, TimerId,
 };
 use std::cell::RefCell;
 use std::io::Write;
@@ -93,7 +93,7 @@ fn x6_all_work_happens_in_poll_on_the_calling_thread() {
     let (mut server, addr, notes, watcher) = embedded();
     assert_eq!(
         (server.handle().state(), &**watcher.0.lock().unwrap()),
-        (State::Running, &["started".into()][..])
+        (ServerState::Running, &["started".into()][..])
     );
     assert!(server.poll(Some(Duration::ZERO)).unwrap(), "without a wait, and with nothing to do");
     let mut stream = ask(addr, "/one");
@@ -151,7 +151,7 @@ fn x6_an_embedded_server_ends_once_by_a_shutdown() {
     server.handle().shutdown(Drain::within(LONG));
     drop(stream);
     while server.poll(Some(LONG)).unwrap() {}
-    assert_eq!(server.handle().state(), State::Stopped);
+    assert_eq!(server.handle().state(), ServerState::Stopped);
     assert_eq!(
         (server.poll(None).unwrap(), server.timeout()),
         (false, None),
@@ -171,7 +171,7 @@ fn x6_a_dropped_embedded_server_disconnects_its_clients() {
     drop(server);
     assert_eq!(*notes.borrow(), ["connect", "/one", "disconnect"]);
     assert_eq!(*watcher.0.lock().unwrap(), ["started", "stopped"]);
-    assert_eq!(handle.state(), State::Stopped);
+    assert_eq!(handle.state(), ServerState::Stopped);
     real::read_answer(&mut stream);
     assert!(real::is_gone(&mut stream));
 }

@@ -99,7 +99,7 @@ fn check_socket(how: How, lengths: &[usize], room: usize) {
     let messages = overflow(&mut place, how, lengths);
     let longest = lengths.iter().max().expect("there are some") + 19;
     assert!(place.server.wires().memory_bytes() < 2 * longest + (130 << 10), "{case}");
-    assert!(place.server.wires().queued(place.first()) < longest + 40, "{case}");
+    assert!(place.server.wires().queued_bytes(place.first()) < longest + 40, "{case}");
     far.set_room(None);
     place.server.run();
     let mut frames = socket::frames(&far.take());
@@ -208,7 +208,7 @@ fn an_event_that_has_begun_is_written_too() {
                 }
             }
             assert_eq!(got, expected, "{lengths:?} {room}");
-            assert!(far.is_finished() && !far.is_reset());
+            assert!(far.has_server_finished() && !far.is_reset());
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::support;
 use jackfield::test::{FarEnd, TestServer, listener};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Disconnect, Drain, Exchange, Handle, Request, State, WebSocket,
+    Busy, Client, Connection, ConnectionId, Disconnect, Drain, Exchange, Handle, Request, ServerState,
+    WebSocket,
 };
 use std::any::Any;
 use support::{get, socket, text};
@@ -74,7 +75,7 @@ fn check(listener: usize, opening: &str, with: Option<(u16, &'static str)>, expe
         server.run();
         let got = far.take();
         assert_eq!(text(&got), text(expected), "{way:?} of {opening:?} with {with:?}");
-        assert_eq!(far.is_finished(), is_end, "{way:?} of {opening:?} with {with:?}");
+        assert_eq!(far.has_server_finished(), is_end, "{way:?} of {opening:?} with {with:?}");
     }
 }
 
@@ -195,10 +196,10 @@ fn a_test_server_is_stopped_when_its_last_connection_has_ended() {
     let handle = server.handle();
     handle.shutdown(Drain::default());
     server.run();
-    assert_eq!(handle.state(), State::Draining, "one lingers");
+    assert_eq!(handle.state(), ServerState::Draining, "one lingers");
     far.finish();
     server.run();
-    assert_eq!(handle.state(), State::Stopped);
+    assert_eq!(handle.state(), ServerState::Stopped);
     assert_eq!(handle.close(ConnectionId::NONE), Err(Busy::Unknown));
     server.advance(std::time::Duration::from_secs(100));
 }

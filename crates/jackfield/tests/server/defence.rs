@@ -682,7 +682,7 @@ fn check(class: &Class) {
     let mut lab = Lab::with_limits(limits, probe);
     let far = play(&mut lab);
     let heard = far.take();
-    let (is_finished, is_reset) = (far.is_finished(), far.is_reset());
+    let (is_finished, is_reset) = (far.has_server_finished(), far.is_reset());
     let shown = || format!("{rows:?}: {}, finished: {is_finished}, reset: {is_reset}", text(&heard));
     match *seen {
         Seen::Status(status) => {
@@ -702,7 +702,7 @@ fn check(class: &Class) {
     let event = told.event();
     assert_eq!(lab.log.count(&event), 1, "{rows:?}: {event}: {:?}", lab.log.events());
     assert_eq!(told.counter(&lab.server.handle().metrics()), 1, "{rows:?}");
-    assert!(far.is_finished() || far.is_reset(), "{rows:?}: it is still there");
+    assert!(far.has_server_finished() || far.is_reset(), "{rows:?}: it is still there");
 }
 
 #[test]

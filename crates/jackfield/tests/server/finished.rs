@@ -190,7 +190,7 @@ fn a_later_end_has_its_time() {
         // What lingers ends.
         far.finish();
         server.run();
-        let told = with_bytes(told, request.len(), far.received());
+        let told = with_bytes(told, request.len(), far.bytes_received());
         assert_eq!(log.events(), [format!("GET {path}: {told}")]);
         REPLIES.with_borrow_mut(Vec::clear);
         UPGRADES.with_borrow_mut(Vec::clear);

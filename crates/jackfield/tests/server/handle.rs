@@ -4,7 +4,7 @@
 use crate::support;
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Drain, Handle, Limits, NotPosted, Server, State, Subscribed,
+    Busy, Client, Connection, ConnectionId, Drain, Handle, Limits, NotPosted, Server, ServerState, Subscribed,
 };
 use std::any::Any;
 use std::sync::Arc;
@@ -187,7 +187,7 @@ fn a_closure_runs_on_the_reactor() {
 #[track_caller]
 fn check_ended(handle: &Handle, id: ConnectionId) {
     let held = Arc::new(());
-    assert_eq!(handle.state(), State::Stopped);
+    assert_eq!(handle.state(), ServerState::Stopped);
     for _ in 0..1000 {
         assert_eq!(handle.send(id, "x"), Err(Busy::Stopped));
         assert_eq!(handle.close(id), Err(Busy::Stopped));

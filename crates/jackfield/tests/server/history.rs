@@ -2,7 +2,7 @@
 
 use crate::support;
 use jackfield::proto::Step;
-use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
+use jackfield::proto::sse::{Decoder, EventScratch, Limits as Bounds};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
     Client, Connection, Drain, Event, Exchange, History, Limits, Message, Metrics, Overflow, Request, Server,
@@ -54,7 +54,7 @@ impl Client for Reader {
 type Seen = (String, String, String);
 
 fn events(bytes: &[u8]) -> Vec<Seen> {
-    let (mut decoder, mut whole, mut at) = (Decoder::new(), Whole::default(), 0);
+    let (mut decoder, mut whole, mut at) = (Decoder::new(), EventScratch::default(), 0);
     let mut seen = Vec::new();
     while let Step::Event(used, event) = decoder.step(&bytes[at..], &mut whole, &Bounds::default()) {
         seen.push((event.event.to_owned(), event.data.to_owned(), event.last_event_id.to_owned()));

@@ -65,9 +65,9 @@ fn check(name: &str, place: (Lab, FarEnd, Option<Secured>), parts: [&str; 2], an
         text(&told)
     );
     lab.advance(IDLE - Duration::from_millis(1));
-    assert!(!far.is_finished(), "{name}: the timeout begins with the last byte");
+    assert!(!far.has_server_finished(), "{name}: the timeout begins with the last byte");
     lab.advance(Duration::from_millis(1));
-    assert!(far.is_finished(), "{name}");
+    assert!(far.has_server_finished(), "{name}");
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Timeout(Idle)"), "{name}: {:?}", lab.log.events());

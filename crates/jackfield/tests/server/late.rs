@@ -29,7 +29,7 @@ fn check(name: &str, early: fn(&mut Probe, Exchange<'_>, &Request<'_>), late: fn
         let far = lab.connect();
         far.send(request.as_bytes());
         lab.run();
-        let expected = (text(&far.take()), far.is_finished(), far.is_reset());
+        let expected = (text(&far.take()), far.has_server_finished(), far.is_reset());
 
         let mut lab = Lab::new(|| Probe {
             on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
@@ -41,7 +41,11 @@ fn check(name: &str, early: fn(&mut Probe, Exchange<'_>, &Request<'_>), late: fn
         assert!(far.take().is_empty());
         REPLIES.with_borrow_mut(|replies| replies.drain(..).for_each(|reply| late(reply, &handle)));
         lab.run();
-        assert_eq!((text(&far.take()), far.is_finished(), far.is_reset()), expected, "{name} to {request}");
+        assert_eq!(
+            (text(&far.take()), far.has_server_finished(), far.is_reset()),
+            expected,
+            "{name} to {request}"
+        );
     }
 }
 
@@ -299,7 +303,7 @@ fn a_late_event_stream_for_a_peer_that_has_ended_ends() {
     let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it was deferred");
     reply.events();
     lab.run();
-    assert_eq!((lab.server.handle().count(), far.is_finished() || far.is_reset()), (0, true));
+    assert_eq!((lab.server.handle().count(), far.has_server_finished() || far.is_reset()), (0, true));
 }
 
 /// A client that waits for an answer, a decision or a part may have left: the late value can be asked for that.

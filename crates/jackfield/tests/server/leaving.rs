@@ -178,7 +178,7 @@ fn an_immediate_answer_reaches_a_half_closed_peer() {
             let far = place.server.connect();
             leave(&mut place, &far, &get("/").repeat(count), Leaves::FinAtOnce);
             assert_eq!(text(&far.take()), ok("now").repeat(count));
-            assert!(far.is_finished() && !far.is_reset());
+            assert!(far.has_server_finished() && !far.is_reset());
             assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
         }
     }
@@ -192,7 +192,7 @@ fn earlier_answers_are_sent() {
     let said = ["/", "/late", "/"].map(get).concat();
     leave(&mut place, &far, &said, Leaves::FinAtOnce);
     assert_eq!(text(&far.take()), ok("now"));
-    assert_eq!((far.is_finished(), far.is_reset(), place.kept.0.borrow().asked), (true, false, 2));
+    assert_eq!((far.has_server_finished(), far.is_reset(), place.kept.0.borrow().asked), (true, false, 2));
 }
 
 /// With `half_closed` the answer is given, and the requests after it are answered too.
@@ -214,7 +214,7 @@ fn a_half_closed_connection_is_kept_if_that_is_set() {
         let bodies: Vec<&str> =
             got.split("\r\n\r\n").skip(1).map(|part| part.split("HTTP").next().unwrap_or("")).collect();
         assert_eq!(bodies, ["late", "late", "now"]);
-        assert!(far.is_finished() && !far.is_reset());
+        assert!(far.has_server_finished() && !far.is_reset());
         assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
     }
 }
@@ -231,7 +231,7 @@ fn a_half_closed_peer_does_not_wait_for_ever() {
             false => (SECOND * 10, Timeout::Upgrade),
         };
         place.server.advance(wait - SECOND);
-        assert_eq!((place.ends(), far.waiting()), (Vec::new(), 0), "{said}");
+        assert_eq!((place.ends(), far.waiting_bytes()), (Vec::new(), 0), "{said}");
         place.server.advance(SECOND);
         assert_eq!(statuses(&far.take()), [503], "{said}");
         assert_eq!((place.ends(), place.counts()), (vec![Reason::Timeout(why)], [0; 2]), "{said}");
@@ -341,7 +341,7 @@ fn over_tls_an_immediate_answer_reaches_a_half_closed_peer() {
         peer.say(&mut place.server, "");
         peer.send(get("/").repeat(count));
         assert_eq!(text(&peer.finish(&mut place.server)), ok("now").repeat(count));
-        assert!(peer.far.is_finished() && !peer.far.is_reset() && peer.has_heard_goodbye());
+        assert!(peer.far.has_server_finished() && !peer.far.is_reset() && peer.has_heard_goodbye());
         assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
     }
 }

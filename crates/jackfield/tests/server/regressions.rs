@@ -358,5 +358,5 @@ fn a_maker_that_panics_ends_the_server() {
         |_: &jackfield::Peer| Probe::default()
     });
     assert!(ended.is_err());
-    assert_eq!(handle.state(), jackfield::State::Stopped);
+    assert_eq!(handle.state(), jackfield::ServerState::Stopped);
 }

@@ -4,7 +4,7 @@ use crate::support;
 use jackfield::test::{FarEnd, TestOptions};
 use jackfield::{
     BodyPlan, Client, Connection, ConnectionId, Drain, Heartbeat, HeartbeatAction, History, Limits, Message,
-    MessageKind, Overflow, Rate, Server, State, TimerId, WebSocket,
+    MessageKind, Overflow, Rate, Server, ServerState, TimerId, WebSocket,
 };
 use std::net::Shutdown;
 use std::time::Duration;
@@ -114,7 +114,7 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     members.iter().for_each(|far| far.set_room(Some(0)));
     lab.say(&members[0], socket::text("go"));
     let ids: Vec<_> = lab.server.wires().ids().collect();
-    let queued: Vec<usize> = ids.iter().map(|id| lab.server.wires().queued(*id)).collect();
+    let queued: Vec<usize> = ids.iter().map(|id| lab.server.wires().queued_bytes(*id)).collect();
     assert_eq!(queued[0], 0, "who publishes gets nothing");
     // As full as they may be: the last message may reach beyond the bound.
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
@@ -319,7 +319,7 @@ fn a_request_that_waits_for_its_rate_is_answered_at_the_shutdown() {
     let answer = busy.take();
     assert_eq!(statuses(&answer), [200]);
     assert!(text(&answer).contains("Connection: close"), "{}", text(&answer));
-    assert!(busy.is_finished() && idle.is_finished());
+    assert!(busy.has_server_finished() && idle.has_server_finished());
 }
 
 /// What went wrong with the last answer of a connection that was being drained was told as the shutdown.
@@ -372,13 +372,13 @@ fn check_carried(stop: fn(&mut Lab) -> Vec<FarEnd>, go_on: fn(&mut Lab, &[FarEnd
     let (far, before) = (&ends[0], text(&ends[0].take()));
     lab.server.handle().shutdown(Drain::default());
     lab.run();
-    assert!(!far.is_finished() && !before.contains("Connection: close"), "{before}");
+    assert!(!far.has_server_finished() && !before.contains("Connection: close"), "{before}");
     go_on(&mut lab, &ends);
     let answer = text(&far.take());
     // The last answer says so, and its reader knows which requests were not answered.
     assert!(answer.contains("Connection: close\r\n"), "{answer:?}");
     assert_eq!(answer.matches("Connection: close\r\n").count(), 1, "{answer}");
-    assert!(answer.ends_with("\r\n\r\nxxxxxxxxxx") && far.is_finished(), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nxxxxxxxxxx") && far.has_server_finished(), "{answer}");
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
@@ -416,7 +416,7 @@ fn a_carried_request_is_answered_at_the_shutdown() {
             lab.run();
             ends[0].send(get("/").repeat(1000).as_bytes());
             lab.run();
-            assert!(ends[0].received() < 2000, "it is squeezed before it is answered much");
+            assert!(ends[0].bytes_received() < 2000, "it is squeezed before it is answered much");
             ends
         },
         |lab, ends| {
@@ -434,7 +434,10 @@ fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
     lab.say(&asked, get("/"));
     lab.server.handle().shutdown(Drain::default());
     lab.advance(SECOND * 29);
-    assert_eq!((silent.is_finished(), asked.is_finished(), asked.is_reset()), (true, false, false));
+    assert_eq!(
+        (silent.has_server_finished(), asked.has_server_finished(), asked.is_reset()),
+        (true, false, false)
+    );
     lab.advance(SECOND);
     assert_eq!((asked.is_reset(), lab.connections()), (true, 0));
 }
@@ -452,10 +455,10 @@ fn a_connection_admitted_during_the_shutdown_is_drained() {
         far.send(&[b'x'; 9500]);
     }
     for _ in 0..20 {
-        lab.server.lag(Duration::from_millis(10));
+        lab.server.report_lag(Duration::from_millis(10));
         lab.advance(Duration::from_millis(10));
     }
-    lab.server.lag(Duration::from_millis(10));
+    lab.server.report_lag(Duration::from_millis(10));
     // It takes the one place.
     lab.connect();
     // Memory is scarce, so that the line of its request is not read to its end before the shutdown.
@@ -464,13 +467,13 @@ fn a_connection_admitted_during_the_shutdown_is_drained() {
     lab.say(&far, " HTTP/1.1\r\nHost: h\r\n\r\n".to_owned() + &get("/health"));
     lab.server.handle().shutdown(Drain::default());
     lab.run();
-    assert_eq!((lab.log.count("connect"), far.is_finished()), (connects, false), "it is on trial");
+    assert_eq!((lab.log.count("connect"), far.has_server_finished()), (connects, false), "it is on trial");
     posters.iter().for_each(FarEnd::reset);
     lab.run();
     let answer = text(&far.take());
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"), "{answer}");
     // The client knows that the requests after it were not handled.
-    assert_eq!((answer.matches("HTTP/1.1 200 ").count(), far.is_finished()), (1, true));
+    assert_eq!((answer.matches("HTTP/1.1 200 ").count(), far.has_server_finished()), (1, true));
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
@@ -487,7 +490,11 @@ fn a_paused_connection_whose_peer_has_left_holds_no_shutdown_up() {
     lab.run();
     lab.server.handle().shutdown(Drain::default());
     lab.run();
-    assert_eq!((gone.is_finished(), lab.connections()), (true, 1), "only one has asked for something");
+    assert_eq!(
+        (gone.has_server_finished(), lab.connections()),
+        (true, 1),
+        "only one has asked for something"
+    );
 }
 
 /// The same over a socket, where only a look at it tells.
@@ -507,7 +514,7 @@ fn the_system_is_asked_whether_a_paused_peer_has_sent_bytes() {
     real::wait_until(|| turns() > before);
     // Who waited for the deadline would be too late.
     live.handle.shutdown(Drain::within(real::LONG * 10));
-    real::wait_until(|| live.handle.state() == State::Stopped);
+    real::wait_until(|| live.handle.state() == ServerState::Stopped);
     live.join().expect("it ends");
 }
 
@@ -527,10 +534,10 @@ fn a_websocket_that_begins_during_the_shutdown_has_its_handshake() {
     lab.server.handle().shutdown(Drain::default());
     lab.advance(SECOND * 5);
     assert_eq!(far.take(), [socket::SWITCHED.as_bytes(), &[FIN | socket::CLOSE, 2, 3, 0xe9]].concat());
-    assert!(!far.is_finished(), "the peer's Close is awaited");
+    assert!(!far.has_server_finished(), "the peer's Close is awaited");
     far.send(&socket::close(1001, ""));
     lab.run();
-    assert!(far.is_finished() && lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+    assert!(far.has_server_finished() && lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
 }
 
 /// A connection that publishes, ends in its own event, and publishes once more when it is gone.
@@ -588,10 +595,10 @@ fn an_admitted_connection_is_read_only_if_its_client_reads() {
         let options = TestOptions { reserved: vec!["/health".to_owned()], ..TestOptions::default() };
         let mut lab = Lab::with_options(options, move || Probe { on_connect: act, ..Probe::default() });
         for _ in 0..20 {
-            lab.server.lag(Duration::from_millis(10));
+            lab.server.report_lag(Duration::from_millis(10));
             lab.advance(Duration::from_millis(10));
         }
-        lab.server.lag(Duration::from_millis(10));
+        lab.server.report_lag(Duration::from_millis(10));
         // It takes the one place.
         lab.connect();
         let far = lab.connect();

@@ -442,7 +442,7 @@ fn pings_keep_to_the_bound_of_the_outbox() {
     let (mut lab, id, members) = members(low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000));
     members[0].set_room(Some(0));
     act(&mut lab, id, |socket| (0..1000).for_each(|_| socket.ping(&[0; 125])));
-    let queued = lab.server.wires().queued(id);
+    let queued = lab.server.wires().queued_bytes(id);
     assert!((2000..2127).contains(&queued), "{queued} bytes");
     members[0].set_room(None);
     lab.run();
@@ -465,7 +465,7 @@ fn a_broadcast_keeps_to_the_bound_of_its_topic() {
     members.iter().for_each(|far| far.set_room(Some(0)));
     lab.say(&members[0], socket::text("go"));
     let ids: Vec<_> = lab.server.wires().ids().collect();
-    let queued: Vec<usize> = ids.iter().map(|id| lab.server.wires().queued(*id)).collect();
+    let queued: Vec<usize> = ids.iter().map(|id| lab.server.wires().queued_bytes(*id)).collect();
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 

@@ -191,7 +191,7 @@ fn dribbled_header_is_closed() {
         let dribbled = rest.bytes().take_while(|byte| {
             far.send(&[*byte]);
             lab.advance(SECOND / 2);
-            !far.is_finished()
+            !far.has_server_finished()
         });
         assert!((18..=20).contains(&dribbled.count()), "10 s, however little it says");
         assert_eq!(statuses(&far.take()), [408]);
@@ -377,7 +377,10 @@ fn stale_connection_id_never_reaches_a_stranger() {
             assert_eq!(handle.abort(*old), Err(Busy::Gone));
         }
         lab.run();
-        assert_eq!((text(&far.take()), far.is_finished(), far.is_reset()), (String::new(), false, false));
+        assert_eq!(
+            (text(&far.take()), far.has_server_finished(), far.is_reset()),
+            (String::new(), false, false)
+        );
         assert_eq!(socket::texts(&lab.say(&far, socket::text("mine"))), ["mine"]);
         if round % 2 == 0 {
             far.reset();
@@ -435,14 +438,14 @@ fn header_flood_is_bounded() {
             for _ in 0..64 {
                 far.send(portion.as_bytes());
                 lab.run();
-                if far.is_released() || far.is_finished() {
+                if far.is_released() || far.has_server_finished() {
                     break;
                 }
             }
         });
         // One portion that was sent and not read is in the peer's half of the connection here.
         assert!(held.bytes_max < 4 * 64 * 1024, "{} bytes for {start:?} {line:?}", held.bytes_max);
-        assert!(far.is_finished(), "{start:?} {line:?}");
+        assert!(far.has_server_finished(), "{start:?} {line:?}");
         let answered = statuses(&far.take());
         assert!(matches!(answered[..], [400 | 413 | 414 | 431]), "{answered:?} for {start:?} {line:?}");
         assert!(!lab.log.has("request"), "{:?}", lab.log.events());
@@ -493,7 +496,7 @@ fn check_nothing_is_lost(policy: Overflow, publishes: bool) {
         assert_eq!(frames.last().and_then(|frame| frame.code()), Some(1013));
     } else {
         assert_eq!(texts + told, MANY, "{policy:?}, published: {publishes}");
-        assert!(!far.is_finished());
+        assert!(!far.has_server_finished());
     }
 }
 

@@ -102,7 +102,7 @@ fn one_server_speaks_them_all() {
     server.handle().shutdown(jackfield::Drain::default());
     server.run();
     for peer in [&http, &events, &lines] {
-        assert!(peer.is_finished());
+        assert!(peer.has_server_finished());
         peer.finish();
     }
     server.run();
@@ -118,7 +118,7 @@ fn bugs_of_the_user_end_their_connection_only() {
         server.run();
         let text = String::from_utf8(peer.take()).unwrap();
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {text}");
-        assert_eq!(peer.is_finished(), path == "/panic");
+        assert_eq!(peer.has_server_finished(), path == "/panic");
     }
 }
 
@@ -140,5 +140,5 @@ fn an_answer_can_be_the_last() {
     server.run();
     let text = String::from_utf8(peer.take()).unwrap();
     assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("\r\n\r\ngoodbye"), "{text}");
-    assert!(peer.is_finished());
+    assert!(peer.has_server_finished());
 }

@@ -166,7 +166,7 @@ pub fn outcome_of(make: fn() -> Probe, listener: usize, parts: &[&[u8]]) -> Outc
         far.send(part);
         lab.run();
     }
-    let is_finished = far.is_finished();
+    let is_finished = far.has_server_finished();
     let requests = lab.log.requests().clone();
     Outcome { output: far.take(), is_finished, log: lab.log.events(), requests }
 }

@@ -2,7 +2,7 @@
 
 use super::text;
 use jackfield::proto::Step;
-use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
+use jackfield::proto::sse::{Decoder, EventScratch, Limits as Bounds};
 use jackfield::test::{FarEnd, TestServer};
 use jackfield::{Client, Exchange, Request, Subscribed};
 
@@ -42,7 +42,7 @@ impl Reader {
             format!("GET /stream/{topic} HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes(),
         );
         server.run();
-        Self { far, decoder: Decoder::resume(last), rest: Vec::new(), has_head: false }
+        Self { far, decoder: Decoder::with_last_event_id(last), rest: Vec::new(), has_head: false }
     }
 
     /// What has come since.
@@ -56,7 +56,7 @@ impl Reader {
             self.rest.drain(..end + 4);
             self.has_head = true;
         }
-        let (mut whole, mut at, mut seen) = (Whole::default(), 0, Vec::new());
+        let (mut whole, mut at, mut seen) = (EventScratch::default(), 0, Vec::new());
         while let Step::Event(used, event) =
             self.decoder.step(&self.rest[at..], &mut whole, &Bounds::default())
         {

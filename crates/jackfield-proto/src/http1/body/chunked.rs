@@ -3,9 +3,9 @@
 //! One deviation: space between the size and an extension is refused, though the grammar has it as "bad" white space.
 //! No known sender uses it, and readers that disagree about it are how requests get smuggled.
 
-use super::extension::Extension;
+use super::extension::ExtensionState;
 use super::piece::{Piece, take_data};
-use crate::http1::scan::Scan;
+use crate::http1::scan::ScanState;
 use crate::http1::{Error, Limits};
 
 /// The position of the next byte in a chunked body.
@@ -29,7 +29,7 @@ enum State {
     /// In a size, after this number of digits.
     Size(u8),
     /// In an extension.
-    Extension(Extension),
+    Extension(ExtensionState),
     /// Before the LF of a size line.
     SizeLf,
     /// In the data.
@@ -39,7 +39,7 @@ enum State {
     /// Before the LF after the data.
     DataLf,
     /// In the trailer section.
-    Trailer(Scan),
+    Trailer(ScanState),
     /// After the body.
     Over,
 }
@@ -94,7 +94,7 @@ impl Chunked {
                 (self.left, self.line_bytes) = (0, 0);
                 Ok(State::Size(0))
             }
-            State::Trailer(Scan::LineStart) => Ok(State::Trailer(Scan::LastLf)),
+            State::Trailer(ScanState::LineStart) => Ok(State::Trailer(ScanState::LastLf)),
             State::Trailer(_) if byte == b'\n' => Ok(State::Over),
             State::Trailer(_) => Err(Error::LineEnd),
             _ => Err(Error::ChunkEnd),
@@ -110,12 +110,12 @@ impl Chunked {
                 Ok(State::Size(digits + 1))
             }
             (None, b'\r') if digits > 0 => Ok(State::SizeLf),
-            (None, b';') if digits > 0 => self.count_extension(Extension::BeforeName, limits),
+            (None, b';') if digits > 0 => self.count_extension(ExtensionState::BeforeName, limits),
             _ => Err(Error::ChunkSize),
         }
     }
 
-    fn extension(&mut self, extension: Extension, byte: u8, limits: &Limits) -> Result<State, Error> {
+    fn extension(&mut self, extension: ExtensionState, byte: u8, limits: &Limits) -> Result<State, Error> {
         if byte == b'\r' && extension.may_end() {
             return Ok(State::SizeLf);
         }
@@ -129,7 +129,7 @@ impl Chunked {
         if self.line_bytes > limits.chunk_line_bytes_max { Err(Error::ChunkLineTooLong) } else { Ok(()) }
     }
 
-    fn count_extension(&mut self, then: Extension, limits: &Limits) -> Result<State, Error> {
+    fn count_extension(&mut self, then: ExtensionState, limits: &Limits) -> Result<State, Error> {
         self.extension_bytes += 1;
         if self.extension_bytes > limits.chunk_extension_bytes_max {
             return Err(Error::ChunkExtensionsTooLong);
@@ -138,17 +138,17 @@ impl Chunked {
     }
 
     fn after_size(&self) -> State {
-        if self.left == 0 { State::Trailer(Scan::LineStart) } else { State::Data }
+        if self.left == 0 { State::Trailer(ScanState::LineStart) } else { State::Data }
     }
 
     /// The rest of one trailer line, or as much of it as there is.
     fn take_trailer<'b>(
         &mut self,
-        mut scan: Scan,
+        mut scan: ScanState,
         rx: &'b [u8],
         limits: &Limits,
     ) -> Result<(usize, Piece<'b>), Error> {
-        if scan == Scan::LineStart {
+        if scan == ScanState::LineStart {
             self.trailer_fields += 1;
             if self.trailer_fields > limits.headers() {
                 return Err(Error::TooManyHeaders);
@@ -162,7 +162,7 @@ impl Chunked {
             if self.trailer_bytes > limits.trailer_bytes_max {
                 return Err(Error::TrailersTooLarge);
             }
-            if scan == Scan::LineStart {
+            if scan == ScanState::LineStart {
                 break;
             }
         }
@@ -172,9 +172,9 @@ impl Chunked {
 }
 
 /// Whether a byte of the trailer section belongs to a field, and not to the empty line that ends it all.
-fn is_in_line(scan: Scan, byte: u8) -> bool {
+fn is_in_line(scan: ScanState, byte: u8) -> bool {
     match scan {
-        Scan::LineStart => byte != b'\r',
-        scan => scan != Scan::LastLf,
+        ScanState::LineStart => byte != b'\r',
+        scan => scan != ScanState::LastLf,
     }
 }

@@ -7,6 +7,6 @@ mod piece;
 mod reader;
 
 pub use outgoing::BodyError;
-pub(crate) use outgoing::Outgoing;
+pub(crate) use outgoing::OutgoingFraming;
 pub(crate) use piece::Piece;
 pub(crate) use reader::BodyReader;

@@ -8,9 +8,9 @@ use crate::http1::fields::{Fields, is_forbidden_trailer};
 /// How the body that is being sent is delimited. It is one integer, because every connection has one: the highest values
 /// stand for what is not a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outgoing(u64);
+pub(crate) struct OutgoingFraming(u64);
 
-impl Outgoing {
+impl OutgoingFraming {
     /// Nothing is being sent.
     pub(crate) const NONE: Self = Self(u64::MAX);
     /// The message has no body (`HEAD`, 204, 304): parts are taken and dropped.

@@ -34,7 +34,7 @@ impl BodyReader {
     }
 
     /// True if all bytes of the body were read and only [`Piece::End`] is still to be reported.
-    pub(crate) const fn is_over(&self) -> bool {
+    pub(crate) const fn is_end_due(&self) -> bool {
         // The last byte of the coding also reports its end.
         matches!(self, Self::Length(0))
     }

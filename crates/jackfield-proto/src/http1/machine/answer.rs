@@ -5,10 +5,10 @@
 //! head has to say so.
 
 use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Owed};
-use crate::http1::body::Outgoing;
+use crate::http1::body::OutgoingFraming;
 use crate::http1::encode::{self, Delimiter, Fate};
 use crate::http1::inbound::Plan;
-use crate::http1::{BodyError, DateBlock, Fields, ResponseHead, SendBody};
+use crate::http1::{BodyDue, BodyError, DateBlock, Fields, ResponseToSend};
 
 impl Machine {
     /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
@@ -26,22 +26,22 @@ impl Machine {
         }
     }
 
-    /// Writes the head of an answer whose body is complete. The result says whether the body must follow: see [`SendBody`].
-    /// It must not if the head can't be written ([`ResponseHead::check`]): then a 500 was written instead.
+    /// Writes the head of an answer whose body is complete. The result says whether the body must follow: see [`BodyDue`].
+    /// It must not if the head can't be written ([`ResponseToSend::check`]): then a 500 was written instead.
     ///
     /// If no answer is due, nothing is written.
     #[inline]
     pub fn respond(
         &mut self,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body_bytes: u64,
         date: &DateBlock,
         out: &mut Vec<u8>,
-    ) -> SendBody {
-        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
-            encode::encode_plain(head.content_type, body_bytes, date, out);
+    ) -> BodyDue {
+        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_usual() {
+            encode::encode_usual_head(head.content_type, body_bytes, date, out);
             self.owed = Owed::Idle;
-            return SendBody::Yes;
+            return BodyDue::Yes;
         }
         self.respond_any(head, body_bytes, date, out)
     }
@@ -49,11 +49,11 @@ impl Machine {
     /// Writes the head of an answer whose body follows in parts.
     ///
     /// Without `body_bytes` the body is chunked; in HTTP/1.0 it ends with the connection. The parts are accepted but not
-    /// written in answer to `HEAD`, with 204, 205 and 304, and if the head can't be written ([`ResponseHead::check`]) and a
+    /// written in answer to `HEAD`, with 204, 205 and 304, and if the head can't be written ([`ResponseToSend::check`]) and a
     /// 500 was written instead. If no answer is due, nothing is written.
     pub fn respond_stream(
         &mut self,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body_bytes: Option<u64>,
         date: &DateBlock,
         out: &mut Vec<u8>,
@@ -68,10 +68,10 @@ impl Machine {
             self.outgoing = self.outgoing(head.final_status(), body_bytes);
             (head, self.delimiter(head.final_status(), body_bytes))
         } else {
-            self.outgoing = Outgoing::SKIP;
+            self.outgoing = OutgoingFraming::SKIP;
             (&UNWRITABLE, Delimiter::Length(0))
         };
-        if self.outgoing == Outgoing::UNTIL_CLOSE {
+        if self.outgoing == OutgoingFraming::UNTIL_CLOSE {
             self.flags |= CLOSE;
         }
         encode::encode_head(head, delimiter, self.fate(), date, out);
@@ -81,18 +81,18 @@ impl Machine {
     /// Writes the head of an answer whose body lasts until the connection closes, in HTTP/1.1 too. The result says whether
     /// the body must follow; if not, the answer is complete.
     ///
-    /// If the head can't be written ([`ResponseHead::check`]), a 500 without a body is the complete answer.
+    /// If the head can't be written ([`ResponseToSend::check`]), a 500 without a body is the complete answer.
     ///
     /// This is for streams that end only when one side closes, such as event streams: their parts need no framing. If no
     /// answer is due, nothing is written.
     pub fn respond_until_close(
         &mut self,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         date: &DateBlock,
         out: &mut Vec<u8>,
-    ) -> SendBody {
+    ) -> BodyDue {
         if !self.is_due() {
-            return SendBody::No;
+            return BodyDue::No;
         }
         if head.check().is_err() {
             return self.respond_unwritable(date, out);
@@ -102,11 +102,11 @@ impl Machine {
         encode::encode_head(head, Delimiter::Unsaid, self.fate(), date, out);
         if self.is_bodiless(head.final_status()) {
             self.finish();
-            return SendBody::No;
+            return BodyDue::No;
         }
-        self.outgoing = Outgoing::UNTIL_CLOSE;
+        self.outgoing = OutgoingFraming::UNTIL_CLOSE;
         self.owed = Owed::Streaming;
-        SendBody::Yes
+        BodyDue::Yes
     }
 
     /// Gives up waiting for a peer that began something and did not finish it. If nothing was answered yet, an answer such as
@@ -170,13 +170,13 @@ impl Machine {
     #[inline(never)]
     fn respond_any(
         &mut self,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body_bytes: u64,
         date: &DateBlock,
         out: &mut Vec<u8>,
-    ) -> SendBody {
+    ) -> BodyDue {
         if !self.is_due() {
-            return SendBody::No;
+            return BodyDue::No;
         }
         if head.check().is_err() {
             return self.respond_unwritable(date, out);
@@ -186,14 +186,14 @@ impl Machine {
         encode::encode_head(head, delimiter, self.fate(), date, out);
         let sends = !self.is_bodiless(head.final_status());
         self.finish();
-        if sends { SendBody::Yes } else { SendBody::No }
+        if sends { BodyDue::Yes } else { BodyDue::No }
     }
 
     /// Answers with a 500 instead of a head that can't be written. The body of that head must not follow.
     #[cold]
-    fn respond_unwritable(&mut self, date: &DateBlock, out: &mut Vec<u8>) -> SendBody {
+    fn respond_unwritable(&mut self, date: &DateBlock, out: &mut Vec<u8>) -> BodyDue {
         let _ = self.respond_any(&UNWRITABLE, 0, date, out);
-        SendBody::No
+        BodyDue::No
     }
 
     /// Drops what is left of the body, or lets the connection close if dropping is not worth while.
@@ -221,12 +221,12 @@ impl Machine {
         self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
     }
 
-    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> Outgoing {
+    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> OutgoingFraming {
         match body_bytes {
-            _ if self.is_bodiless(status) => Outgoing::SKIP,
-            Some(bytes) => Outgoing::length(bytes),
-            None if self.flags & HTTP10 != 0 => Outgoing::UNTIL_CLOSE,
-            None => Outgoing::CHUNKED,
+            _ if self.is_bodiless(status) => OutgoingFraming::SKIP,
+            Some(bytes) => OutgoingFraming::length(bytes),
+            None if self.flags & HTTP10 != 0 => OutgoingFraming::UNTIL_CLOSE,
+            None => OutgoingFraming::CHUNKED,
         }
     }
 
@@ -254,4 +254,4 @@ impl Machine {
 }
 
 /// What is sent in place of a head that cannot be written.
-static UNWRITABLE: ResponseHead<'static> = ResponseHead::new(500, "");
+static UNWRITABLE: ResponseToSend<'static> = ResponseToSend::new(500, "");

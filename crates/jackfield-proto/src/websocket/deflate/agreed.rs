@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, window_bits};
+use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, clamp_window_bits};
 use super::params::{NAME, Params};
 use crate::websocket::Extension;
 
@@ -66,7 +66,7 @@ impl Agreed {
         Some(Self {
             server_context_takeover: options.server_context_takeover && !offer.server_no_context_takeover,
             client_context_takeover: options.client_context_takeover && !offer.client_no_context_takeover,
-            server_window_bits: asked.min(window_bits(options.window_bits_max)),
+            server_window_bits: asked.min(clamp_window_bits(options.window_bits_max)),
             // It is never asked for less: a decompressor takes the same memory for all windows.
             client_window_bits: WINDOW_BITS_MAX,
             names_server_window: offer.server_max_window_bits.is_some(),

@@ -3,7 +3,7 @@
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::inflater::EMPTY_BLOCK_TAIL;
-use super::options::{Options, window_bits};
+use super::options::{Options, clamp_window_bits};
 use crate::websocket::encode::{self, frame_header};
 use crate::websocket::{FrameHeader, Message, Opcode};
 
@@ -24,7 +24,7 @@ impl Deflater {
     /// messages may refer to earlier ones. Without, it can serve all connections whose agreed window is at least this large.
     #[must_use]
     pub fn new(options: &Options, window_bits: u8, takeover: bool) -> Self {
-        let window_bits = self::window_bits(window_bits);
+        let window_bits = clamp_window_bits(window_bits);
         let level = Compression::new(u32::from(options.level.clamp(1, 9)));
         Self {
             inner: Compress::new_with_window_bits(level, false, window_bits),
@@ -46,7 +46,7 @@ impl Deflater {
         let (header, payload) =
             compressed.unwrap_or_else(|| (frame_header(opcode(message), true, payload.len()), payload));
         match mask {
-            Some(key) => encode::encode_masked_behind(header, payload, key, out),
+            Some(key) => encode::encode_masked_with_header(header, payload, key, out),
             None => {
                 out.extend_from_slice(header.as_bytes());
                 out.extend_from_slice(payload);
@@ -70,7 +70,7 @@ impl Deflater {
 
     /// The next message refers to no earlier one. Call this when the peer got a compressed message from another deflater,
     /// because the peer's window then contains that message.
-    pub fn forget(&mut self) {
+    pub fn reset_window(&mut self) {
         self.inner.reset();
     }
 

@@ -44,17 +44,17 @@
 
 mod agreed;
 mod deflater;
+mod inflate_scratch;
 mod inflater;
 mod offered;
 mod options;
 mod params;
-mod room;
 mod shared;
 
 pub use agreed::Agreed;
 pub use deflater::Deflater;
+pub(super) use inflate_scratch::InflateScratch;
 pub use inflater::{InflateError, Inflater};
 pub use offered::Offered;
 pub use options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
-pub(super) use room::Room;
 pub use shared::SharedDeflaters;

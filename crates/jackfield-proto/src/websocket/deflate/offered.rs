@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::agreed::Agreed;
-use super::options::{Options, WINDOW_BITS_MAX, window_bits};
+use super::options::{Options, WINDOW_BITS_MAX, clamp_window_bits};
 use super::params::{NAME, Params};
 use crate::websocket::handshake::{
-    Accepted, EncodeError, Extension, ResponseError, check_extended, encode_extended,
+    Accepted, EncodeError, Extension, ResponseError, check_with_extensions, encode_with_extensions,
 };
 
 /// What a client offers. Its `Display` is the value of `Sec-WebSocket-Extensions` for the request.
@@ -29,7 +29,7 @@ impl Offered {
             server_context_takeover: options.server_context_takeover,
             client_context_takeover: options.client_context_takeover,
             server_window_bits: WINDOW_BITS_MAX,
-            client_window_bits: window_bits(options.window_bits_max),
+            client_window_bits: clamp_window_bits(options.window_bits_max),
             names_server_window: false,
         })
     }
@@ -54,7 +54,7 @@ impl Offered {
         fields: &[(&str, &str)],
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        encode_extended(target, host, key, protocols, Some(&self.to_string()), fields, out)
+        encode_with_extensions(target, host, key, protocols, Some(&self.to_string()), fields, out)
     }
 
     /// As [`check_response`](crate::websocket::check_response), for a request that made this offer. `None`: the server has
@@ -71,7 +71,7 @@ impl Offered {
         key: [u8; 16],
         protocols: &[&str],
     ) -> Result<(Accepted<'b>, Option<Agreed>), ResponseError> {
-        let (accepted, extensions) = check_extended(status, headers, key, protocols)?;
+        let (accepted, extensions) = check_with_extensions(status, headers, key, protocols)?;
         let mut extensions = extensions.ok_or(ResponseError::Extensions)?;
         let agreed = match (extensions.next(), extensions.next()) {
             (None, _) => None,

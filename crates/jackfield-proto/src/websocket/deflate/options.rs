@@ -35,6 +35,6 @@ pub const WINDOW_BITS_MIN: u8 = 9;
 pub const WINDOW_BITS_MAX: u8 = 15;
 
 /// A window size that is possible: the nearest one.
-pub(super) fn window_bits(bits: u8) -> u8 {
+pub(super) fn clamp_window_bits(bits: u8) -> u8 {
     bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX)
 }

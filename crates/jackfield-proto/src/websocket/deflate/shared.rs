@@ -1,7 +1,7 @@
 //! One deflater for all connections.
 
 use super::Deflater;
-use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, window_bits};
+use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, clamp_window_bits};
 
 /// The deflaters of a thread, for connections without context takeover: one for each window size in use, which is nearly
 /// always one.
@@ -21,7 +21,7 @@ impl SharedDeflaters {
 
     /// The deflater for windows of this size, as a power of two, 9 to 15.
     pub fn for_window(&mut self, bits: u8) -> &mut Deflater {
-        let bits = window_bits(bits);
+        let bits = clamp_window_bits(bits);
         let options = &self.options;
         self.deflaters[usize::from(bits - WINDOW_BITS_MIN)]
             .get_or_insert_with(|| Box::new(Deflater::new(options, bits, false)))

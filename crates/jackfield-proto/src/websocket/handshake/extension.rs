@@ -1,6 +1,6 @@
 //! The list of extensions in a handshake (RFC 6455, section 9.1).
 
-use crate::chars::is_token;
+use crate::chars::is_token_byte;
 
 /// An extension that a peer names, with its parameters. Its grammar was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// The token at the front, and what follows it.
 fn token(text: &str) -> Option<(&str, &str)> {
-    let end = text.bytes().position(|byte| !is_token(byte)).unwrap_or(text.len());
+    let end = text.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 

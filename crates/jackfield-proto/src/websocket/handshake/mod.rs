@@ -7,9 +7,9 @@ mod accept;
 mod error;
 mod extension;
 mod lines;
-mod once;
 mod request;
 mod response;
+mod singleton;
 mod token;
 
 pub use accept::accept_key;
@@ -19,4 +19,4 @@ pub use lines::{VERSION, is_handshake_field};
 pub use request::{Offer, encode_response};
 pub use response::{Accepted, check_response, encode_request};
 #[cfg(feature = "deflate")]
-pub(super) use response::{check_extended, encode_extended};
+pub(super) use response::{check_with_extensions, encode_with_extensions};

@@ -3,7 +3,7 @@
 use crate::chars::is_token_name;
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
-use super::once::Once;
+use super::singleton::SingletonField;
 use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
 
 /// A valid opening handshake of a client. It borrows the head of the request.
@@ -54,7 +54,7 @@ impl<'b> Offer<'b> {
     }
 
     /// The value of `Sec-WebSocket-Accept` for the answer; it is ASCII.
-    pub fn accept(&self) -> [u8; 28] {
+    pub fn accept_key(&self) -> [u8; 28] {
         accept::accept_key(self.key)
     }
 
@@ -86,7 +86,7 @@ impl<'b> Offer<'b> {
     }
 }
 
-/// Appends the answer that accepts an offer: status 101, [`Offer::accept`], the subprotocol that was chosen from
+/// Appends the answer that accepts an offer: status 101, [`Offer::accept_key`], the subprotocol that was chosen from
 /// [`Offer::protocols`], if any, and further fields.
 ///
 /// # Errors
@@ -118,10 +118,10 @@ pub fn encode_response(
 /// the fields came.
 #[derive(Default)]
 struct Fields<'b> {
-    host: Once<'b>,
-    origin: Once<'b>,
-    key: Once<'b>,
-    version: Once<'b>,
+    host: SingletonField<'b>,
+    origin: SingletonField<'b>,
+    key: SingletonField<'b>,
+    version: SingletonField<'b>,
     upgrade: bool,
     connection: bool,
     protocols: Vec<&'b [u8]>,
@@ -184,5 +184,5 @@ impl<'b> Fields<'b> {
 }
 
 fn texts<'b>(values: &[&'b [u8]]) -> Option<Vec<&'b str>> {
-    values.iter().map(|value| token::text(value)).collect()
+    values.iter().map(|value| token::value_as_str(value)).collect()
 }

@@ -1,7 +1,7 @@
 //! The client's end: our request, and the server's answer (RFC 6455, section 4.1).
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
-use super::once::Once;
+use super::singleton::SingletonField;
 use super::{EncodeError, Extension, ResponseError, accept, extension, token};
 
 /// What a server agreed to.
@@ -28,11 +28,11 @@ pub fn encode_request(
     fields: &[(&str, &str)],
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    encode_extended(target, host, key, protocols, None, fields, out)
+    encode_with_extensions(target, host, key, protocols, None, fields, out)
 }
 
 /// The same, with extensions that are offered.
-pub(in crate::websocket) fn encode_extended(
+pub(in crate::websocket) fn encode_with_extensions(
     target: &str,
     host: &str,
     key: [u8; 16],
@@ -74,13 +74,13 @@ pub fn check_response<'b>(
     key: [u8; 16],
     protocols: &[&str],
 ) -> Result<Accepted<'b>, ResponseError> {
-    let (accepted, extensions) = check_extended(status, headers, key, protocols)?;
+    let (accepted, extensions) = check_with_extensions(status, headers, key, protocols)?;
     let is_plain = extensions.is_some_and(|mut extensions| extensions.next().is_none());
     if is_plain { Ok(accepted) } else { Err(ResponseError::Extensions) }
 }
 
 /// The same, and the extensions that the server has chosen; `None`: the field is no list of such.
-pub(in crate::websocket) fn check_extended<'b>(
+pub(in crate::websocket) fn check_with_extensions<'b>(
     status: u16,
     headers: impl Iterator<Item = (&'b str, &'b [u8])>,
     key: [u8; 16],
@@ -100,9 +100,9 @@ pub(in crate::websocket) fn check_extended<'b>(
 struct Fields<'b> {
     upgrade: bool,
     connection: bool,
-    accept: Once<'b>,
-    protocol: Once<'b>,
-    extensions: Once<'b>,
+    accept: SingletonField<'b>,
+    protocol: SingletonField<'b>,
+    extensions: SingletonField<'b>,
 }
 
 impl<'b> Fields<'b> {

@@ -9,7 +9,8 @@ pub(super) fn elements(value: &str) -> impl Iterator<Item = &str> + Clone {
 
 /// Whether a field's value is a list with commas that has this token, without regard to case.
 pub(super) fn has(value: &[u8], token: &str) -> bool {
-    text(value).is_some_and(|value| elements(value).any(|element| element.eq_ignore_ascii_case(token)))
+    value_as_str(value)
+        .is_some_and(|value| elements(value).any(|element| element.eq_ignore_ascii_case(token)))
 }
 
 /// Whether these are tokens, and no two the same. The list is as long as a client likes to make it, so the pairs are
@@ -22,7 +23,7 @@ pub(super) fn are_different<'p>(protocols: impl Iterator<Item = &'p str>) -> boo
 }
 
 /// A field's value as text without the blanks around it; `None` if it is not visible ASCII, blanks and tabs.
-pub(super) fn text(value: &[u8]) -> Option<&str> {
+pub(super) fn value_as_str(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     text.bytes().all(is_value_byte).then(|| trim(text))
 }

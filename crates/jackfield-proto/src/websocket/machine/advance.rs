@@ -106,14 +106,14 @@ impl Machine {
         }
         let header = if message.frame_bytes_left() > 0 { None } else { Header::parse(rx, accepts)? };
         // What came before a control frame, or before nothing for now, is handed out first.
-        if message.has_part() && header.is_none_or(|header| header.opcode.is_control()) {
+        if message.has_deliverable_part() && header.is_none_or(|header| header.opcode.is_control()) {
             return Ok(Advance::Part(message.take_part(whole), false));
         }
         let Some(header) = header else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
-        message.go_on(&header, limits)?;
+        message.begin_next_frame(&header, limits)?;
         Ok(Advance::Took(header.header_bytes))
     }
 
@@ -122,10 +122,10 @@ impl Machine {
         let Some(message) = message else { return Advance::Starved };
         self.tidy();
         self.state = State::Open;
-        let streams = message.streams();
+        let is_streamed = message.is_streamed();
         let (kind, is_compressed, bytes) = message.finish();
         *whole = bytes;
-        if streams { Advance::Part(kind, true) } else { Advance::Whole(kind, is_compressed) }
+        if is_streamed { Advance::Part(kind, true) } else { Advance::Whole(kind, is_compressed) }
     }
 
     fn advance_closing(&mut self, rx: &[u8], limits: &Limits) -> Result<Advance, Error> {

@@ -68,7 +68,7 @@ impl Machine {
     /// The event for a payload that is whole and unmasked.
     fn deliver<'b>(&mut self, opcode: Opcode, payload: &'b [u8], used: usize) -> Step<Event<'b>, Error> {
         let event = match opcode {
-            Opcode::Text => match utf8::text(payload) {
+            Opcode::Text => match utf8::utf8_as_str(payload) {
                 Ok(text) => Event::Message(Message::Text(text)),
                 Err(_) => return self.fault(Error::TextNotUtf8),
             },
@@ -100,7 +100,7 @@ impl Machine {
         used: usize,
     ) -> Step<Event<'b>, Error> {
         let part = match kind {
-            Opcode::Text => match utf8::text(part) {
+            Opcode::Text => match utf8::utf8_as_str(part) {
                 Ok(text) => Message::Text(text),
                 Err(_) => return self.fault(Error::TextNotUtf8),
             },

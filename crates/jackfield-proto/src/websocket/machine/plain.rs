@@ -11,14 +11,14 @@ impl Machine {
     /// Then [`take_short_frame`](Self::take_short_frame) does what [`step`](Self::step) would do, and the two are small
     /// enough to be part of their caller.
     #[inline(always)]
-    pub fn short_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+    pub fn short_frame_bytes(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
         let [first, second, _, _, _, _, rest @ ..] = rx else { return None };
         let length = usize::from(second ^ MASKED);
         let is_short = length < 126 && self.is_plain(Role::Server, *first, length, rest, limits);
         is_short.then_some(6 + length)
     }
 
-    /// The unmasked message in a frame that [`short_frame`](Self::short_frame) has just found. `frame` is the whole frame.
+    /// The unmasked message in a frame that [`short_frame_bytes`](Self::short_frame_bytes) has just found. `frame` is the whole frame.
     ///
     /// # Errors
     /// Text that is not UTF-8 (RFC 6455, section 8.1).
@@ -31,9 +31,9 @@ impl Machine {
         self.plain_message(*first, payload)
     }
 
-    /// [`short_frame`](Self::short_frame) for a frame of at most 65,535 bytes.
+    /// [`short_frame_bytes`](Self::short_frame_bytes) for a frame of at most 65,535 bytes.
     #[inline(always)]
-    pub fn medium_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+    pub fn medium_frame_bytes(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
         let [first, MASKED_LENGTH_16, l0, l1, _, _, _, _, rest @ ..] = rx else { return None };
         let length = usize::from(u16::from_be_bytes([*l0, *l1]));
         let is_medium = length > 125
@@ -42,7 +42,7 @@ impl Machine {
         is_medium.then_some(8 + length)
     }
 
-    /// [`take_short_frame`](Self::take_short_frame) for what [`medium_frame`](Self::medium_frame) has found.
+    /// [`take_short_frame`](Self::take_short_frame) for what [`medium_frame_bytes`](Self::medium_frame_bytes) has found.
     ///
     /// # Errors
     /// Text that is not UTF-8 (RFC 6455, section 8.1).
@@ -76,7 +76,7 @@ impl Machine {
         if first == FINAL_BINARY {
             return Ok(Message::Binary(payload));
         }
-        match utf8::text(payload) {
+        match utf8::utf8_as_str(payload) {
             Ok(text) => Ok(Message::Text(text)),
             Err(_) => Err(self.end_with(Error::TextNotUtf8)),
         }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deflate")]
 use crate::config::deflate::DeflateMode;
-use crate::config::file::value::{FromValue, Slot, Value};
+use crate::config::file::value::{FromValue, Settable, Value};
 use crate::config::limits::Limits;
 use crate::config::rate::OnRateExceeded;
 use crate::config::when_full::WhenFull;
@@ -18,7 +18,7 @@ macro_rules! field {
 
 /// The field with this path, which begins with a dot, as in `.http.head_bytes_max`.
 #[rustfmt::skip]
-pub(crate) fn field<'l>(limits: &'l mut Limits, path: &str) -> Option<&'l mut dyn Slot> {
+pub(crate) fn field<'l>(limits: &'l mut Limits, path: &str) -> Option<&'l mut dyn Settable> {
     #[cfg(feature = "deflate")]
     if path.starts_with(".deflate.") {
         return field!(limits, path:

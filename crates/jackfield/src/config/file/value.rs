@@ -27,13 +27,13 @@ pub(crate) trait FromValue: Sized {
 }
 
 /// A field that can be set to a value.
-pub(crate) trait Slot {
+pub(crate) trait Settable {
     /// # Errors
     /// The description of the type.
     fn set(&mut self, value: &Value) -> Result<(), &'static str>;
 }
 
-impl<T: FromValue> Slot for T {
+impl<T: FromValue> Settable for T {
     fn set(&mut self, value: &Value) -> Result<(), &'static str> {
         *self = T::from_value(value).ok_or(T::WHAT)?;
         Ok(())

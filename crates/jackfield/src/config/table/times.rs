@@ -5,7 +5,7 @@ use crate::config::table::{LimitRow, row, time};
 
 impl Limits {
     /// Timeouts of writing, closing and waiting, for every protocol.
-    pub(super) fn write_rows(&self) -> Vec<LimitRow> {
+    pub(super) fn transport_time_rows(&self) -> Vec<LimitRow> {
         let reactor = &self.reactor;
         vec![
             time("reactor.write_stall", reactor.write_stall, "if the peer took no byte in this time: abort"),

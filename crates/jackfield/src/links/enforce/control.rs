@@ -12,7 +12,7 @@ const CONTROLS_MAX: u16 = u16::MAX - 1;
 impl Links {
     /// Counts a Ping or Pong. True if there are too many: then the connection ends.
     #[inline(never)]
-    pub(crate) fn is_flood(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(crate) fn count_control_frame(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let (now, most) = (wires.now().0 as u32, self.limits_of(id).control_frames);
         let Protocol::WebSocket(socket) = &mut self.link(id).protocol else { return false };
         if now.wrapping_sub(socket.controls_since) >= 1000 {
@@ -42,7 +42,7 @@ impl Links {
     /// Answers a Ping at once. A peer that does not read gets only the newest Pong, when it reads again.
     #[inline(never)]
     pub(crate) fn pong(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {
-        let is_high = wires.queued(id) > wires.limits().outbox_bytes_high;
+        let is_high = wires.queued_bytes(id) > wires.limits().outbox_bytes_high;
         // Bytes that the reactor has not tried to write yet do not show a slow peer, and no drain would follow them.
         let congested = wires.is_congested(id) || (is_high && wires.flush_early(id));
         let mask = self.mask_for(id);

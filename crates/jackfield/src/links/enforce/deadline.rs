@@ -40,7 +40,7 @@ impl Links {
 
     /// After a read of HTTP: a head or body that is not complete gets a deadline.
     #[inline(always)]
-    pub(crate) fn await_rest_of_request(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn set_request_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.awaits() {
             Awaits::Head => {
@@ -54,7 +54,7 @@ impl Links {
 
     /// After a read of a WebSocket: a message that is not complete gets a deadline.
     #[inline(always)]
-    pub(crate) fn await_rest_of_message(&mut self, wires: &mut Wires, id: ConnectionId, has_rest: bool) {
+    pub(crate) fn set_message_deadline(&mut self, wires: &mut Wires, id: ConnectionId, has_rest: bool) {
         let Protocol::WebSocket(machine) = &self.link(id).protocol else { return };
         if has_rest || machine.is_inside_message() {
             let deadline = self.limits_of(id).message_timeout;
@@ -63,7 +63,7 @@ impl Links {
     }
 
     /// From now on the body must come fast enough, also if it is discarded.
-    pub(crate) fn await_body(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn set_body_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let so_far = wires.wire_stats(id).map_or(0, |stats| stats.bytes_in);
         self.link(id).extra().body_bytes = so_far;
         let interval = self.limits_of(id).body_interval;
@@ -107,7 +107,7 @@ impl Links {
     fn has_exchange(&self, wires: &Wires, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
         let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.owed() == Owed::Idle);
-        !is_idle || link.awaited != Awaited::Nothing || wires.queued(id) > 0
+        !is_idle || link.awaited != Awaited::Nothing || wires.queued_bytes(id) > 0
     }
 
     /// The deadline has passed.
@@ -118,7 +118,7 @@ impl Links {
             Awaited::Message => limits.message_timeout,
             _ => limits.head_timeout,
         };
-        if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.goes_on(id) {
+        if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.may_handle_bytes(id) {
             // A peer that is not read can't be too slow.
             self.link(id).awaited = awaited;
             return wires.set_timer(id, key::DEADLINE, whole);
@@ -143,8 +143,9 @@ impl Links {
         let (interval, bytes_min) =
             (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
         // Half of what its bandwidth allows is enough, but never nothing.
-        let bytes_min =
-            wires.bandwidth_in(id, interval).map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
+        let bytes_min = wires
+            .incoming_bytes_within(id, interval)
+            .map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
         let link = self.link(id);
         // The end of a discarded body is no event, so the body may be over.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
@@ -154,7 +155,7 @@ impl Links {
         let came = stats.bytes_in - extra.body_bytes;
         extra.body_bytes = stats.bytes_in;
         // A peer that is not read can't be too slow.
-        let flows = came >= bytes_min || !wires.goes_on(id);
+        let flows = came >= bytes_min || !wires.may_handle_bytes(id);
         if flows {
             link.awaited = Awaited::Body;
             wires.set_timer(id, key::DEADLINE, interval);

@@ -1,21 +1,26 @@
 //! Asks the gate whether a request may pass.
 
-use crate::gate::{Access, Asked, Page, Verdict};
+use crate::gate::{Access, GateRequest, Page, Verdict};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
 use crate::message::Body;
-use jackfield_proto::http1::{Fields, Request, ResponseHead};
+use jackfield_proto::http1::{Fields, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 impl Links {
     /// Whether a request that is no upgrade goes on to its client. If not, it is answered here.
-    pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
+    pub(crate) fn admit_or_answer(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        request: &Request<'_>,
+    ) -> bool {
         let verdict = self.judge(wires, request, None);
         // The server of an ACME authority has no password.
         let is_open = matches!(verdict, Verdict::Refuse(_) | Verdict::Serve(Page::Challenge));
-        if !is_open && !self.authenticates(wires, id, request) {
+        if !is_open && !self.authenticate_or_answer(wires, id, request) {
             return false;
         }
         match verdict {
@@ -27,7 +32,7 @@ impl Links {
     }
 
     /// Counts a request on a connection with a limit on requests. The answer to the last one has `Connection: close`.
-    pub(crate) fn count_request(&mut self, id: ConnectionId) {
+    pub(crate) fn close_after_last_request(&mut self, id: ConnectionId) {
         let requests_max = self.limits_of(id).requests_max;
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
             if machine.sequence() >= requests_max {
@@ -37,7 +42,7 @@ impl Links {
     }
 
     /// Whether the authenticator allows a request. If not, it is answered here.
-    fn authenticates(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
+    fn authenticate_or_answer(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         let Some(authenticator) = self.settings.gate.authenticator.clone() else { return true };
         let (status, challenge) = match authenticator.check(request, self.client_addr(wires, id, request)) {
             Access::Allow => return true,
@@ -48,7 +53,7 @@ impl Links {
         let pushed = challenge.map_or(Ok(()), |challenge| fields.push("WWW-Authenticate", &challenge));
         // A challenge that can't be written is a bug of the authenticator.
         let status = if pushed.is_ok() { status } else { 500 };
-        let head = ResponseHead { status, content_type: "", fields: &fields };
+        let head = ResponseToSend { status, content_type: "", fields: &fields };
         self.respond(wires, id, &head, Body::Borrowed(&[]));
         self.after_answer(wires, id);
         false
@@ -73,7 +78,7 @@ impl Links {
 
     fn judge(&mut self, wires: &Wires, request: &Request<'_>, upgrade: Option<Option<&str>>) -> Verdict {
         let settings = Arc::clone(&self.settings);
-        let asked = Asked { host: request.host(), path: request.path(), upgrade };
-        settings.gate.judge(&asked, || self.has_room_for_upgrade(wires))
+        let gate_request = GateRequest { host: request.host(), path: request.path(), upgrade };
+        settings.gate.judge(&gate_request, || self.has_room_for_upgrade(wires))
     }
 }

@@ -20,7 +20,7 @@ impl Links {
 
     /// Sets the idle timer of a connection that has become a WebSocket, or got another heartbeat. Without a heartbeat a
     /// peer that only receives never has to answer, so it is not idle as long as something is sent to it.
-    pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn apply_idle_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let heartbeat = self.heartbeat_of(id);
         let (idle, is_asked) = (heartbeat.idle(self.limits_of(id)), !heartbeat.after.is_zero());
         wires.set_writes_as_activity(id, !is_asked);
@@ -48,7 +48,7 @@ impl Links {
     pub(crate) fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dead = self.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
-        if !wires.goes_on(id) || wires.waits_for_tokens(id) {
+        if !wires.may_handle_bytes(id) || wires.waits_for_tokens(id) {
             wires.set_timer(id, key::DEAD, dead);
         } else if quiet > dead {
             self.close(wires, id, Reason::Timeout(Timeout::Heartbeat));
@@ -72,7 +72,7 @@ impl Links {
         self.heartbeats.fill(heartbeat);
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
         for id in ids {
-            self.await_idle(wires, id);
+            self.apply_idle_timeout(wires, id);
         }
     }
 
@@ -82,7 +82,7 @@ impl Links {
         link.extra().heartbeat = Some(Arc::new(heartbeat));
         link.has_own_idle_timeout = false;
         self.charge(wires, id);
-        self.await_idle(wires, id);
+        self.apply_idle_timeout(wires, id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Charges memory to connections, and evicts the largest.
 
-use crate::disconnect::{At, Limit, Reason, Standing, goodbye};
+use crate::disconnect::{ClosingState, Limit, ProtocolState, Reason, goodbye};
 use crate::links::Links;
 use crate::links::link::Awaited;
 use crate::links::protocol::Protocol;
@@ -22,7 +22,7 @@ impl Links {
             Protocol::WebSocket(machine) => machine.heap_bytes(),
             _ => 0,
         };
-        wires.charge_above(id, machine + extra);
+        wires.charge_service(id, machine + extra);
     }
 
     /// Charges what the connections of this reactor share: topics and compressors.
@@ -31,7 +31,7 @@ impl Links {
     }
 
     /// Gives the scratch buffer back after its use, and frees it if it has grown large.
-    pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+    pub(crate) fn return_scratch(&mut self, scratch: Vec<u8>) {
         if scratch.capacity() <= SCRATCH_BYTES_KEPT {
             self.scratch = scratch;
         }
@@ -48,10 +48,11 @@ impl Links {
             self.link(id).reason = Some(reason);
             self.abort(wires, id, reason);
         } else {
-            let mut stands = Standing { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
-            if stands.at == At::Idle && self.link(id).awaited == Awaited::Nothing {
+            let mut stands =
+                ClosingState { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
+            if stands.at == ProtocolState::Idle && self.link(id).awaited == Awaited::Nothing {
                 // There is no request, so no answer may be sent.
-                stands.at = At::Done;
+                stands.at = ProtocolState::Done;
             }
             self.say_goodbye(wires, id, goodbye(stands, reason), reason);
         }

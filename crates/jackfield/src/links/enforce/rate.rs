@@ -14,11 +14,11 @@ impl Links {
     /// Sets the rate of a connection.
     pub(crate) fn set_rate(&mut self, wires: &mut Wires, id: ConnectionId, rate: Rate) {
         // The message of the callback that calls this is counted already.
-        let said = self.said();
+        let counted = self.counted_messages();
         let link = self.link(id);
-        link.asks.set_rated(rate.is_bounded());
+        link.checks.set_rate_limited(rate.is_bounded());
         if rate.is_bounded() {
-            link.extra().bucket = Some(Box::new(Bucket::new(rate, wires.now(), said)));
+            link.extra().bucket = Some(Box::new(Bucket::new(rate, wires.now(), counted)));
         } else if let Some(extra) = &mut link.extra {
             extra.bucket = None;
         }
@@ -32,7 +32,7 @@ impl Links {
     }
 
     /// Messages and requests that this reactor has counted so far.
-    pub(crate) fn said(&self) -> u64 {
+    pub(crate) fn counted_messages(&self) -> u64 {
         self.metrics.requests.value().wrapping_add(self.metrics.messages_in.value())
     }
 
@@ -58,15 +58,15 @@ impl Links {
     /// How many events may be made of these bytes. `None`: none, and the connection was throttled or closed.
     pub(crate) fn ration(&mut self, wires: &mut Wires, id: ConnectionId, rx: &[u8]) -> Option<usize> {
         let is_message = self.begins_message(id, rx);
-        let (now, said) = (wires.now(), self.said());
+        let (now, counted) = (wires.now(), self.counted_messages());
         let Some(bucket) = self.bucket(id) else { return Some(usize::MAX) };
-        bucket.begin(now, said);
+        bucket.begin(now, counted);
         let left = bucket.messages_left();
         // After our Close only the peer's is awaited.
         if !wires.is_open(id) || rx.is_empty() || (bucket.has_bytes() && (left > 0 || !is_message)) {
             return Some(left.max(1));
         }
-        match bucket.excess() {
+        match bucket.exceeded_action() {
             OnRateExceeded::Pause => self.throttle(wires, id),
             OnRateExceeded::Close => self.close(wires, id, Reason::Limit(Limit::Rate)),
         }

@@ -6,7 +6,7 @@ use crate::links::link::{Awaited, Link, key};
 use crate::links::protocol::Protocol;
 use crate::message::Body;
 use crate::shared::{Answer, AnswerKind};
-use jackfield_proto::http1::{self, DateBlock, Fields, Owed, ResponseHead, SendBody};
+use jackfield_proto::http1::{self, BodyDue, DateBlock, Fields, Owed, ResponseToSend};
 use jackfield_proto::websocket::{HandshakeError, VERSION};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Time, WRITE_THROUGH_BYTES_MIN, Wires};
@@ -18,19 +18,19 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body: Body<'_>,
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
-        if self.link(id).asks.for_a_record() {
+        if self.link(id).checks.records_exchanges() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
         match machine.respond(head, body.len() as u64, date, outbox.tail()) {
-            SendBody::Yes => Self::append_body(wires, id, body),
-            SendBody::No => {}
+            BodyDue::Yes => Self::append_body(wires, id, body),
+            BodyDue::No => {}
         }
     }
 
@@ -42,10 +42,10 @@ impl Links {
 
     /// After an answer that was not given in its own callback: goes on to the next request, or ends the connection.
     pub(crate) fn after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
-        if self.link(id).asks.for_a_record() && !planted(53) {
+        if self.link(id).checks.records_exchanges() && !planted(53) {
             self.settle_exchange(wires, id);
         }
-        let has_ended = wires.has_ended(id);
+        let has_ended = wires.has_peer_ended(id);
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.owed() {
             Owed::Done => self.end_answered(wires, id),
@@ -53,10 +53,10 @@ impl Links {
                 // The end was read early, while an upgrade was being decided on: what came before it has its turn
                 // first.
                 wires.put_off_end(id);
-                self.read_on(wires, id);
+                self.read_after_answer(wires, id);
                 wires.yield_turn(id);
             }
-            Owed::Idle => self.read_on(wires, id),
+            Owed::Idle => self.read_after_answer(wires, id),
             _ => {}
         }
     }
@@ -65,13 +65,13 @@ impl Links {
     pub(crate) fn end_answered(&mut self, wires: &mut Wires, id: ConnectionId) {
         let why = if self.drain_until.is_some() { Reason::Shutdown } else { Reason::Local };
         if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.is_last_request()) {
-            wires.take_as_ended(id);
+            wires.set_peer_done(id);
         }
         self.end(wires, id, why);
     }
 
     /// After an answer or a decision: reads on, beginning with what the peer has sent meanwhile.
-    pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn read_after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
         wires.resume_after_answer(id);
         if self.link(id).awaited == Awaited::Early {
             self.link(id).awaited = Awaited::Nothing;
@@ -111,15 +111,17 @@ impl Links {
             Body::Borrowed(bytes) => {
                 wires.write_through(id, &[], bytes);
             }
-            Body::Owned(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.own_body(bytes)),
-            Body::Shared(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.share_body(bytes)),
+            Body::Owned(bytes) => Self::append_piece(wires, id, high, |outbox| outbox.push_owned_body(bytes)),
+            Body::Shared(bytes) => {
+                Self::append_piece(wires, id, high, |outbox| outbox.push_shared_body(bytes));
+            }
         }
     }
 
     fn append_piece(wires: &mut Wires, id: ConnectionId, high: usize, append: impl FnOnce(&mut Outbox)) {
         let Some(outbox) = wires.outbox(id) else { return };
         append(outbox);
-        if outbox.queued() > high {
+        if outbox.queued_bytes() > high {
             Self::flush_early(wires, id);
         }
     }
@@ -128,7 +130,7 @@ impl Links {
     #[cold]
     #[inline(never)]
     pub(crate) fn respond_with_status(&mut self, wires: &mut Wires, id: ConnectionId, status: u16) {
-        self.respond(wires, id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+        self.respond(wires, id, &ResponseToSend::new(status, ""), Body::Borrowed(&[]));
         self.after_answer(wires, id);
     }
 
@@ -141,7 +143,7 @@ impl Links {
             debug_assert!(pushed.is_ok(), "the line is valid");
         }
         let text = http1::reason_phrase(error.status());
-        let head = ResponseHead { status: error.status(), content_type: "text/plain", fields: &fields };
+        let head = ResponseToSend { status: error.status(), content_type: "text/plain", fields: &fields };
         self.respond(wires, id, &head, Body::from(text));
         self.after_answer(wires, id);
     }
@@ -169,16 +171,16 @@ impl Links {
         }
         wires.cancel_timer(id, key::UPGRADE);
         wires.cancel_timer(id, key::ANSWER);
-        if matches!(kind, AnswerKind::Events) && wires.has_ended(id) {
+        if matches!(kind, AnswerKind::Events) && wires.has_peer_ended(id) {
             // A stream whose peer has gone would never end.
             return self.close(wires, id, Reason::Peer);
         }
-        let head = ResponseHead { status, content_type: &content_type, fields: &fields };
+        let head = ResponseToSend { status, content_type: &content_type, fields: &fields };
         match kind {
             AnswerKind::Whole(body) => self.respond(wires, id, &head, body),
             AnswerKind::Stream(body_bytes) => {
                 self.begin_stream(wires, id, &head, body_bytes);
-                self.await_answer(wires, id);
+                self.start_answer_timeout(wires, id);
             }
             AnswerKind::Events => self.begin_events(wires, id, fields),
         }
@@ -191,11 +193,17 @@ impl Links {
 
     /// Whether the deferred answer of this exchange is still to be given.
     pub(crate) fn is_owed(&self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
-        self.is_in(wires, id, sequence, Owed::Deferred)
+        self.is_current_exchange(wires, id, sequence, Owed::Deferred)
     }
 
     /// Whether this exchange is the present one, and this is owed.
-    pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, owed: Owed) -> bool {
+    pub(super) fn is_current_exchange(
+        &self,
+        wires: &Wires,
+        id: ConnectionId,
+        sequence: u32,
+        owed: Owed,
+    ) -> bool {
         wires.contains(id)
             && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
                 if machine.sequence() == sequence && machine.owed() == owed)

@@ -19,15 +19,16 @@ impl Links {
     /// Whether the backlog has reached the cap. First writes what the kernel takes, because bytes that the reactor has
     /// not tried to write yet do not show a slow peer.
     #[cold]
-    pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
+    pub(crate) fn is_full_after_flush(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
         Self::flush_early(wires, id);
-        wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
+        wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted_bytes() >= cap && !planted(42))
     }
 
     /// The same where the server itself goes on with something, and can wait until the connection has drained.
     pub(crate) fn has_no_room(wires: &mut Wires, id: ConnectionId) -> bool {
         let cap = wires.limits().outbox_bytes_max;
-        wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap) && Self::is_full(wires, id, cap)
+        wires.outbox(id).is_some_and(|outbox| outbox.counted_bytes() >= cap)
+            && Self::is_full_after_flush(wires, id, cap)
     }
 
     /// The outbox for a message to one connection whose backlog seems to have reached the cap, or which is gone.
@@ -38,9 +39,9 @@ impl Links {
         id: ConnectionId,
     ) -> Result<&'w mut Outbox, Sent> {
         let cap = wires.limits().outbox_bytes_max;
-        if wires.is_open(id) && Self::is_full(wires, id, cap) {
+        if wires.is_open(id) && Self::is_full_after_flush(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
-            self.overflow(wires, id, policy, false);
+            self.apply_overflow(wires, id, policy, false);
             return Err(Sent::Full);
         }
         wires.outbox(id).ok_or(Sent::Gone)
@@ -51,7 +52,7 @@ impl Links {
     pub(super) fn may_send(&mut self, wires: &mut Wires, id: ConnectionId) -> Result<(), Sent> {
         let cap = wires.limits().outbox_bytes_max;
         match wires.outbox(id) {
-            Some(outbox) if outbox.counted() < cap => Ok(()),
+            Some(outbox) if outbox.counted_bytes() < cap => Ok(()),
             _ => self.outbox_at_cap(wires, id).map(|_| ()),
         }
     }
@@ -93,14 +94,14 @@ impl Links {
 
     /// Whether the server may send what waits for a connection. If not, it does so when the connection has drained, or when
     /// its message in fragments has ended.
-    pub(crate) fn may_go_on(&mut self, wires: &Wires, id: ConnectionId) -> bool {
+    pub(crate) fn may_send_waiting(&mut self, wires: &Wires, id: ConnectionId) -> bool {
         wires.is_open(id) && !wires.is_congested(id) && self.fragments(id).is_none()
     }
 
     /// Sends from the queue of a connection until it is congested again or the queue is empty: when the connection has drained,
     /// and when a message in fragments has ended.
-    pub(crate) fn refill(&mut self, wires: &mut Wires, id: ConnectionId) {
-        while self.may_go_on(wires, id) {
+    pub(crate) fn send_queued(&mut self, wires: &mut Wires, id: ConnectionId) {
+        while self.may_send_waiting(wires, id) {
             let Some(message) = self.take_queued(wires, id) else { return };
             self.send(wires, id, Content::Prepared(&message));
         }
@@ -110,7 +111,7 @@ impl Links {
     /// policy, so that later messages stay behind it.
     pub(crate) fn set_overflow(&mut self, wires: &mut Wires, id: ConnectionId, policy: Overflow) {
         self.link(id).overflow = Some(policy);
-        while !policy.is_queue() && wires.is_open(id) {
+        while !policy.has_queue() && wires.is_open(id) {
             let Some(message) = self.take_queued(wires, id) else { return };
             self.send(wires, id, Content::Prepared(&message));
         }
@@ -148,9 +149,9 @@ impl Links {
         place: usize,
     ) -> Option<&'w mut Outbox> {
         let cap = self.backlog_max(wires, place);
-        if wires.outbox_of_left_out(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
+        if wires.outbox_of_left_out(id)?.counted_bytes() >= cap && Self::is_full_after_flush(wires, id, cap) {
             let policy = self.policy_of(id, place);
-            self.overflow(wires, id, policy, true);
+            self.apply_overflow(wires, id, policy, true);
             return None;
         }
         wires.outbox_of_left_out(id)
@@ -158,7 +159,7 @@ impl Links {
 
     /// Applies the overflow policy to a connection with too large a backlog.
     #[cold]
-    pub(crate) fn overflow(
+    pub(crate) fn apply_overflow(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,

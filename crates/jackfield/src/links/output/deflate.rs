@@ -3,7 +3,7 @@
 use crate::links::Links;
 use crate::links::compression::OwnDeflater;
 use crate::message::{Prepared, Sent};
-use jackfield_proto::websocket::{FrameHeader, Message, encode_masked_behind};
+use jackfield_proto::websocket::{FrameHeader, Message, encode_masked_with_header};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Links {
         if !compression.has_window(window_bits) || !self.is_long(prepared.len()) {
             return None;
         }
-        let shared = self.compressors.share_prepared(prepared)?;
+        let shared = self.compressors.shared_frame_of(prepared)?;
         self.pass_by_own(id);
         Some(shared)
     }
@@ -57,7 +57,7 @@ impl Links {
     pub(super) fn pass_by_own(&mut self, id: ConnectionId) {
         let extra = self.link(id).extra.as_mut();
         if let Some(own) = extra.and_then(|extra| extra.deflater.as_mut()) {
-            own.pass_by();
+            own.note_other_deflater();
         }
     }
 
@@ -91,9 +91,9 @@ impl Links {
         let Some(mask) = mask else { return self.send_bytes(wires, id, header.as_bytes(), payload) };
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        encode_masked_behind(header, payload, mask, &mut scratch);
+        encode_masked_with_header(header, payload, mask, &mut scratch);
         let sent = self.send_bytes(wires, id, &[], &scratch);
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 

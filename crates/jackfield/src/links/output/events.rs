@@ -2,7 +2,7 @@
 
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::{Fields, Owed, ResponseHead, SendBody};
+use jackfield_proto::http1::{BodyDue, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -12,13 +12,13 @@ impl Links {
         let now = wires.now();
         let heartbeat = self.limits_of(id).events_heartbeat;
         let Some(outbox) = wires.outbox(id) else { return };
-        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
-        if self.link(id).asks.for_a_record() {
+        let head = ResponseToSend { status: 200, content_type: EVENT_STREAM, fields: &fields };
+        if self.link(id).checks.records_exchanges() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        if machine.respond_until_close(&head, date, outbox.tail()) == SendBody::No {
+        if machine.respond_until_close(&head, date, outbox.tail()) == BodyDue::No {
             return;
         }
         debug_assert_eq!(machine.owed(), Owed::Streaming);

@@ -5,7 +5,7 @@ use crate::disconnect::Reason;
 use crate::links::Links;
 use crate::links::fragments::Fragments;
 use crate::links::link::Link;
-use crate::message::{Content, Form, Prepared, Sent};
+use crate::message::{Content, MessageFormat, Prepared, Sent};
 use crate::topics::Overflow;
 use jackfield_proto::websocket::{Message, Opcode, encode_frame, encode_masked};
 use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
@@ -32,7 +32,10 @@ impl Links {
         if !wires.is_open(id) {
             return Sent::Gone;
         }
-        if !matches!(self.link(id).protocol.form(), Some(Form::Frame | Form::Masked)) {
+        if !matches!(
+            self.link(id).protocol.message_format(),
+            Some(MessageFormat::Frame | MessageFormat::Masked)
+        ) {
             return Sent::Unsupported;
         }
         if self.link(id).extra().fragments.is_some() {
@@ -70,20 +73,20 @@ impl Links {
         }
         let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
         self.count_fragmenting(-1);
-        let (at, notices) = (wires.sent(id), fragments.notices.iter());
+        let (at, notices) = (wires.bytes_submitted(id), fragments.notices.iter());
         let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
         let due = self.link(id).extra().notices.as_mut();
         due.into_iter().for_each(|due| notices.clone().for_each(|(at, tag)| due.push(at, tag)));
         if let Some(outbox) = wires.outbox(id) {
             // These messages were accepted when they were sent.
             outbox.tail().extend_from_slice(&fragments.waiting);
-            if outbox.queued() > wires.limits().outbox_bytes_high {
+            if outbox.queued_bytes() > wires.limits().outbox_bytes_high {
                 Self::flush_early(wires, id);
             }
         }
         self.charge(wires, id);
-        self.refill(wires, id);
-        self.resume(wires, id);
+        self.send_queued(wires, id);
+        self.queue_replay(wires, id);
         sent
     }
 
@@ -112,8 +115,10 @@ impl Links {
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
         let bounds @ (policy, cap) = (self.policy_of(id, place), self.backlog_max(wires, place));
-        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
-        if policy.is_queue() && (counted + waiting >= cap || self.has_queue(id)) {
+        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
+            return Some(Sent::Gone);
+        };
+        if policy.has_queue() && (counted + waiting >= cap || self.has_queue(id)) {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
             self.queue_up(wires, id, message, place, bounds);
             return Some(Sent::Queued);
@@ -130,16 +135,18 @@ impl Links {
         is_published: bool,
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
-        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
+        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
+            return Some(Sent::Gone);
+        };
         if counted + waiting >= cap {
-            self.overflow(wires, id, policy, is_published);
+            self.apply_overflow(wires, id, policy, is_published);
             return Some(Sent::Full);
         }
         let mask = self.mask_for(id);
         let waiting = &mut self.fragments(id)?.waiting;
         let is_taken = match mask {
             Some(mask) => content.encode_masked(mask, None, waiting),
-            None => content.encode(Form::Frame, waiting),
+            None => content.encode(MessageFormat::Frame, waiting),
         };
         if !is_taken {
             return Some(Sent::Unsupported);
@@ -151,9 +158,9 @@ impl Links {
 
     /// A connection with this link has ended.
     pub(crate) fn forget(&mut self, link: &Link) {
-        self.compressors.end(link.protocol.compression());
+        self.compressors.release_reserved(link.protocol.compression());
         if let Some(extra) = &link.extra {
-            self.compressors.promise(None, &mut extra.agreed.clone());
+            self.compressors.set_reserved(None, &mut extra.agreed.clone());
         }
         if link.extra.as_ref().is_some_and(|extra| extra.fragments.is_some()) {
             self.count_fragmenting(-1);
@@ -161,7 +168,7 @@ impl Links {
     }
 
     /// Continues with the readers that used up their part of the last turn.
-    pub(crate) fn pull_fragments_on(&mut self, wires: &mut Wires) {
+    pub(crate) fn continue_fragments(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.pulling) {
             if wires.is_open(id) {
                 self.pull_fragments(wires, id);
@@ -200,7 +207,7 @@ impl Links {
                 }
             }
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         if is_over {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(reader))) {
                 self.report_reader(id, &*payload);
@@ -209,7 +216,7 @@ impl Links {
             fragments.reader = Some(reader);
             if !wires.is_congested(id) {
                 self.pulling.push(id);
-                wires.go_on_next_turn();
+                wires.request_next_turn();
             }
         }
     }

@@ -21,7 +21,7 @@ impl Links {
         }
         match &mut extra.fragments {
             Some(fragments) => fragments.notices.push((fragments.waiting.len(), tag)),
-            None => notices.push(wires.sent(id), tag),
+            None => notices.push(wires.bytes_submitted(id), tag),
         }
         self.charge(wires, id);
         wires.tell_writes(id);
@@ -32,7 +32,7 @@ impl Links {
     pub(crate) fn due_notices(&self, wires: &Wires, id: ConnectionId) -> usize {
         let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_ref());
         let notices = extra.and_then(|extra| extra.notices.as_ref()).filter(|_| wires.contains(id));
-        notices.map_or(0, |notices| notices.due(wires.written(id)))
+        notices.map_or(0, |notices| notices.due(wires.bytes_written(id)))
     }
 
     /// Takes the tag of the first notice. When none is left, writes are watched no more.

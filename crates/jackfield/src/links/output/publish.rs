@@ -7,10 +7,10 @@
 
 use crate::links::Links;
 use crate::links::compression::Compressors;
-use crate::links::fan_out::{FanOut, Look};
+use crate::links::fan_out::{DeliveryFormat, FanOut};
 use crate::links::masks::Masks;
-use crate::message::{Content, Form, Prepared, Published};
-use crate::topics::Generation;
+use crate::message::{Content, MessageFormat, Prepared, Published};
+use crate::topics::MembersGeneration;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
@@ -63,28 +63,34 @@ impl Links {
             return self.handle.publish_but(topic, content, reactor);
         };
         if local.counts.total() == local.counts.of(reactor) {
-            return Published { here: self.publish_at(wires, place, content, but), ..Published::default() };
+            return Published {
+                here: self.publish_to_place(wires, place, content, but),
+                ..Published::default()
+            };
         }
         let prepared = content.prepare();
         let published = self.handle.pass_on(&local.name, &local.counts, &prepared, reactor);
-        Published { here: self.publish_at(wires, place, Content::Prepared(&prepared), but), ..published }
+        Published {
+            here: self.publish_to_place(wires, place, Content::Prepared(&prepared), but),
+            ..published
+        }
     }
 
     /// Publishes to the subscribers of this reactor, if there are still some of this generation.
-    pub(crate) fn publish_here(
+    pub(crate) fn publish_on_this_reactor(
         &mut self,
         wires: &mut Wires,
         topic: &str,
-        generation: Generation,
+        generation: MembersGeneration,
         content: Content<'_>,
     ) {
         if let Some(place) = self.topics.place_of(topic, wires.reactor(), generation) {
-            self.publish_at(wires, place, content, ConnectionId::NONE);
+            self.publish_to_place(wires, place, content, ConnectionId::NONE);
             self.let_leave(wires);
         }
     }
 
-    pub(crate) fn publish_at(
+    pub(crate) fn publish_to_place(
         &mut self,
         wires: &mut Wires,
         place: usize,
@@ -109,7 +115,7 @@ impl Links {
         if to.is_long {
             self.charge_tables(wires);
         }
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         self.metrics.messages_out.add(count as u64);
         count
     }
@@ -126,9 +132,9 @@ impl Links {
     ) -> Option<usize> {
         let is_same = |fan_out: &&FanOut| fan_out.place == to.place && fan_out.is_long == to.is_long;
         let fan_out = *self.fan_out.as_ref().filter(is_same)?;
-        let form = if planted(46) { Form::Frame } else { fan_out.look.form };
+        let form = if planted(46) { MessageFormat::Frame } else { fan_out.look.form };
         let is_deflated = fan_out.look.is_deflated && compressors.append(content, scratch);
-        if !(is_deflated || content.encode(form, scratch)) || !wires.broadcast(scratch, to.but) {
+        if !(is_deflated || content.encode(form, scratch)) || !wires.extend_broadcast(scratch, to.but) {
             return None;
         }
         let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
@@ -164,7 +170,7 @@ impl Links {
                 continue;
             };
             outbox.tail().extend_from_slice(encoded);
-            if outbox.queued() > high {
+            if outbox.queued_bytes() > high {
                 Self::flush_early(wires, id);
             }
         }
@@ -182,22 +188,22 @@ impl Links {
         compressors: &mut Compressors,
     ) -> usize {
         scratch.clear();
-        let has_frame = content.encode(Form::Frame, scratch);
+        let has_frame = content.encode(MessageFormat::Frame, scratch);
         let frame_end = scratch.len();
-        let has_event = content.encode(Form::Event, scratch);
+        let has_event = content.encode(MessageFormat::Event, scratch);
         // Made when the first member needs it.
         let mut deflated = None;
         let (frame, event) = scratch.split_at(frame_end);
         self.append_to_each(wires, to, content, true, |look, outbox, masks| {
             let deflated = match look.is_deflated {
-                true => deflated.get_or_insert_with(|| compressors.share(content)).as_deref(),
+                true => deflated.get_or_insert_with(|| compressors.shared_frame(content)).as_deref(),
                 false => None,
             };
             let bytes = match look.form {
-                Form::Masked => return content.encode_masked(masks.mask(), deflated, outbox.tail()),
-                Form::Frame => deflated.or(has_frame.then_some(frame)),
-                Form::Event => has_event.then_some(event),
-                Form::Bytes => content.payload(),
+                MessageFormat::Masked => return content.encode_masked(masks.mask(), deflated, outbox.tail()),
+                MessageFormat::Frame => deflated.or(has_frame.then_some(frame)),
+                MessageFormat::Event => has_event.then_some(event),
+                MessageFormat::Bytes => content.payload(),
             };
             outbox.tail().extend_from_slice(bytes.unwrap_or_default());
             bytes.is_some()
@@ -216,22 +222,26 @@ impl Links {
         let mut deflated = None;
         self.append_to_each(wires, to, content, false, |look, outbox, masks| {
             let deflated = match look.is_deflated {
-                true => deflated.get_or_insert_with(|| compressors.share(content)),
+                true => deflated.get_or_insert_with(|| compressors.shared_frame(content)),
                 false => &None,
             };
             let shared = match look.form {
-                Form::Masked => {
+                MessageFormat::Masked => {
                     return content.encode_masked(masks.mask(), deflated.as_deref(), outbox.tail());
                 }
-                Form::Frame if deflated.is_some() => deflated,
-                Form::Frame => frame.get_or_insert_with(|| content.share(Form::Frame)),
-                Form::Event => event.get_or_insert_with(|| content.share(Form::Event)),
-                Form::Bytes => {
+                MessageFormat::Frame if deflated.is_some() => deflated,
+                MessageFormat::Frame => {
+                    frame.get_or_insert_with(|| content.encode_shared(MessageFormat::Frame))
+                }
+                MessageFormat::Event => {
+                    event.get_or_insert_with(|| content.encode_shared(MessageFormat::Event))
+                }
+                MessageFormat::Bytes => {
                     outbox.tail().extend_from_slice(content.payload().unwrap_or_default());
                     return content.payload().is_some();
                 }
             };
-            shared.iter().for_each(|bytes| outbox.share(bytes));
+            shared.iter().for_each(|bytes| outbox.push_shared(bytes));
             shared.is_some()
         })
     }
@@ -245,7 +255,7 @@ impl Links {
         to: To,
         content: Content<'_>,
         may_go_on: bool,
-        mut append: impl FnMut(Look, &mut Outbox, &mut Masks) -> bool,
+        mut append: impl FnMut(DeliveryFormat, &mut Outbox, &mut Masks) -> bool,
     ) -> usize {
         let To { place, but, is_long, window } = to;
         self.end_fan_out(wires);
@@ -265,7 +275,7 @@ impl Links {
                         true => self.leave_out(id, look, &mut left_out),
                         false => {
                             !self.needs_own_frames(id, look)
-                                && wires.outbox(id).is_some_and(|outbox| outbox.queued() < high)
+                                && wires.outbox(id).is_some_and(|outbox| outbox.queued_bytes() < high)
                         }
                     };
                 continue;
@@ -277,8 +287,8 @@ impl Links {
                     continue;
                 }
             }
-            let outbox = match wires.gathering(id) {
-                Some(outbox) if outbox.queued() < high => outbox,
+            let outbox = match wires.gathering_outbox(id) {
+                Some(outbox) if outbox.queued_bytes() < high => outbox,
                 _ => {
                     let is_congested = wires.is_congested(id);
                     if is_congested {
@@ -299,7 +309,7 @@ impl Links {
             };
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
-                if outbox.queued() > high {
+                if outbox.queued_bytes() > high {
                     // A member that was congested before is in `left_out` already. Otherwise this message has congested
                     // it.
                     is_even &= left_out.last() == Some(&id);
@@ -316,7 +326,7 @@ impl Links {
         match common {
             Some(look)
                 if is_even
-                    && look.form != Form::Masked
+                    && look.form != MessageFormat::Masked
                     && members.len() - left_out.len() >= BROADCAST_MEMBERS_MIN =>
             {
                 let (members_count, has_left_out) = (members.len(), !left_out.is_empty());
@@ -332,7 +342,12 @@ impl Links {
     /// stand apart, or because this member can't get the same bytes.
     #[cold]
     #[inline(never)]
-    fn leave_out(&mut self, id: ConnectionId, look: Option<Look>, left_out: &mut Vec<ConnectionId>) -> bool {
+    fn leave_out(
+        &mut self,
+        id: ConnectionId,
+        look: Option<DeliveryFormat>,
+        left_out: &mut Vec<ConnectionId>,
+    ) -> bool {
         let may = left_out.len() < LEFT_OUT_MAX && !self.needs_own_frames(id, look);
         if may {
             left_out.push(id);
@@ -343,7 +358,7 @@ impl Links {
     /// Whether a member can't get the same bytes as the others: a message in fragments is being sent to it, or its own
     /// compressor must know its messages.
     #[inline(never)]
-    fn needs_own_frames(&mut self, id: ConnectionId, look: Option<Look>) -> bool {
+    fn needs_own_frames(&mut self, id: ConnectionId, look: Option<DeliveryFormat>) -> bool {
         let has_own =
             look.is_some_and(|look| look.is_deflated) && self.link(id).protocol.compression().has_own();
         has_own || (self.fragmenting > 0 && self.fragments(id).is_some())
@@ -351,10 +366,10 @@ impl Links {
 
     /// How a member gets published messages. `None`: it gets none.
     #[inline(always)]
-    fn look(&self, id: ConnectionId, window: Option<u8>) -> Option<Look> {
+    fn look(&self, id: ConnectionId, window: Option<u8>) -> Option<DeliveryFormat> {
         let link = &self.table[id.slot()];
         let is_deflated = window.is_some_and(|bits| link.protocol.compression().has_window(bits));
-        Some(Look { form: link.protocol.form()?, is_deflated })
+        Some(DeliveryFormat { form: link.protocol.message_format()?, is_deflated })
     }
 
     /// Queues a published message for a congested connection, if its policy or the topic's has a queue. It is encoded once
@@ -370,7 +385,7 @@ impl Links {
         prepared: &mut Option<Prepared>,
     ) -> bool {
         let policy = self.policy_of(id, to.place);
-        let waits = policy.is_queue() && wires.is_open(id);
+        let waits = policy.has_queue() && wires.is_open(id);
         if waits {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
             let cap = self.backlog_max(wires, to.place);

@@ -1,7 +1,7 @@
 //! A message to one connection: encoded into its outbox, or written through if it is large.
 
 use crate::links::Links;
-use crate::message::{Content, Form, Prepared, Sent};
+use crate::message::{Content, MessageFormat, Prepared, Sent};
 use crate::shared::Busy;
 use crate::topics::Overflow;
 use jackfield_proto::websocket::{self, Message};
@@ -14,18 +14,18 @@ impl Links {
         if !wires.is_open(id) {
             return Sent::Gone;
         }
-        let Some(form) = self.link(id).protocol.form() else { return Sent::Unsupported };
-        if form == Form::Masked {
+        let Some(form) = self.link(id).protocol.message_format() else { return Sent::Unsupported };
+        if form == MessageFormat::Masked {
             return self.send_masked(wires, id, content);
         }
         if let Content::Prepared(prepared) = content {
             return self.send_prepared(wires, id, prepared, form);
         }
         match (form, content.message()) {
-            (Form::Frame, Some(message)) => self.send_frame(wires, id, message),
-            (Form::Bytes, Some(message)) => self.send_bytes(wires, id, &[], message.as_bytes()),
-            (Form::Event, _) => self.send_event(wires, id, content),
-            (Form::Frame | Form::Masked | Form::Bytes, _) => Sent::Unsupported,
+            (MessageFormat::Frame, Some(message)) => self.send_frame(wires, id, message),
+            (MessageFormat::Bytes, Some(message)) => self.send_bytes(wires, id, &[], message.as_bytes()),
+            (MessageFormat::Event, _) => self.send_event(wires, id, content),
+            (MessageFormat::Frame | MessageFormat::Masked | MessageFormat::Bytes, _) => Sent::Unsupported,
         }
     }
 
@@ -62,7 +62,7 @@ impl Links {
     }
 
     /// Sends for another thread, which does not wait for the result.
-    pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
+    pub(crate) fn send_for_other_thread(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
         if sent == Sent::Full && self.link(id).overflow == Some(Overflow::GiveBack) {
             self.count_dropped(wires, id);
@@ -74,7 +74,7 @@ impl Links {
     pub(crate) fn send_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         let high = wires.limits().outbox_bytes_high;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
-        if outbox.queued() < high && message.len() < self.short_bytes {
+        if outbox.queued_bytes() < high && message.len() < self.short_bytes {
             websocket::encode(message, outbox.tail());
             self.metrics.messages_out.add(1);
             return Sent::Queued;
@@ -128,18 +128,18 @@ impl Links {
             true => self.send_bytes(wires, id, &[], &scratch),
             false => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 
     fn send_event(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let sent = match content.encode(Form::Event, &mut scratch) {
+        let sent = match content.encode(MessageFormat::Event, &mut scratch) {
             true => self.send_bytes(wires, id, &[], &scratch),
             false => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 
@@ -148,14 +148,14 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         prepared: &Prepared,
-        form: Form,
+        form: MessageFormat,
     ) -> Sent {
-        if self.fragmenting > 0 && form == Form::Frame {
+        if self.fragmenting > 0 && form == MessageFormat::Frame {
             if let Some(sent) = self.hold_back(wires, id, Content::Prepared(prepared)) {
                 return sent;
             }
         }
-        if let Some(deflated) = self.deflated(id, prepared).filter(|_| form == Form::Frame) {
+        if let Some(deflated) = self.deflated(id, prepared).filter(|_| form == MessageFormat::Frame) {
             return self.send_shared(wires, id, deflated);
         }
         match (prepared.shared(form), prepared.encoded(form)) {
@@ -169,15 +169,15 @@ impl Links {
     fn send_shared(&mut self, wires: &mut Wires, id: ConnectionId, bytes: &Arc<[u8]>) -> Sent {
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
         let outbox = match wires.outbox(id) {
-            Some(outbox) if outbox.counted() < cap => outbox,
+            Some(outbox) if outbox.counted_bytes() < cap => outbox,
             _ => match self.outbox_at_cap(wires, id) {
                 Ok(outbox) => outbox,
                 Err(sent) => return sent,
             },
         };
-        outbox.share(bytes);
+        outbox.push_shared(bytes);
         self.metrics.messages_out.add(1);
-        let congested = outbox.queued() > high && Self::flush_early(wires, id);
+        let congested = outbox.queued_bytes() > high && Self::flush_early(wires, id);
         if congested { Sent::Congested } else { Sent::Queued }
     }
 
@@ -191,7 +191,7 @@ impl Links {
     ) -> Sent {
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
         let outbox = match wires.outbox(id) {
-            Some(outbox) if outbox.counted() < cap => outbox,
+            Some(outbox) if outbox.counted_bytes() < cap => outbox,
             _ => match self.outbox_at_cap(wires, id) {
                 Ok(outbox) => outbox,
                 Err(sent) => return sent,
@@ -203,7 +203,7 @@ impl Links {
         } else {
             outbox.tail().extend_from_slice(header);
             outbox.tail().extend_from_slice(payload);
-            outbox.queued() > high && Self::flush_early(wires, id)
+            outbox.queued_bytes() > high && Self::flush_early(wires, id)
         };
         if congested { Sent::Congested } else { Sent::Queued }
     }

@@ -6,7 +6,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::{Sent, Source};
 use crate::shared::{Part, PartKind, Permit};
-use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseHead};
+use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -15,12 +15,12 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        head: &ResponseHead<'_>,
+        head: &ResponseToSend<'_>,
         body_bytes: Option<u64>,
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
-        if self.link(id).asks.for_a_record() {
+        if self.link(id).checks.records_exchanges() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);
@@ -34,9 +34,9 @@ impl Links {
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         // Checked first, because the machine counts what was encoded.
-        if outbox.counted() >= cap && Self::is_full(wires, id, cap) {
+        if outbox.counted_bytes() >= cap && Self::is_full_after_flush(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
-            self.overflow(wires, id, policy, false);
+            self.apply_overflow(wires, id, policy, false);
             return Sent::Full;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -49,7 +49,7 @@ impl Links {
             Ok(()) => self.send_bytes(wires, id, &[], &scratch),
             Err(_) => Sent::Unsupported,
         };
-        self.keep_scratch(scratch);
+        self.return_scratch(scratch);
         sent
     }
 
@@ -86,7 +86,7 @@ impl Links {
         if machine.encode_part(part, outbox.tail()).is_err() {
             return Sent::Unsupported;
         }
-        let is_high = outbox.queued() > high;
+        let is_high = outbox.queued_bytes() > high;
         self.metrics.messages_out.add(1);
         if is_high && Self::flush_early(wires, id) { Sent::Congested } else { Sent::Queued }
     }
@@ -104,12 +104,12 @@ impl Links {
     }
 
     /// The connection has drained: there is room for more of its body, or the next piece of it is read.
-    pub(crate) fn pull_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn continue_pull(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
         extra.permit = None;
         if let Some((sequence, source)) = extra.source.take() {
             self.charge(wires, id);
-            if self.is_in(wires, id, sequence, Owed::Streaming) {
+            if self.is_current_exchange(wires, id, sequence, Owed::Streaming) {
                 self.handle.pull(id, sequence, source);
             }
         }
@@ -118,7 +118,7 @@ impl Links {
     /// Sends a part of a deferred answer, unless its exchange is over.
     pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
         let Part { id, sequence, kind } = part;
-        if !self.is_in(wires, id, sequence, Owed::Streaming) {
+        if !self.is_current_exchange(wires, id, sequence, Owed::Streaming) {
             return;
         }
         // The sender does not wait for the result. A part that was not taken leaves a gap, so nothing may follow it; a

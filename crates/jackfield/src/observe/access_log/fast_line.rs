@@ -7,7 +7,7 @@ use super::line::{OCTETS, version_and_status};
 use super::stamp::Stamp;
 use crate::shared::LogEntry;
 use jackfield_proto::http1::Version;
-use jackfield_simd::portable::{TOPS, found};
+use jackfield_simd::portable::{TOPS, match_bits};
 use std::net::IpAddr;
 
 /// A line, with room after its end for copies that are longer than their text.
@@ -148,7 +148,7 @@ const PAIRS: [[u8; 2]; 100] = {
 /// Has a top bit if one of the bytes begins a query or must be escaped.
 #[inline(always)]
 fn unusual(word: &[u8; 8]) -> u64 {
-    found(word, b'?') | found(word, b'"') | found(word, b'\\')
+    match_bits(word, b'?') | match_bits(word, b'"') | match_bits(word, b'\\')
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use super::sockets::{bind_place, report_clamped};
 #[cfg(feature = "tls")]
 use crate::config::ACME_HTTP_PATH;
 use crate::config::{Listener, ListenerSettings};
-use crate::gate::{Gate, Reserved};
+use crate::gate::{Gate, PathList};
 use crate::observe::AccessLog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::{Purpose, Signals};
-use crate::shared::{Names, Settings, WallClock};
+use crate::shared::{Resolver, Settings, WallClock};
 use jackfield_reactor::{self as reactor, Addr, ListenOptions, REACTORS_MAX};
 use std::net::SocketAddr;
 use std::{io, thread};
@@ -40,8 +40,8 @@ impl ServerBuilder {
             gate: Gate {
                 hosts: self.hosts.unwrap_or_default(),
                 origins: self.origins.unwrap_or_default(),
-                reserved: Reserved(self.reserved),
-                websockets: self.websockets.map(Reserved),
+                reserved: PathList(self.reserved),
+                websockets: self.websockets.map(PathList),
                 authenticator: self.authenticator,
                 status: self.status,
                 #[cfg(feature = "tls")]
@@ -61,7 +61,7 @@ impl ServerBuilder {
             #[cfg(feature = "tls")]
             handshake_threads: self.handshake_threads,
             clock: WallClock::System,
-            names: Names::System,
+            names: Resolver::System,
             seed: None,
         };
         let mut server = Server::new(settings, sockets, reactors, self.broker)?;
@@ -134,7 +134,7 @@ impl Server {
     fn reload_on_sighup(&mut self) -> Result<()> {
         let wish = &self.handle.shared().reload;
         let (signals, waker) = Signals::catch(Purpose::Reload, wish.flag())?;
-        wish.drain_from(waker.try_clone()?);
+        wish.set_waker(waker.try_clone()?);
         self.signals.push(signals);
         Ok(self.drivers[0].wake_on(waker)?)
     }

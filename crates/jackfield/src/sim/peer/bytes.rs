@@ -1,6 +1,6 @@
 //! A peer for your own protocol.
 
-use super::{Line, Peer, excerpt};
+use super::{Peer, PeerConnection, excerpt};
 use crate::config::Speaks;
 use std::collections::VecDeque;
 
@@ -33,7 +33,7 @@ impl Bytes {
         Self::new(Speaks::Lines as usize, pieces.collect())
     }
 
-    fn go_on(&mut self, line: &mut Line<'_>) {
+    fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.expected.len() <= self.ahead {
             let Some((said, expected)) = self.pieces.pop_front() else { return };
             line.say(&said);
@@ -47,11 +47,11 @@ impl Peer for Bytes {
         self.listener
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         self.go_on(line);
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let count = bytes.len().min(self.expected.len());
         let expected: Vec<u8> = self.expected.drain(..count).collect();
         if bytes[..count] != expected {

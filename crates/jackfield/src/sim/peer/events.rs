@@ -1,11 +1,11 @@
 //! A peer that reads an event stream.
 
-use super::{Ask, Line, Peer, excerpt};
+use super::{Ask, Peer, PeerConnection, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
+    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestToSend,
 };
-use jackfield_proto::sse::{self, DecodedEvent, Decoder, Whole};
+use jackfield_proto::sse::{self, DecodedEvent, Decoder, EventScratch};
 use std::fmt;
 
 type Judge = Box<dyn FnMut(usize, &DecodedEvent<'_>) -> Result<(), String>>;
@@ -51,7 +51,7 @@ impl Events {
         Self { wanted: None, ..Self::new(target, 0, judge) }
     }
 
-    fn step(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> Option<usize> {
+    fn step(&mut self, line: &mut PeerConnection<'_>, bytes: &[u8]) -> Option<usize> {
         let Self { machine, decoder, wanted, seen, judge, .. } = self;
         let mut slots = HeaderSlots::new();
         match machine.step(bytes, &mut slots, &Limits::default()) {
@@ -83,7 +83,7 @@ impl Events {
 }
 
 fn read(decoder: &mut Decoder, part: &[u8], seen: &mut usize, judge: &mut Judge) -> Result<(), String> {
-    let (mut whole, mut at) = (Whole::default(), 0);
+    let (mut whole, mut at) = (EventScratch::default(), 0);
     loop {
         match decoder.step(&part[at..], &mut whole, &sse::Limits::default()) {
             Step::Event(used, event) => {
@@ -98,15 +98,15 @@ fn read(decoder: &mut Decoder, part: &[u8], seen: &mut usize, judge: &mut Judge)
 }
 
 impl Peer for Events {
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         let fields = Fields::new();
-        let head = RequestHead { method: "GET", target: &self.ask.target, host: "sim", fields: &fields };
+        let head = RequestToSend { method: "GET", target: &self.ask.target, host: "sim", fields: &fields };
         if self.machine.encode_request(&head, RequestBody::None, line.bytes()).is_err() {
             line.wrong(format!("{} can't be asked for", self.ask.target));
         }
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let mut at = 0;
         while !self.broken && at < bytes.len() {
             match self.step(line, &bytes[at..]) {
@@ -120,7 +120,7 @@ impl Peer for Events {
         }
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, _clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, _clean: bool) {
         line.finish();
     }
 

@@ -1,10 +1,10 @@
 //! A peer that sends HTTP requests.
 
-use super::{Line, Peer, excerpt};
+use super::{Peer, PeerConnection, excerpt};
 use crate::config::Speaks;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
+    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestToSend,
 };
 use jackfield_proto::websocket::encode_request;
 use std::collections::VecDeque;
@@ -135,7 +135,7 @@ impl Http {
         self
     }
 
-    fn go_on(&mut self, line: &mut Line<'_>) {
+    fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.asked.len() < self.depth && self.machine.keep_alive() {
             let Some(ask) = self.asks.pop_front() else { break };
             if let Err(error) = self.encode(&ask, line) {
@@ -148,13 +148,13 @@ impl Http {
         }
     }
 
-    fn encode(&mut self, ask: &Ask, line: &mut Line<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    fn encode(&mut self, ask: &Ask, line: &mut PeerConnection<'_>) -> Result<(), Box<dyn std::error::Error>> {
         if ask.upgrade {
             encode_request(&ask.target, "sim", [7; 16], &[], &[], line.bytes())?;
-            return Ok(self.machine.begin(&ask.method)?);
+            return Ok(self.machine.expect_response(&ask.method)?);
         }
         let fields = Fields::new();
-        let head = RequestHead { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
+        let head = RequestToSend { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
         let Some(body) = &ask.body else {
             self.machine.encode_request(&head, RequestBody::None, line.bytes())?;
             return Ok(());
@@ -172,7 +172,7 @@ impl Http {
     }
 
     /// Takes one event; returns how many bytes it used, or `None` if more are needed.
-    fn step(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> Option<usize> {
+    fn step(&mut self, line: &mut PeerConnection<'_>, bytes: &[u8]) -> Option<usize> {
         let mut slots = HeaderSlots::new();
         match self.machine.step(bytes, &mut slots, &Limits::default()) {
             Step::Event(used, event) => {
@@ -206,7 +206,7 @@ impl Http {
     }
 
     /// An overloaded server accepts the WebSocket and closes it with 1013.
-    fn switched(&mut self, line: &mut Line<'_>) {
+    fn switched(&mut self, line: &mut PeerConnection<'_>) {
         let text = "the server speaks another protocol";
         match self.asked.front() {
             Some(ask) if ask.upgrade => line.suspect(text),
@@ -216,7 +216,7 @@ impl Http {
         line.finish();
     }
 
-    fn answered(&mut self, line: &mut Line<'_>) {
+    fn answered(&mut self, line: &mut PeerConnection<'_>) {
         let Some(ask) = self.asked.pop_front() else { return };
         self.told_to_close |= !self.machine.keep_alive();
         if let Err(text) = (self.check)(&ask, self.status, &self.body) {
@@ -235,11 +235,11 @@ impl Peer for Http {
         self.listener
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         self.go_on(line);
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let mut at = 0;
         while !self.broken && (at < bytes.len() || self.machine.has_partial()) {
             match self.step(line, &bytes[at..]) {
@@ -253,7 +253,7 @@ impl Peer for Http {
         bytes.drain(..at);
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         if self.half_closes == HalfCloses::Leaves {
             // The peer wanted no more answers.
         } else if self.machine.has_partial() {

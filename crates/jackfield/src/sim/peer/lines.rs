@@ -1,6 +1,6 @@
 //! A peer that sends lines and checks those that come.
 
-use super::{Heard, Line, Peer, excerpt};
+use super::{Heard, Peer, PeerConnection, excerpt};
 use crate::config::Speaks;
 use std::collections::VecDeque;
 use std::fmt;
@@ -37,7 +37,7 @@ impl Lines {
         self
     }
 
-    fn go_on(&mut self, line: &mut Line<'_>) {
+    fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.said.len() < self.ahead {
             let Some(said) = self.to_say.pop_front() else { return };
             line.say(said.as_bytes());
@@ -46,7 +46,7 @@ impl Lines {
         }
     }
 
-    fn hear(&mut self, line: &mut Line<'_>, heard: &str) {
+    fn hear(&mut self, line: &mut PeerConnection<'_>, heard: &str) {
         match (self.judge)(heard) {
             Heard::Other => {}
             Heard::Wrong(text) => line.wrong(text),
@@ -66,11 +66,11 @@ impl Peer for Lines {
         Speaks::Lines as usize
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         self.go_on(line);
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let mut at = 0;
         while let Some(length) = bytes[at..].iter().position(|&byte| byte == b'\n') {
             match std::str::from_utf8(&bytes[at..at + length]) {

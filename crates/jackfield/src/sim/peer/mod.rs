@@ -23,7 +23,7 @@ pub use http::{Ask, Http};
 pub use lines::Lines;
 pub use relay::Relay;
 pub use rude::{Garbage, Silent};
-pub use websocket::{Heard, Said, WebSocket};
+pub use websocket::{Heard, PeerMessage, WebSocket};
 pub use websocket_server::WebSocketServer;
 
 use super::Random;
@@ -39,10 +39,10 @@ pub trait Peer {
     }
 
     /// The connection is established.
-    fn on_connect(&mut self, line: &mut Line<'_>);
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>);
 
     /// Bytes have come. Those that it leaves in the vector come again, with the next bytes after them.
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>);
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>);
 
     /// True if the peer wants [`Peer::on_news`], although nothing has come. Default: `false`.
     fn has_news(&self) -> bool {
@@ -50,17 +50,17 @@ pub trait Peer {
     }
 
     /// Called while [`Peer::has_news`] is true, to send or do something. Default: does nothing.
-    fn on_news(&mut self, line: &mut Line<'_>) {
+    fn on_news(&mut self, line: &mut PeerConnection<'_>) {
         let _ = line;
     }
 
     /// The server has closed its side. `clean` is false if sent bytes may have been lost. Default: does nothing.
-    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         let _ = (line, clean);
     }
 
     /// The peer is done and should leave, in good order for its protocol. Default: closes its side.
-    fn leave(&mut self, line: &mut Line<'_>) {
+    fn leave(&mut self, line: &mut PeerConnection<'_>) {
         line.finish();
     }
 
@@ -100,7 +100,7 @@ pub trait Peer {
 }
 
 /// What a peer can do in its methods: the connection as the peer has it.
-pub struct Line<'a> {
+pub struct PeerConnection<'a> {
     pub(super) said: &'a mut Saying,
     pub(super) random: &'a mut Random,
 }
@@ -117,7 +117,7 @@ pub(super) struct Saying {
     pub(super) silent: bool,
 }
 
-impl Line<'_> {
+impl PeerConnection<'_> {
     /// Sends bytes.
     pub fn say(&mut self, bytes: &[u8]) {
         self.bytes().extend_from_slice(bytes);

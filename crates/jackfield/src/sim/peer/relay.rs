@@ -1,6 +1,6 @@
 //! Two peers that pass bytes to each other: one at an outgoing connection of the server, the other at one of its listeners.
 
-use super::{Line, Peer};
+use super::{Peer, PeerConnection};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -36,15 +36,15 @@ impl Peer for Relay {
         self.listener
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         self.on_news(line);
     }
 
-    fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, _line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         self.to.borrow_mut().bytes.append(bytes);
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, _clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, _clean: bool) {
         self.to.borrow_mut().is_ended = true;
         line.finish();
     }
@@ -54,7 +54,7 @@ impl Peer for Relay {
         !from.bytes.is_empty() || (from.is_ended && !from.is_end_told)
     }
 
-    fn on_news(&mut self, line: &mut Line<'_>) {
+    fn on_news(&mut self, line: &mut PeerConnection<'_>) {
         let mut from = self.from.borrow_mut();
         line.say(&std::mem::take(&mut from.bytes));
         if from.is_ended {

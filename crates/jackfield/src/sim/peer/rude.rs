@@ -1,6 +1,6 @@
 //! Peers without a purpose: one sends garbage, one sends nothing.
 
-use super::{Line, Peer};
+use super::{Peer, PeerConnection};
 use crate::config::Speaks;
 
 /// Sends random bytes, to an HTTP listener perhaps after a valid beginning.
@@ -47,7 +47,7 @@ impl Peer for Garbage {
         self.listener
     }
 
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         if self.listener == Speaks::Http as usize {
             let beginning = line.random().pick(&BEGINNINGS).copied().unwrap_or_default();
             line.say(beginning.as_bytes());
@@ -58,7 +58,7 @@ impl Peer for Garbage {
         self.done = true;
     }
 
-    fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, _line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         bytes.clear();
     }
 
@@ -81,9 +81,9 @@ impl Peer for Silent {
         self.listener
     }
 
-    fn on_connect(&mut self, _line: &mut Line<'_>) {}
+    fn on_connect(&mut self, _line: &mut PeerConnection<'_>) {}
 
-    fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, _line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         bytes.clear();
     }
 

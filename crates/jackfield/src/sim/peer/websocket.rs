@@ -1,12 +1,12 @@
 //! A WebSocket client.
 
 use super::deflating::{Deflating, Fault};
-use super::{Line, Peer, excerpt};
+use super::{Peer, PeerConnection, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use jackfield_proto::websocket::deflate::Options;
 use jackfield_proto::websocket::{
-    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_masked_behind,
+    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_masked_with_header,
     encode_request, frame_header,
 };
 use std::collections::VecDeque;
@@ -14,14 +14,14 @@ use std::fmt;
 
 /// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum PeerMessage {
     /// Text.
     Text(String),
     /// Bytes.
     Binary(Vec<u8>),
 }
 
-impl Said {
+impl PeerMessage {
     pub(super) fn opcode(&self) -> Opcode {
         match self {
             Self::Text(_) => Opcode::Text,
@@ -74,8 +74,8 @@ pub struct WebSocket {
     open: bool,
     /// The server refused, or sent something invalid: further bytes are ignored.
     closed: bool,
-    to_say: VecDeque<Said>,
-    said: VecDeque<Said>,
+    to_say: VecDeque<PeerMessage>,
+    said: VecDeque<PeerMessage>,
     pings: VecDeque<Vec<u8>>,
     ahead: usize,
     judge: Judge,
@@ -90,7 +90,7 @@ pub struct WebSocket {
 impl WebSocket {
     /// Opens the WebSocket at `target`, sends these messages, and expects each one back unchanged.
     #[must_use]
-    pub fn new(target: impl Into<String>, messages: Vec<Said>) -> Self {
+    pub fn new(target: impl Into<String>, messages: Vec<PeerMessage>) -> Self {
         Self {
             target: target.into(),
             key: [0; 16],
@@ -114,7 +114,7 @@ impl WebSocket {
     /// Sends this many short texts to an echo at `/`.
     #[must_use]
     pub fn echo(messages: usize) -> Self {
-        Self::new("/", (0..messages).map(|number| Said::Text(format!("message {number}"))).collect())
+        Self::new("/", (0..messages).map(|number| PeerMessage::Text(format!("message {number}"))).collect())
     }
 
     /// How many messages may be on their way at a time. Default: 4.
@@ -126,7 +126,7 @@ impl WebSocket {
 
     /// Accepts that the server refuses the upgrade.
     #[must_use]
-    pub fn may_be_refused(mut self) -> Self {
+    pub fn allow_refusal(mut self) -> Self {
         self.may_be_refused = true;
         self
     }
@@ -153,7 +153,7 @@ impl WebSocket {
         self
     }
 
-    fn go_on(&mut self, line: &mut Line<'_>) {
+    fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.open && self.said.len() < self.ahead && !self.machine.is_closing() {
             let Some(said) = self.to_say.pop_front() else { return self.break_rules(line) };
             self.encode(&said, line);
@@ -161,7 +161,7 @@ impl WebSocket {
         }
     }
 
-    fn break_rules(&mut self, line: &mut Line<'_>) {
+    fn break_rules(&mut self, line: &mut PeerConnection<'_>) {
         let (Some(fault), Some(deflating)) = (self.fault.filter(|_| self.said.is_empty()), &self.deflating)
         else {
             return;
@@ -171,14 +171,20 @@ impl WebSocket {
         self.encode_frames(Opcode::Binary, &payload, true, line);
     }
 
-    fn encode(&mut self, said: &Said, line: &mut Line<'_>) {
+    fn encode(&mut self, said: &PeerMessage, line: &mut PeerConnection<'_>) {
         let compressed = self.deflating.as_mut().and_then(|own| own.compress(said.message()));
         let payload = compressed.as_deref().unwrap_or(said.bytes());
         self.encode_frames(said.opcode(), payload, compressed.is_some(), line);
     }
 
     /// Encodes a message in frames of random sizes, sometimes with a Ping between them.
-    fn encode_frames(&mut self, kind: Opcode, payload: &[u8], is_compressed: bool, line: &mut Line<'_>) {
+    fn encode_frames(
+        &mut self,
+        kind: Opcode,
+        payload: &[u8],
+        is_compressed: bool,
+        line: &mut PeerConnection<'_>,
+    ) {
         let (mut opcode, mut rest) = (kind, payload);
         loop {
             if line.random().chance(100) {
@@ -190,7 +196,7 @@ impl WebSocket {
             let header = frame_header(opcode, fin, part.len());
             // The first frame of a compressed message is marked.
             let header = if is_compressed && opcode == kind { header.compressed() } else { header };
-            encode_masked_behind(header, part, key, line.bytes());
+            encode_masked_with_header(header, part, key, line.bytes());
             if fin {
                 return;
             }
@@ -198,7 +204,7 @@ impl WebSocket {
         }
     }
 
-    fn ping(&mut self, line: &mut Line<'_>) {
+    fn ping(&mut self, line: &mut PeerConnection<'_>) {
         let count = line.random().below(20);
         let payload = line.random().bytes(count);
         let key = mask(line);
@@ -206,7 +212,7 @@ impl WebSocket {
         self.pings.push_back(payload);
     }
 
-    fn shake_hands(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn shake_hands(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let mut slots = HeaderSlots::new();
         let used = match self.http.step(bytes, &mut slots, &Limits::default()) {
             Step::Event(used, ClientEvent::Switched(response)) => {
@@ -244,7 +250,7 @@ impl WebSocket {
     }
 
     /// Takes one event; returns how many bytes it used, or `None` if more are needed.
-    fn step(&mut self, line: &mut Line<'_>, bytes: &mut [u8]) -> Option<usize> {
+    fn step(&mut self, line: &mut PeerConnection<'_>, bytes: &mut [u8]) -> Option<usize> {
         let mut scratch = Scratch::new();
         let limits = websocket::Limits { message_bytes_max: usize::MAX >> 1, ..websocket::Limits::default() };
         match self.machine.step(bytes, &mut scratch, &limits) {
@@ -283,7 +289,7 @@ impl WebSocket {
         }
     }
 
-    fn hear(&mut self, line: &mut Line<'_>, message: &Message<'_>) {
+    fn hear(&mut self, line: &mut PeerConnection<'_>, message: &Message<'_>) {
         match (self.judge)(message) {
             Heard::Other => {}
             Heard::Wrong(text) => line.wrong(text),
@@ -298,7 +304,7 @@ impl WebSocket {
     }
 
     /// A Pong answers the oldest Ping, or a later one if the server has dropped earlier ones.
-    fn pong(&mut self, line: &mut Line<'_>, payload: &[u8]) {
+    fn pong(&mut self, line: &mut PeerConnection<'_>, payload: &[u8]) {
         match self.pings.iter().position(|ping| ping == payload) {
             Some(index) => drop(self.pings.drain(..=index)),
             None => line.wrong(format!("a Pong came that nobody asked for: {}", excerpt(payload))),
@@ -307,29 +313,29 @@ impl WebSocket {
 }
 
 /// How much of what is left the next frame has.
-pub(super) fn cut(left: usize, line: &mut Line<'_>) -> usize {
+pub(super) fn cut(left: usize, line: &mut PeerConnection<'_>) -> usize {
     if line.random().chance(300) { line.random().below(left + 1) } else { left }
 }
 
-fn mask(line: &mut Line<'_>) -> [u8; 4] {
+fn mask(line: &mut PeerConnection<'_>) -> [u8; 4] {
     (line.random().bits() as u32).to_be_bytes()
 }
 
 impl Peer for WebSocket {
-    fn on_connect(&mut self, line: &mut Line<'_>) {
+    fn on_connect(&mut self, line: &mut PeerConnection<'_>) {
         let bits = u128::from(line.random().bits()) << 64 | u128::from(line.random().bits());
         self.key = bits.to_be_bytes();
         let encoded = match &self.deflating {
             None => encode_request(&self.target, "sim", self.key, &[], &[], line.bytes()),
             Some(own) => own.offered.encode_request(&self.target, "sim", self.key, &[], &[], line.bytes()),
         };
-        let begun = self.http.begin("GET");
+        let begun = self.http.expect_response("GET");
         if encoded.is_err() || begun.is_err() {
             line.wrong(format!("{} can't be asked for", self.target));
         }
     }
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         if !self.open && !self.closed {
             self.shake_hands(line, bytes);
         }
@@ -346,7 +352,7 @@ impl Peer for WebSocket {
         }
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         if self.machine.is_inside_message() && clean {
             line.suspect("a message was cut");
         }
@@ -355,7 +361,7 @@ impl Peer for WebSocket {
         line.finish();
     }
 
-    fn leave(&mut self, line: &mut Line<'_>) {
+    fn leave(&mut self, line: &mut PeerConnection<'_>) {
         let key = mask(line);
         if self.open && !self.machine.is_closing() {
             // 1000 may be sent.

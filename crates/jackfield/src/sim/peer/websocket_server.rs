@@ -3,7 +3,7 @@
 use super::deflating::{Agreeing, Fault};
 use super::frames::{Frames, head_of, is_compressed};
 use super::websocket::{Heard, Judge, cut};
-use super::{Line, Peer, Said, excerpt};
+use super::{Peer, PeerConnection, PeerMessage, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{Event as HttpEvent, Fields, HeaderSlots, Limits, Machine as HttpMachine};
 use jackfield_proto::websocket::deflate::Options;
@@ -24,8 +24,8 @@ pub struct WebSocketServer {
     refuses: bool,
     is_refused: bool,
     got_close: bool,
-    to_say: VecDeque<Said>,
-    said: VecDeque<Said>,
+    to_say: VecDeque<PeerMessage>,
+    said: VecDeque<PeerMessage>,
     pings: VecDeque<Vec<u8>>,
     ahead: usize,
     judge: Judge,
@@ -45,7 +45,7 @@ pub struct WebSocketServer {
 impl WebSocketServer {
     /// Sends these messages.
     #[must_use]
-    pub fn new(messages: Vec<Said>) -> Self {
+    pub fn new(messages: Vec<PeerMessage>) -> Self {
         Self {
             http: HttpMachine::new(),
             machine: Machine::server(),
@@ -98,14 +98,14 @@ impl WebSocketServer {
         self
     }
 
-    fn open(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn open(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         let (mut slots, mut scratch) = (HeaderSlots::new(), Vec::new());
         let offer = match self.http.step(bytes, &mut slots, &mut scratch, &Limits::default()) {
             Step::Need(0) | Step::Paused => return,
             Step::Need(used) => return drop(bytes.drain(..used)),
             Step::Event(used, HttpEvent::Upgrade(request)) => {
                 let offer = Offer::check(request.method(), true, request.headers());
-                offer.map(|offer| (used, offer.accept(), self.agree(&offer)))
+                offer.map(|offer| (used, offer.accept_key(), self.agree(&offer)))
             }
             _ => return line.wrong(format!("no WebSocket is asked for: {}", excerpt(bytes))),
         };
@@ -132,7 +132,7 @@ impl WebSocketServer {
         deflating.and_then(|own| own.agree(offer, &mut self.machine))
     }
 
-    fn accept(&mut self, accept: [u8; 28], extensions: Option<String>, line: &mut Line<'_>) {
+    fn accept(&mut self, accept: [u8; 28], extensions: Option<String>, line: &mut PeerConnection<'_>) {
         let Some(extensions) = extensions else {
             if encode_response(accept, None, &[], line.bytes()).is_err() {
                 line.wrong("the handshake can't be answered");
@@ -146,7 +146,7 @@ impl WebSocketServer {
         self.http.encode_switching(&accept, &fields, line.bytes());
     }
 
-    fn go_on(&mut self, line: &mut Line<'_>) {
+    fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.said.len() < self.ahead && !self.machine.is_closing() {
             let Some(said) = self.to_say.pop_front() else { return self.break_rules(line) };
             if line.random().chance(200) {
@@ -163,7 +163,7 @@ impl WebSocketServer {
         }
     }
 
-    fn break_rules(&mut self, line: &mut Line<'_>) {
+    fn break_rules(&mut self, line: &mut PeerConnection<'_>) {
         let fault = self.fault.take_if(|_| self.said.is_empty());
         let (Some(fault), Some(deflating)) = (fault, &self.deflating) else { return };
         let (payload, code) = deflating.break_rules(fault);
@@ -172,7 +172,7 @@ impl WebSocketServer {
     }
 
     /// One event; `None` if more bytes are needed.
-    fn step(&mut self, line: &mut Line<'_>, bytes: &mut [u8]) -> Option<usize> {
+    fn step(&mut self, line: &mut PeerConnection<'_>, bytes: &mut [u8]) -> Option<usize> {
         self.look_at_head(line, bytes);
         let (mut scratch, limits) = (Scratch::new(), websocket::Limits::default());
         match self.machine.step(bytes, &mut scratch, &limits) {
@@ -206,7 +206,7 @@ impl WebSocketServer {
         }
     }
 
-    fn look_at_head(&mut self, line: &mut Line<'_>, frame: &[u8]) {
+    fn look_at_head(&mut self, line: &mut PeerConnection<'_>, frame: &[u8]) {
         let Some((_, mask)) = head_of(frame).filter(|_| self.is_between) else { return };
         if self.mask.replace(mask) == Some(mask) {
             line.wrong("two frames have the same mask");
@@ -218,7 +218,7 @@ impl WebSocketServer {
     }
 
     /// Compressed messages must keep to the window that was agreed on.
-    fn look_at_messages(&mut self, line: &mut Line<'_>, new: &[u8]) {
+    fn look_at_messages(&mut self, line: &mut PeerConnection<'_>, new: &[u8]) {
         let Some(deflating) = &mut self.deflating else { return };
         self.frames.add(new);
         while let Some(payload) = self.frames.next() {
@@ -228,7 +228,7 @@ impl WebSocketServer {
         }
     }
 
-    fn hear(&mut self, line: &mut Line<'_>, message: &Message<'_>) {
+    fn hear(&mut self, line: &mut PeerConnection<'_>, message: &Message<'_>) {
         match (self.judge)(message) {
             Heard::Other => {}
             Heard::Wrong(text) => line.wrong(text),
@@ -240,7 +240,7 @@ impl WebSocketServer {
     }
 
     /// A Pong answers the oldest Ping, or a later one if earlier ones were dropped.
-    fn pong(&mut self, line: &mut Line<'_>, payload: &[u8]) {
+    fn pong(&mut self, line: &mut PeerConnection<'_>, payload: &[u8]) {
         match self.pings.iter().position(|ping| ping == payload) {
             Some(index) => drop(self.pings.drain(..=index)),
             None => line.wrong(format!("a Pong came that nobody asked for: {}", excerpt(payload))),
@@ -249,7 +249,7 @@ impl WebSocketServer {
 }
 
 /// Encodes a compressed message in frames of random sizes, the first of which is marked.
-fn encode_compressed(kind: Opcode, payload: &[u8], line: &mut Line<'_>) {
+fn encode_compressed(kind: Opcode, payload: &[u8], line: &mut PeerConnection<'_>) {
     let (mut opcode, mut rest) = (kind, payload);
     loop {
         let (part, behind) = rest.split_at(cut(rest.len(), line));
@@ -265,9 +265,9 @@ fn encode_compressed(kind: Opcode, payload: &[u8], line: &mut Line<'_>) {
 }
 
 impl Peer for WebSocketServer {
-    fn on_connect(&mut self, _line: &mut Line<'_>) {}
+    fn on_connect(&mut self, _line: &mut PeerConnection<'_>) {}
 
-    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+    fn on_bytes(&mut self, line: &mut PeerConnection<'_>, bytes: &mut Vec<u8>) {
         if self.is_open {
             self.look_at_messages(line, &bytes[self.kept..]);
         } else if !self.is_refused {
@@ -284,7 +284,7 @@ impl Peer for WebSocketServer {
         self.kept = bytes.len();
     }
 
-    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+    fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         if self.machine.is_inside_message() && clean {
             line.suspect("a message was cut");
         }
@@ -292,7 +292,7 @@ impl Peer for WebSocketServer {
         line.finish();
     }
 
-    fn leave(&mut self, line: &mut Line<'_>) {
+    fn leave(&mut self, line: &mut PeerConnection<'_>) {
         if self.is_open && !self.machine.is_closing() {
             // 1000 may be sent.
             let _ = self.machine.close(Some(1000), "", None, line.bytes());

@@ -10,7 +10,7 @@ const HEAD_BYTES: usize = 1000;
 
 impl Sim {
     pub(super) fn check_limits(&self, index: usize) -> Judged {
-        let Accounts { wires, backlog, .. } = self.nodes[index].driver.accounts();
+        let Accounts { wires, backlog, .. } = self.reactors[index].driver.accounts();
         let limits = &self.options.limits;
         let counts = self.handle.shared().counts_of_listeners();
         for (count, most) in counts.iter().skip(OF_EACH).zip(&self.options.listeners) {
@@ -36,8 +36,8 @@ impl Sim {
 
     /// Bytes that have left, as the server says, must have reached the network.
     pub(super) fn check_notices(&self) -> Judged {
-        for (peer, bytes) in self.book.take_left() {
-            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.received() as u64);
+        for (peer, bytes) in self.book.take_sent_reports() {
+            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.bytes_received() as u64);
             if left < bytes {
                 let text = format!("{bytes} bytes are said to have left to peer {peer}, and {left} have");
                 return Err(wrong("promises", text));
@@ -51,7 +51,7 @@ impl Sim {
         let pages = self.book.pages();
         let waiting = pages.records.iter().filter(|record| record.end.is_none() && !record.bombed);
         for (id, (tag, bytes)) in waiting.filter_map(|record| record.id.zip(record.notices.front())) {
-            let wires = &self.nodes[id.reactor()].driver.reactor.wires;
+            let wires = &self.reactors[id.reactor()].driver.reactor.wires;
             if wires.is_open(id) && !wires.has_backlog(id) {
                 let text = format!("{id} waits for the notice {tag} of {bytes} bytes, and all has left");
                 return Err(wrong("liveness", text));
@@ -60,18 +60,22 @@ impl Sim {
         Ok(())
     }
 
-    pub(super) fn check_rest(&self) -> Judged {
+    pub(super) fn check_at_rest(&self) -> Judged {
         self.check_waiting_notices()?;
         let is_drained = self.drained_at.is_some_and(|at| self.now > at);
-        if let Some(node) =
-            self.nodes.iter().find(|node| is_drained && node.driver.reactor.wires.ids().next().is_some())
+        if let Some(reactor) = self
+            .reactors
+            .iter()
+            .find(|reactor| is_drained && reactor.driver.reactor.wires.ids().next().is_some())
         {
-            let ids: Vec<ConnectionId> = node.driver.reactor.wires.ids().collect();
+            let ids: Vec<ConnectionId> = reactor.driver.reactor.wires.ids().collect();
             return Err(wrong(
                 "liveness",
                 format!("still there after the deadline of the shutdown: {ids:?}"),
             ));
         }
-        self.nodes.iter().try_for_each(|node| node.driver.check_rest().map_err(|text| wrong("state", text)))
+        self.reactors
+            .iter()
+            .try_for_each(|reactor| reactor.driver.check_at_rest().map_err(|text| wrong("state", text)))
     }
 }

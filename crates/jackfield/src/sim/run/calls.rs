@@ -4,8 +4,8 @@ use super::Sim;
 use crate::config::{Outgoing, Target};
 use crate::sim::Call;
 use crate::sim::book::Record;
-use crate::sim::called::Called;
 use crate::sim::dial::take_dials;
+use crate::sim::dial_target::DialTarget;
 use crate::sim::network::Party;
 use crate::sim::peer::Peer;
 use crate::sim::places::socket_path;
@@ -37,7 +37,7 @@ impl Sim {
     /// let calls = next.clone();
     /// let mut sim = Sim::new(1, Options::default(), move |_peer| Caller(calls.clone()));
     /// // The peer at the other end says two lines, and expects them back.
-    /// let call = sim.call(peer::Bytes::lines(["one", "two"]), |to| Outgoing::tcp(to).lines());
+    /// let call = sim.add_outgoing(peer::Bytes::lines(["one", "two"]), |to| Outgoing::tcp(to).lines());
     /// next.set(Some(call));
     /// sim.add(peer::Silent::default());
     /// sim.run();
@@ -45,20 +45,24 @@ impl Sim {
     ///
     /// # Panics
     /// `outgoing` asks for TLS, and [`Options::tls`](crate::sim::Options::tls) is `None`.
-    pub fn call(&mut self, peer: impl Peer + 'static, outgoing: impl FnOnce(&str) -> Outgoing) -> Call {
+    pub fn add_outgoing(
+        &mut self,
+        peer: impl Peer + 'static,
+        outgoing: impl FnOnce(&str) -> Outgoing,
+    ) -> Call {
         let number = self.parties.len();
         let mut random = self.random.fork();
-        let called = Called::new(&mut random, self.options.faults.dials);
-        let mut outgoing = outgoing(&called.place(number)).tag(number as u64);
+        let target = DialTarget::new(&mut random, self.options.faults.dials);
+        let mut outgoing = outgoing(&target.place(number)).tag(number as u64);
         let is_bare = !outgoing.is_secure && outgoing.websocket.is_none();
-        if is_bare && !called.is_named && random.chance(500) {
+        if is_bare && !target.is_named && random.chance(500) {
             outgoing.target = Target::Unix(socket_path(number));
         }
         self.book.pages().records.push(Record::of_call(outgoing.within));
         let secure = (outgoing.tls.is_some() && peer.is_fair())
             .then(|| self.options.tls.as_ref().expect("TLS of the simulation").server_side());
         let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
-        party.called = Some(called);
+        party.dial_target = Some(target);
         self.parties.push(party);
         let outgoing_max = self.options.limits.outgoing_max;
         Call { number, outgoing, book: self.book.clone(), outgoing_max }
@@ -66,8 +70,8 @@ impl Sim {
 
     /// Takes the new attempts of all reactors.
     pub(super) fn take_dials(&mut self) {
-        for node in &mut self.nodes {
-            take_dials(&mut node.driver, &mut self.parties, &self.book, self.now);
+        for reactor in &mut self.reactors {
+            take_dials(&mut reactor.driver, &mut self.parties, &self.book, self.now);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Checks at the end: nothing is left over, and each peer got what it was promised.
 
 use super::Sim;
-use crate::shared::State;
+use crate::shared::ServerState;
 use crate::sim::book::{Judged, wrong};
 use crate::sim::network::Told;
 use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
@@ -28,8 +28,8 @@ impl Sim {
     }
 
     fn judge_accounts(&self) -> Judged {
-        for (index, node) in self.nodes.iter().enumerate() {
-            let accounts = node.driver.accounts();
+        for (index, reactor) in self.reactors.iter().enumerate() {
+            let accounts = reactor.driver.accounts();
             // A reactor keeps its compressors.
             let held = accounts.held.saturating_sub(self.compressors_max());
             if (Accounts { held, ..accounts }) != Accounts::default() {
@@ -60,8 +60,8 @@ impl Sim {
     }
 
     fn judge_shutdown(&self) -> Judged {
-        let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
-        if self.handle.state() >= State::Draining && !halted {
+        let halted = self.reactors.iter().all(|reactor| reactor.driver.reactor.wires.is_halted());
+        if self.handle.state() >= ServerState::Draining && !halted {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }
         Ok(())

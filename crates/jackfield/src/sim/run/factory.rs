@@ -30,7 +30,7 @@ where
         let expected = if self.is_proxied { Some(Addr::from(proxy_of(peer))) } else { None };
         if *remote.addr() != Addr::from(address(peer)) || remote.proxy() != expected.as_ref() {
             let text = format!("peer {peer} is taken for {} by way of {:?}", remote.addr(), remote.proxy());
-            self.book.wrong("promises", text);
+            self.book.note_wrong("promises", text);
         }
         self.book.check_host(peer, remote);
         self.book.note(format_args!("peer {peer} reaches reactor {}", remote.reactor));
@@ -45,11 +45,11 @@ where
     M: IntoClient,
 {
     fn create_for_call(&mut self, remote: &RemotePeer, number: usize) -> Result<Watched<M::Client>, Refuse> {
-        if !self.book.made_for_call(number) {
+        if !self.book.note_client_of_call(number) {
             return Err(Refuse::Silent);
         }
         let made = (self.make.borrow_mut())(remote).into_client();
-        let client = made.inspect_err(|_| self.book.declined_call(number))?;
+        let client = made.inspect_err(|_| self.book.note_declined_call(number))?;
         Ok(Watched::new(client, self.book.clone(), number))
     }
 }

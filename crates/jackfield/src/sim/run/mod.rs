@@ -8,9 +8,9 @@ mod bounds;
 mod calls;
 mod end;
 mod factory;
-mod node;
 mod outside;
 mod phases;
+mod reactor;
 mod settings;
 mod time;
 mod turn;
@@ -19,14 +19,14 @@ mod workers;
 pub use outside::Outside;
 
 use factory::Maker;
-use node::Node;
 use outside::Outsider;
+use reactor::SimReactor;
 use settings::{OF_EACH, settings};
 use workers::Workers;
 
 use super::Random;
 use super::book::{Book, Record};
-use super::hosts::Asked;
+use super::hosts::AskedHost;
 use super::network::Party;
 use super::options::Options;
 use super::peer::Peer;
@@ -49,7 +49,7 @@ pub struct Sim {
     random: Random,
     book: Book,
     handle: Handle,
-    nodes: Vec<Node>,
+    reactors: Vec<SimReactor>,
     parties: Vec<Party>,
     outsiders: Vec<Outsider>,
     workers: Workers,
@@ -94,12 +94,12 @@ impl Sim {
         let handle = Handle::new(remotes, listeners, observer, broker, Pool::Held(jobs));
         handle.start_broker(&settings.observer);
         let make = Rc::new(RefCell::new(make));
-        let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
+        let reactors = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };
             let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
-            Node::new(driver, service)
+            SimReactor::new(driver, service)
         });
-        let nodes = nodes.collect();
+        let reactors = reactors.collect();
         let shut_down_at = (options.faults.shutdown && random.chance(100))
             .then(|| options.begin + random.size(20_000) as u64);
         let (parties, outsiders) = (Vec::new(), Vec::new());
@@ -112,7 +112,7 @@ impl Sim {
             random,
             book,
             handle,
-            nodes,
+            reactors,
             parties,
             outsiders,
             workers,
@@ -129,9 +129,9 @@ impl Sim {
         let number = self.parties.len();
         self.book.pages().records.push(Record::default());
         let random = self.random.fork();
-        let asked = Asked::by(number, self.seed, &self.options);
-        let name = asked.as_ref().and_then(Asked::name);
-        let secure = self.options.tls.as_ref().map(|tls| tls.peer(name));
+        let asked = AskedHost::by(number, self.seed, &self.options);
+        let name = asked.as_ref().and_then(AskedHost::name);
+        let secure = self.options.tls.as_ref().map(|tls| tls.client_side(name));
         let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
         if let Some(asked) = asked {
             self.expect_host(&mut party, &asked);

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::outside::Outside;
 use super::time::millis;
-use crate::shared::{Busy, Drain, State};
+use crate::shared::{Busy, Drain, ServerState};
 use crate::sim::book::{Judged, Wrong, wrong};
 use crate::sim::network::Party;
 use crate::sim::{Report, Violation};
@@ -99,7 +99,7 @@ impl Sim {
     /// The faults stop: all work must end soon.
     fn calm(&mut self) -> Judged {
         self.book.note(format_args!("the calm"));
-        self.book.defuse();
+        self.book.stop_panics();
         let now = self.now;
         self.parties.iter_mut().for_each(|party| party.calm_down(now));
         let patience = self.options.patience + self.drain();
@@ -109,7 +109,7 @@ impl Sim {
             if self.step(true)? {
                 continue;
             }
-            self.check_rest()?;
+            self.check_at_rest()?;
             if self.parties.iter().all(Party::is_settled) {
                 return Ok(());
             }
@@ -138,13 +138,13 @@ impl Sim {
             if self.step(true)? {
                 continue;
             }
-            self.check_rest()?;
-            if self.nodes.iter().all(|node| node.driver.reactor.wires.is_empty()) {
+            self.check_at_rest()?;
+            if self.reactors.iter().all(|reactor| reactor.driver.reactor.wires.is_empty()) {
                 return Ok(());
             }
             if !self.pass_time(end, true) {
                 let ids: Vec<ConnectionId> =
-                    self.nodes.iter().flat_map(|node| node.driver.reactor.wires.ids()).collect();
+                    self.reactors.iter().flat_map(|reactor| reactor.driver.reactor.wires.ids()).collect();
                 return Err(wrong("liveness", format!("still there after the farewell: {ids:?}")));
             }
         }
@@ -183,7 +183,7 @@ impl Sim {
     }
 
     fn shut_down(&mut self) {
-        if self.handle.state() < State::Draining {
+        if self.handle.state() < ServerState::Draining {
             self.book.note(format_args!("the server shuts down"));
             self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
             self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain).min(PATIENT));

@@ -1,8 +1,8 @@
 //! The settings of the simulated server, which its reactors share and never change.
 
 use crate::config::{Limits, Listener, ListenerSettings, ListenerTls};
-use crate::gate::{Gate, Origins, Reserved};
-use crate::shared::{Names, Settings, WallClock};
+use crate::gate::{Gate, Origins, PathList};
+use crate::shared::{Resolver, Settings, WallClock};
 use crate::sim::book::{Book, PROXIES};
 use crate::sim::hosts::with_hosts;
 use crate::sim::options::Options;
@@ -42,7 +42,7 @@ pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
             .chain(ListenerSettings::of_outgoing(&options.limits))
             .collect(),
         limits: options.limits.clone(),
-        gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
+        gate: Gate { origins: Origins::Any, reserved: PathList(options.reserved.clone()), ..Gate::default() },
         watchdog: false,
         offload_threads: 1,
         #[cfg(feature = "tls")]
@@ -60,7 +60,7 @@ pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
         }),
         access_log: None,
         clock: WallClock::From(BEGIN),
-        names: Names::Made(look_up),
+        names: Resolver::Made(look_up),
         seed: Some(seed),
     }
 }

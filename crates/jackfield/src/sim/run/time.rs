@@ -1,7 +1,7 @@
 //! The clock of the simulation: it moves, jumps, and makes reactors lag.
 
 use super::Sim;
-use super::node::Lag;
+use super::reactor::Lag;
 use std::time::Duration;
 
 /// A jump of a minute becomes one of fifty days.
@@ -17,8 +17,9 @@ impl Sim {
     /// Moves the clock to the next event. False: there is none before the end.
     pub(super) fn pass_time(&mut self, end: u64, calm: bool) -> bool {
         let peers = self.parties.iter().filter(|party| party.has_work()).map(|party| party.wake);
-        let reactors = self.nodes.iter().filter_map(|node| node.driver.deadline().map(|deadline| deadline.0));
-        let held = self.nodes.iter().flat_map(|node| node.held.iter().map(|(until, _)| *until));
+        let reactors =
+            self.reactors.iter().filter_map(|reactor| reactor.driver.deadline().map(|deadline| deadline.0));
+        let held = self.reactors.iter().flat_map(|reactor| reactor.held.iter().map(|(until, _)| *until));
         let bell = self.is_rung().then_some(self.now + 1);
         let jobs = self.workers.next();
         let shutdown = self.shut_down_at.filter(|at| *at > self.now && !calm);
@@ -43,8 +44,8 @@ impl Sim {
         self.now += span;
         self.turns_idle = if span > 0 { 0 } else { self.turns_idle };
         self.book.set_now(self.now);
-        for node in &mut self.nodes {
-            node.driver.skip(Duration::from_millis(span));
+        for reactor in &mut self.reactors {
+            reactor.driver.skip(Duration::from_millis(span));
         }
         if !calm {
             self.fall_behind(self.options.faults.lags);
@@ -54,25 +55,25 @@ impl Sim {
     }
 
     pub(super) fn fall_behind(&mut self, per_mille: u16) {
-        let Self { nodes, random, now, book, .. } = self;
-        for (index, node) in nodes.iter_mut().enumerate() {
+        let Self { reactors, random, now, book, .. } = self;
+        for (index, reactor) in reactors.iter_mut().enumerate() {
             if random.chance(per_mille) {
                 let (end, lag) = (*now + random.below(2000) as u64, random.between(1, 50) as u64);
                 book.note(format_args!("reactor {index} is behind by {lag} ms until {end}"));
                 let lag = Duration::from_millis(lag);
-                node.behind = (end, Lag { waited: lag, used: lag });
+                reactor.behind = (end, Lag { waited: lag, used: lag });
             }
         }
     }
 
     /// Other processes have the processor for a while, which is no overload.
     fn be_held_up(&mut self) {
-        let Self { nodes, random, now, book, options, .. } = self;
-        for (index, node) in nodes.iter_mut().enumerate() {
+        let Self { reactors, random, now, book, options, .. } = self;
+        for (index, reactor) in reactors.iter_mut().enumerate() {
             if random.chance(options.faults.neighbours) {
                 let (end, waited) = (*now + random.below(2000) as u64, random.between(50, 1000) as u64);
                 book.note(format_args!("reactor {index} is held up for {waited} ms until {end}"));
-                node.behind = (end, Lag { waited: Duration::from_millis(waited), used: Duration::ZERO });
+                reactor.behind = (end, Lag { waited: Duration::from_millis(waited), used: Duration::ZERO });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One step: peers connect and act, and each reactor has a turn.
 
 use super::Sim;
-use super::node::{Node, bytes_moved};
+use super::reactor::{SimReactor, bytes_moved};
 use super::settings::OF_EACH;
 use crate::config::Speaks;
 use crate::sim::Random;
@@ -26,13 +26,13 @@ impl Sim {
             moved = true;
             if party.far.is_some() {
                 self.parties[index].act(self.now, calm, &self.book);
-            } else if party.called.is_some() {
+            } else if party.dial_target.is_some() {
                 self.parties[index].answer(self.now, calm, &self.book);
             } else {
                 self.accept(index, calm);
             }
         }
-        for index in 0..self.nodes.len() {
+        for index in 0..self.reactors.len() {
             moved |= self.turn(index, calm)?;
         }
         if !moved {
@@ -47,14 +47,14 @@ impl Sim {
     /// Accepts a peer's connection. All listeners belong to the first reactor.
     fn accept(&mut self, index: usize, calm: bool) {
         let party = &mut self.parties[index];
-        let Node { driver, service, .. } = &mut self.nodes[0];
+        let SimReactor { driver, service, .. } = &mut self.reactors[0];
         let service = &mut **service;
         let listener = party.peer.listener();
         let whence = if self.options.proxy { proxy_of(index) } else { address(index) };
         if !calm && self.random.chance(self.options.faults.accept_errors) {
             let no_descriptor = self.random.chance(500);
             if no_descriptor && self.random.chance(500) {
-                return party.connected(driver.refuse(service, whence, listener));
+                return party.connected(driver.connect_without_descriptor(service, whence, listener));
             }
             // The reserve descriptor is used too, or it is another error.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
@@ -83,20 +83,20 @@ impl Sim {
     /// A turn of one reactor, if it has something to do.
     fn turn(&mut self, index: usize, calm: bool) -> Result<bool, Wrong> {
         let ready = self.readiness(index, calm);
-        let driver = &self.nodes[index].driver;
+        let driver = &self.reactors[index].driver;
         let is_due = driver.deadline().is_some_and(|deadline| deadline.0 <= self.now);
         if ready.is_empty() && !is_due {
             return Ok(false);
         }
         self.note_readiness(index, &ready);
-        let Node { driver, service, behind, .. } = &mut self.nodes[index];
+        let SimReactor { driver, service, behind, .. } = &mut self.reactors[index];
         let bytes = bytes_moved(driver);
         driver.turn_with(ready, &mut **service);
         let has_moved = bytes_moved(driver) != bytes;
         let (end, lag) = *behind;
         if !calm && self.now < end {
-            self.book.lags(lag.used, self.options.limits.lag_window);
-            driver.lag_beside(&mut **service, lag.waited, lag.used);
+            self.book.note_lag(lag.used, self.options.limits.lag_window);
+            driver.report_lag_beside(&mut **service, lag.waited, lag.used);
         }
         self.turns += 1;
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
@@ -132,7 +132,7 @@ impl Sim {
     fn readiness(&mut self, index: usize, calm: bool) -> Vec<Ready> {
         let (random, faults) = (&mut self.random, &self.options.faults);
         let holds = if calm { None } else { Some(faults.held) };
-        let mut ready = self.nodes[index].take_ready(self.now, holds, random);
+        let mut ready = self.reactors[index].take_ready(self.now, holds, random);
         let rung = self.handle.remote(index).is_some_and(|remote| remote.has_commands());
         if rung && (calm || !random.chance(faults.held)) {
             ready.push(MemoryDriver::wake_event());

@@ -193,7 +193,7 @@ impl Files {
                 return self.0.answer_from_cache(exchange, &cached, &condition);
             }
         }
-        let asked = Asked {
+        let asked = FileRequest {
             options: self.0.clone(),
             relative,
             is_folder,
@@ -277,7 +277,7 @@ impl Options {
 }
 
 /// The parts of a request that the pool needs.
-struct Asked {
+struct FileRequest {
     options: Arc<Options>,
     relative: PathBuf,
     /// The path ends with a slash.
@@ -299,7 +299,7 @@ struct Opened {
     encoding: Option<&'static encoding::Encoding>,
 }
 
-impl Asked {
+impl FileRequest {
     fn answer(self, reply: Reply) {
         let opened = match self.find() {
             Ok(Entry::File(path)) => self.open(&path).map(|opened| (path, opened)),
@@ -387,7 +387,7 @@ impl Asked {
             Selected::One(range) => (206, content_type.clone(), source::one(range)),
             Selected::Several(ranges) => {
                 let kind = format!("multipart/byteranges; boundary={boundary}");
-                (206, kind, source::several(ranges, stamp.bytes, &boundary, &content_type))
+                (206, kind, source::multipart_pieces(ranges, stamp.bytes, &boundary, &content_type))
             }
         };
         let mut answer = describe(status);

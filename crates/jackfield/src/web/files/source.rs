@@ -92,7 +92,7 @@ pub(super) fn one(span: &Span) -> Vec<Piece> {
 }
 
 /// The pieces of a `multipart/byteranges` (RFC 9110 section 14.6).
-pub(super) fn several(spans: &[Span], bytes: u64, boundary: &str, content_type: &str) -> Vec<Piece> {
+pub(super) fn multipart_pieces(spans: &[Span], bytes: u64, boundary: &str, content_type: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (number, span) in spans.iter().enumerate() {
         let line = if number == 0 { "" } else { "\r\n" };

@@ -6,7 +6,7 @@ use std::ops::Range;
 /// The room for the plain bytes of one read. Its end takes what one read of the stream gives, because rustls takes only
 /// 4 KiB from a stream at once: a full record would cost five system calls. Decrypted bytes never reach encrypted ones:
 /// there are fewer of them, and what rustls has of an unfinished record fits between both.
-pub(super) struct Room<'a> {
+pub(super) struct DecryptBuffer<'a> {
     bytes: &'a mut [u8],
     /// Plain bytes at its front.
     count: usize,
@@ -14,7 +14,7 @@ pub(super) struct Room<'a> {
     ahead: Range<usize>,
 }
 
-impl<'a> Room<'a> {
+impl<'a> DecryptBuffer<'a> {
     pub(super) fn new(bytes: &'a mut [u8]) -> Self {
         let end = bytes.len();
         Self { bytes, count: 0, ahead: end..end }
@@ -50,7 +50,7 @@ impl<'a> Room<'a> {
         (self.bytes.len() - self.count).saturating_sub(RECORD_BYTES_MAX)
     }
 
-    /// Reads that many encrypted bytes at most, [`Room::space`] of them or fewer.
+    /// Reads that many encrypted bytes at most, [`DecryptBuffer::space`] of them or fewer.
     pub(super) fn read_ahead(
         &mut self,
         bytes_max: usize,
@@ -63,7 +63,7 @@ impl<'a> Room<'a> {
     }
 
     /// Gives rustls encrypted bytes.
-    pub(super) fn take_ahead(
+    pub(super) fn feed_ahead(
         &mut self,
         take: impl FnOnce(&mut &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {

@@ -8,7 +8,7 @@ use crate::secure::Secure;
 use jackfield_reactor::FarEnd;
 
 /// A connection, and the bytes that have come and were not used.
-pub(super) struct Line {
+pub(super) struct ClientEnd {
     core: Core,
     far: FarEnd,
     pub(super) rx: Vec<u8>,
@@ -16,7 +16,7 @@ pub(super) struct Line {
     secure: Option<Secure>,
 }
 
-impl Line {
+impl ClientEnd {
     #[cfg(feature = "tls")]
     pub(super) fn open(core: Core, listener: usize, tls: Option<&TlsClient>) -> Self {
         let far = core.connect_to(listener);
@@ -73,7 +73,7 @@ impl Line {
 
     /// True if nothing more will come.
     pub(super) fn is_finished(&self) -> bool {
-        self.far.is_finished() || self.far.is_reset()
+        self.far.has_server_finished() || self.far.is_reset()
     }
 
     /// Ends this side in good order.

@@ -8,9 +8,9 @@ use crate::sync::{AtomicUsize, Ordering, TOPIC_NUMBERS};
 /// Changed only while the index is locked. The weakest memory order is enough: a publisher that has learned of a
 /// subscription in any way also sees what was written before it.
 #[derive(Debug)]
-pub(super) struct Presence(Box<[AtomicUsize]>);
+pub(super) struct TopicHashCounts(Box<[AtomicUsize]>);
 
-impl Presence {
+impl TopicHashCounts {
     pub(super) fn new() -> Self {
         Self((0..TOPIC_NUMBERS).map(|_| AtomicUsize::new(0)).collect())
     }

@@ -2,7 +2,7 @@
 
 /// The form in which a member gets a published message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum MessageFormat {
     /// A frame of a WebSocket.
     Frame,
     /// A masked frame of an outgoing WebSocket. Each frame has its own mask, so it can't be shared.

@@ -15,14 +15,14 @@ const WAITING_MAX: usize = 1024;
 impl Handle {
     /// Looks up a name with a port for a connection, and sends the result to its reactor. False: too many names wait
     /// already.
-    pub(crate) fn look_up(&self, id: ConnectionId, name: &str) -> bool {
+    pub(crate) fn resolve_name(&self, id: ConnectionId, name: &str) -> bool {
         let mut state = self.shared().look_ups.lock();
         if state.waiting.len() >= WAITING_MAX {
             return false;
         }
         if state.threads < THREADS_MAX {
             let handle = self.clone();
-            let thread = thread::Builder::new().name("names".into()).spawn(move || handle.look_up_all());
+            let thread = thread::Builder::new().name("names".into()).spawn(move || handle.resolve_all());
             state.threads += usize::from(thread.is_ok());
         }
         if state.threads > 0 {
@@ -33,13 +33,13 @@ impl Handle {
 
     /// For the simulation: the addresses are known already, and a held job sends them to the reactor.
     #[cfg(feature = "sim")]
-    pub(crate) fn look_up_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
+    pub(crate) fn resolve_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
         let handle = self.clone();
         let tell = move || drop(handle.post_reserved(id.reactor(), Command::Resolved(id, found)));
         self.shared().pool.submit_reserved(Box::new(tell));
     }
 
-    fn look_up_all(&self) {
+    fn resolve_all(&self) {
         while let Some((id, name)) = self.shared().look_ups.next() {
             let found = name.to_socket_addrs().map(distinct).unwrap_or_default();
             // A reactor that has ended needs no result.

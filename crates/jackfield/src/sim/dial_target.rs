@@ -7,10 +7,10 @@ use std::io::ErrorKind;
 
 /// The side of the network: the fate of each address that is tried.
 #[derive(Debug)]
-pub(super) struct Called {
+pub(super) struct DialTarget {
     pub(super) fates: Vec<Fate>,
     /// The attempt that was not answered yet, and its number.
-    pub(super) asked: Option<(FarEnd, usize)>,
+    pub(super) open_attempt: Option<(FarEnd, usize)>,
     /// Its name is looked up first, which may take some time.
     pub(super) is_named: bool,
     /// The error of the latest attempt that has failed.
@@ -35,7 +35,7 @@ pub(super) enum Answer {
 /// The most failing addresses before the one that may accept.
 const MOST_BEFORE: usize = 3;
 
-impl Called {
+impl DialTarget {
     /// At random: some failing addresses, and one that accepts.
     pub(super) fn new(random: &mut Random, dials: u16) -> Self {
         let mut fates = Vec::new();
@@ -45,7 +45,7 @@ impl Called {
             fates.push(if random.chance(dials) { Fate::bad(random) } else { Fate::good(random) });
         }
         let is_named = fates.len() != 1 || random.chance(500);
-        Self { fates, asked: None, is_named, failed: None }
+        Self { fates, open_attempt: None, is_named, failed: None }
     }
 
     /// The target: a name with all its addresses, or the address if there is only one.
@@ -57,8 +57,8 @@ impl Called {
         }
     }
 
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.is_some()
+    pub(super) fn has_open_attempt(&self) -> bool {
+        self.open_attempt.is_some()
     }
 }
 

@@ -3,9 +3,9 @@
 /// A list of paths. A path that ends with `/` stands for itself, with or without that `/`, and all paths below it: `/` for
 /// all paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reserved(pub(crate) Vec<String>);
+pub(crate) struct PathList(pub(crate) Vec<String>);
 
-impl Reserved {
+impl PathList {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -43,7 +43,7 @@ mod tests {
             // OPTIONS may ask for the server itself.
             ("/", "*", false),
         ] {
-            assert_eq!(Reserved(vec![reserved.into()]).contains(path), expected, "{reserved} {path}");
+            assert_eq!(PathList(vec![reserved.into()]).contains(path), expected, "{reserved} {path}");
         }
     }
 }

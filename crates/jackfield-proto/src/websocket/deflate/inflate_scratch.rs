@@ -4,13 +4,13 @@ use super::{InflateError, Inflater};
 
 /// An inflater for all peers that compress each message by itself, and a buffer for all messages.
 #[derive(Debug, Default)]
-pub(in crate::websocket) struct Room {
+pub(in crate::websocket) struct InflateScratch {
     inflated: Vec<u8>,
     /// Made when it is first needed.
     shared: Option<Box<Inflater>>,
 }
 
-impl Room {
+impl InflateScratch {
     /// Decompresses a message, with the connection's own inflater if it has one.
     pub(in crate::websocket) fn inflate(
         &mut self,

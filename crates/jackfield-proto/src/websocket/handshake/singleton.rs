@@ -4,14 +4,14 @@ use super::token;
 
 /// The value of a field that may come only once.
 #[derive(Clone, Copy, Default)]
-pub(super) enum Once<'b> {
+pub(super) enum SingletonField<'b> {
     #[default]
     None,
     One(&'b [u8]),
     Many,
 }
 
-impl<'b> Once<'b> {
+impl<'b> SingletonField<'b> {
     pub(super) fn add(&mut self, value: &'b [u8]) {
         *self = match self {
             Self::None => Self::One(value),
@@ -26,7 +26,7 @@ impl<'b> Once<'b> {
     /// The value, if there is exactly one and it is text.
     pub(super) fn text(self) -> Option<&'b str> {
         match self {
-            Self::One(value) => token::text(value),
+            Self::One(value) => token::value_as_str(value),
             Self::None | Self::Many => None,
         }
     }

@@ -5,7 +5,7 @@ use jackfield_reactor::{MemoryDriver, Ready, Service};
 use std::time::Duration;
 
 /// One reactor.
-pub(super) struct Node {
+pub(super) struct SimReactor {
     pub(super) driver: MemoryDriver,
     pub(super) service: Box<dyn Service>,
     pub(super) held: Vec<(u64, Ready)>,
@@ -21,7 +21,7 @@ pub(super) struct Lag {
     pub(super) used: Duration,
 }
 
-impl Node {
+impl SimReactor {
     pub(super) fn new(driver: MemoryDriver, service: impl Service + 'static) -> Self {
         Self { driver, service: Box::new(service), held: Vec::new(), behind: (0, Lag::default()) }
     }

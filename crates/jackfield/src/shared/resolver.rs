@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The source of the addresses of names.
 #[derive(Clone, Debug)]
-pub(crate) enum Names {
+pub(crate) enum Resolver {
     System,
     /// A table, for tests. Other names have no address.
     #[cfg(feature = "test-util")]
