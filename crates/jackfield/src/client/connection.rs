@@ -61,7 +61,8 @@ impl Connection<'_> {
         self.id
     }
 
-    /// The time of this turn, in milliseconds since the reactor began.
+    /// The time of this turn, in milliseconds since the reactor began. On a test server it is the clock that the test moves.
+    /// Each reactor has its own beginning, so compare only times of the same reactor.
     #[must_use]
     pub fn now(&self) -> Time {
         self.wires.now()
@@ -154,7 +155,8 @@ impl Connection<'_> {
         self.wires.queued_message_bytes(self.id)
     }
 
-    /// Messages to it that its [`Overflow`] policy dropped, because the peer reads too slowly.
+    /// Messages to it that its [`Overflow`] policy, or that of a topic, dropped, because the peer reads too slowly. The peer is not
+    /// told. To tell it, compare this number in [`Client::on_drain`](crate::Client::on_drain) with what it was told before.
     #[must_use]
     pub fn dropped_messages(&self) -> u64 {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
@@ -249,7 +251,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Sets one of its timers, or moves it. Timers end with the connection.
+    /// Sets one of its timers, or moves it if it is set already. Timers end with the connection.
     pub fn set_timer(&mut self, timer: TimerId, after: Duration) {
         self.wires.set_timer(self.id, timer.0.into(), after);
     }
@@ -316,8 +318,8 @@ impl Connection<'_> {
         self.links.set_overflow(self.wires, self.id, overflow);
     }
 
-    /// Stops reading until [`Connection::resume_read`]. Bytes that were read already are kept and not delivered; the end of a
-    /// streamed body waits too. Meanwhile the idle timeout does not run.
+    /// Stops reading until [`Connection::resume_read`]. Bytes that were read already are kept and not delivered, also the lines
+    /// behind the one that is being handled; the end of a streamed body waits too. Meanwhile the idle timeout does not run.
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {
@@ -370,16 +372,17 @@ impl Connection<'_> {
     /// Subscribes it to a topic, and sends it the messages that were published there after the one with this id. For an event
     /// stream the id is what a browser sends as `Last-Event-ID` when it connects again
     /// ([`last_event_id`](crate::last_event_id)); for a WebSocket it is what the page has stored, if the topic's history is
-    /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages. An event stream then gets an id at
-    /// once, without an event, so that it can resume even if it is lost before the first message. A WebSocket that is to do so
-    /// begins with `?`, which is never an id, and gets a `resync`. The call is refused on a connection that is not yet an event
-    /// stream, a WebSocket, or a raw or line connection.
+    /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages, and nothing of the history; an event
+    /// stream then gets an id at once, without an event, so that it can resume even if it is lost before the first message. The
+    /// call is refused on a connection that is not yet an event stream, a WebSocket, or a raw or line connection.
     ///
     /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the peer gets exactly the
     /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the
     /// id is not one of this topic, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not known) and
-    /// an id from which it can resume, and then the new messages. A long history comes in portions, as fast as the peer reads.
-    /// Until it is complete, the connection is not counted as a subscriber.
+    /// an id from which it can resume, and then the new messages. So a new WebSocket that needs an id at once may begin with one
+    /// that names nothing, such as `"?"`. Messages that it has missed are sent also if an earlier connection of the same client
+    /// published them. A long history comes in portions, as fast as the peer reads. Until it is complete, the connection is not
+    /// counted as a subscriber.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request, last_event_id};
@@ -415,7 +418,8 @@ impl Connection<'_> {
         self.links.handle.subscribers(topic)
     }
 
-    /// Sends to all other subscribers of a topic, on all reactors.
+    /// Sends to all other subscribers of a topic, on all reactors. In [`Client::on_disconnect`](crate::Client::on_disconnect) too:
+    /// the connection has left its topics before.
     #[doc(alias = "broadcast")]
     pub fn publish<'m>(&mut self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
         self.links.publish(self.wires, topic, publication.into().content(), self.id)
@@ -466,7 +470,8 @@ impl Connection<'_> {
     }
 
     /// Closes gracefully: the queue is written, a WebSocket sends a Close with 1000, then the connection ends. Nothing
-    /// can be sent after this call.
+    /// can be sent after this call. On a raw or line connection nothing more is delivered either, not even a line that is there
+    /// already.
     #[doc(alias = "CloseDelayed")]
     #[doc(alias = "end")]
     #[doc(alias = "Release")]
@@ -518,7 +523,8 @@ impl Connection<'_> {
         self.links.abort(self.wires, self.id, Reason::Local);
     }
 
-    /// Closes another connection gracefully: at once if it is on this reactor, through the mailbox if it is on another.
+    /// Closes another connection gracefully: at once if it is on this reactor, through the mailbox if it is on another. What this
+    /// callback has sent to it with [`Connection::send_to`] comes before the close.
     ///
     /// # Errors
     /// [`Busy::Gone`]: it has ended before. Otherwise the other reactor could not be asked, and the connection stays.

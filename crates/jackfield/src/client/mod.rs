@@ -118,7 +118,9 @@ pub trait Client: sealed::AsAny {
         exchange.not_found();
     }
 
-    /// A request asks for a WebSocket; its handshake is valid, and its origin is allowed. Default: accept.
+    /// A request asks for a WebSocket; its handshake is valid, and its origin is allowed. Default: accept, whatever the path, also
+    /// if your type has no other callback for WebSockets. [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths)
+    /// says at which paths it comes.
     #[doc(alias = "OnWebSocketRequest")]
     #[doc(alias = "WebSocketOpenRequest")]
     #[doc(alias = "OnWSHandshake")]
@@ -169,6 +171,7 @@ pub trait Client: sealed::AsAny {
     }
 
     /// The queue for the peer was above the high-water mark, and has now drained to the low-water mark: you can send more.
+    /// It comes after the messages in the queue of an [`Overflow`](crate::Overflow) policy, as far as the peer has room for them.
     /// (It has nothing to do with the drain at a shutdown.)
     #[doc(alias = "ReadyToSend")]
     #[doc(alias = "OnDataSent")]
@@ -187,9 +190,9 @@ pub trait Client: sealed::AsAny {
     /// [`Setup::every`].
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}
 
-    /// The connection has ended. This is the last callback. You can't send to this connection any more, but to others. To
-    /// close or abort it here has no effect. A panic here is reported and has no other effect: bytes that were sent still
-    /// arrive.
+    /// The connection has ended. This is the last callback. You can't send to this connection any more, but to others. It has left
+    /// its topics, and no timer of it comes any more. To close or abort it here has no effect. A panic here is reported and has no
+    /// other effect: bytes that were sent still arrive.
     #[doc(alias = "OnClientDisconnect")]
     #[doc(alias = "OnClientDisconnected")]
     #[doc(alias = "connectionClosed")]
@@ -205,7 +208,8 @@ pub trait Client: sealed::AsAny {
         raw.close();
     }
 
-    /// A line is too long. Default: aborts. If you keep the connection, the whole line is dropped.
+    /// A line is longer than [`Limits::line_bytes_max`](crate::Limits::line_bytes_max), without its line end. It comes once for
+    /// each such line. Default: aborts. If you keep the connection, the whole line is dropped.
     #[doc(alias = "OnLineLimitExceeded")]
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         raw.abort();
@@ -240,9 +244,10 @@ pub trait Client: sealed::AsAny {
     }
 
     /// The server ends a raw or line connection: at its idle timeout, at the end of its lifetime, or because the server
-    /// shuts down. You can still send here. It comes after all bytes that the peer has sent so far, unless the connection
-    /// stays read-paused with unread bytes until the deadline of the shutdown; [`Disconnect::unread`] counts the lost
-    /// bytes. Default: sends nothing.
+    /// shuts down. You can still send here; then it is closed, and nothing can keep it. It comes after all bytes that the peer has
+    /// sent so far, unless the connection stays read-paused with unread bytes until the deadline of the shutdown;
+    /// [`Disconnect::unread`] counts the lost bytes. A read-paused connection without unread bytes ends at once, also if a job that
+    /// it has offloaded still runs. Default: sends nothing.
     #[doc(alias = "goodbye")]
     fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {}
 
@@ -253,7 +258,8 @@ pub trait Client: sealed::AsAny {
     fn on_secure(&mut self, raw: &mut Raw<'_>) {}
 
     /// A value was posted to this connection, by [`Handle::post`](crate::Handle::post) or
-    /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it in its own type.
+    /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it in its own type. The result of a
+    /// job comes as an [`Offloaded<T>`](crate::Offloaded). A value for a connection that has ended meanwhile is dropped.
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {}
 
     /// A ping or pong has come. A ping was answered already.

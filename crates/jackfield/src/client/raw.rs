@@ -75,7 +75,8 @@ impl Raw<'_> {
     /// Begins TLS on a plain-text connection, as the server: STARTTLS. Bytes that were sent before this call still leave as
     /// plain text. Bytes after the present line or data belong to TLS; plain text there ends the connection, because an
     /// attacker may have inserted it on the way (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure) no
-    /// data is delivered and no send is accepted; the handshake has the deadline `limits.reactor.handshake`.
+    /// data is delivered and no send is accepted; the handshake has the deadline `limits.reactor.handshake`. The configuration is
+    /// your own: [`Handle::reload_tls`](crate::Handle::reload_tls) does not change it.
     ///
     /// ```
     /// use jackfield::{Client, Raw};

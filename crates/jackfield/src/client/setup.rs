@@ -76,7 +76,8 @@ impl Setup {
         self.handle.clone()
     }
 
-    /// Begins a connection when the reactor starts: see [`Outgoing`].
+    /// Begins a connection when the reactor starts: see [`Outgoing`]. On a server with several reactors each of them runs the setup,
+    /// so ask for [`Setup::reactor`] if there is to be only one.
     pub fn connect(&mut self, outgoing: Outgoing) {
         self.outgoing.push(outgoing);
     }

@@ -38,10 +38,11 @@ pub struct Limits {
     pub connections_max: usize,
     /// What happens to one more connection. Default: it is refused.
     pub when_full: WhenFull,
-    /// The most connections of one address, or of one IPv6 network of 64 bits, at the listeners that set this limit; one
-    /// more is reset before any work is done for it. Trusted proxies of a listener are not limited, and neither are unix
-    /// sockets. Behind [`Listener::proxy_required`](crate::Listener::proxy_required) the address that the proxy names
-    /// counts. Disabled by zero. Default: disabled, because many users may share one address.
+    /// The most connections of one address, or of one IPv6 network of 64 bits, at the listeners that set this limit, all together;
+    /// if they set different values, each compares the same count with its own. One more is reset before any work is done for it,
+    /// without a banner. Trusted proxies of a listener are not limited, and neither are unix sockets. Behind
+    /// [`Listener::proxy_required`](crate::Listener::proxy_required) the address that the proxy names counts. Disabled by zero.
+    /// Default: disabled, because many users may share one address.
     pub connections_per_address_max: usize,
     /// The most new connections of one address in a second, and also the largest burst; one more is reset. The server
     /// remembers the rates of some 16,000 addresses; if there are more, addresses that connect seldom are forgotten and
@@ -74,8 +75,8 @@ pub struct Limits {
     pub topics_max: usize,
     /// Bytes of a topic's name. Default: 255.
     pub topic_bytes_max: usize,
-    /// The longest line of a line protocol, in bytes. A longer one gives `on_line_limit`, which aborts by default.
-    /// Default: 64 KiB.
+    /// The longest line of a line protocol, in bytes without its line end. A longer one gives `on_line_limit`, which aborts by
+    /// default. Default: 64 KiB.
     #[doc(alias = "LineLimit")]
     pub line_bytes_max: usize,
     /// What a peer may send in a second, from the beginning of its connection;
@@ -115,7 +116,9 @@ pub struct Limits {
     /// Idle timeout of a WebSocket without heartbeat: the longest time in which nothing comes and nothing is sent;
     /// disabled by zero. Default: 120 s.
     pub websocket_idle: Duration,
-    /// Idle timeout of a connection with your own protocol; disabled by zero. Default: 300 s.
+    /// Idle timeout of a connection with your own protocol, accepted or outgoing: [`Client::on_goodbye`](crate::Client::on_goodbye)
+    /// comes, and it is closed. [`Connection::set_idle_timeout`](crate::Connection::set_idle_timeout) changes it for one connection.
+    /// Disabled by zero. Default: 300 s.
     pub raw_idle: Duration,
     /// Idle time of a WebSocket after which it is pinged; disabled by zero. Default: 30 s.
     #[doc(alias = "WSPingEnabled")]

@@ -16,6 +16,11 @@ use std::time::Duration;
 /// factory makes the client just before, and recognises the connection by
 /// [`Peer::is_outgoing`](crate::Peer::is_outgoing) and [`Peer::tag`](crate::Peer::tag).
 ///
+/// What is sent to the connection before it is up is lost. It has the server's limits: with your own protocol it ends when nothing
+/// has come for [`Limits::raw_idle`](crate::Limits::raw_idle), unless its client calls
+/// [`Connection::set_idle_timeout`](crate::Connection::set_idle_timeout). It is not opened again by itself; the chapter
+/// [own protocols](crate::guide::own_protocols) shows how to do that.
+///
 /// ```
 /// use jackfield::{Client, Connection, Disconnect, Outgoing, Raw};
 /// use std::time::Duration;

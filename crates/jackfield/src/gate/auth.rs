@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 /// answers to ACME challenges: see [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator).
 /// [`BasicAuth`](crate::BasicAuth) and [`BearerAuth`](crate::BearerAuth) are two.
 ///
+/// It is asked for every path. One of your own may allow the paths that need no authentication. To protect a single route, let
+/// your client ask instead: [`bearer`](crate::bearer), [`Basic::of`](crate::Basic::of).
+///
 /// It runs on the reactors' threads, so what is slow, such as a hash of a password made to be slow, belongs to a client
 /// that defers its answer. A panic ends the connection.
 ///

@@ -241,7 +241,8 @@ impl Handle {
     /// Gives a topic a history, in one order for all its subscribers on all reactors. On event streams each publication
     /// gets an id, which replaces its own, and [`Connection::subscribe_from`](crate::Connection::subscribe_from) sends a
     /// client that connects again the messages that it missed. Call it before the first client subscribes. False: the
-    /// topic was declared before, or has subscribers; nothing changes then.
+    /// topic was declared before, or has subscribers; nothing changes then. The topic and its history stay until the server ends, so
+    /// bound the number of topics that peers can make you declare.
     ///
     /// A publish to such a topic takes a lock that its reactors share. If a reactor is so late that the history does not
     /// reach back far enough, its subscribers get a `resync` event. A server without such topics has no cost for them.
@@ -371,15 +372,16 @@ impl Handle {
         self.0.outgoing.load(Ordering::Relaxed)
     }
 
-    /// How many subscribers a topic has, on all reactors of this server.
+    /// How many subscribers a topic has, on all reactors of this server. It asks no reactor, so it may be called in a callback.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.0.topic_index.count(topic)
     }
 
     /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. The cost grows with the number of
-    /// members. Members on other servers with the same [`Broker`](crate::Broker) are in [`Handle::cluster_members`]. A
-    /// connection that is still getting its missed messages is not a member yet.
+    /// members; it asks no reactor, so it may be called in a callback. Members on other servers with the same
+    /// [`Broker`](crate::Broker) are in [`Handle::cluster_members`]. A connection that is still getting its missed messages is not
+    /// a member yet.
     ///
     /// ```
     /// use jackfield::Handle;

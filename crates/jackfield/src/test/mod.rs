@@ -160,7 +160,7 @@ impl TestServer {
         self.core.connect_to(listener)
     }
 
-    /// A GET request on a new connection to the HTTP listener.
+    /// A GET request on a new connection to the HTTP listener: the one with the index 0, also if the options have their own.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request, test::TestServer};

@@ -77,8 +77,9 @@ impl History {
 
     /// WebSockets get each publication with its id, so that they can resume from it as event streams do
     /// ([`Connection::subscribe_from`](crate::Connection::subscribe_from)): a text or an event as a JSON object with `id`,
-    /// `event` if it has a name, and `data` as a text; bytes as a binary message with the id and a line feed before them. Raw
-    /// and line connections get the same bytes. Default: they get publications without ids.
+    /// `event` if it has a name, and `data` as a text; bytes as a binary message with the id and a line feed before them. A gap
+    /// comes as `{"id":"..","event":"resync","data":"{\"missed\":3}"}`. Raw and line connections get the same bytes. Default: they
+    /// get publications without ids.
     ///
     /// ```
     /// use jackfield::{History, Server};

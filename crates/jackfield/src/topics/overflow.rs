@@ -3,7 +3,8 @@
 /// What happens to a peer that reads more slowly than you send, once its backlog has reached the limit
 /// `limits.reactor.outbox_bytes_max`. A connection has a policy
 /// ([`Connection::set_overflow`](crate::Connection::set_overflow)), and a topic with a history may have one
-/// ([`History::overflow`](crate::History::overflow)). If both are set, the one that is listed first here applies.
+/// ([`History::overflow`](crate::History::overflow)). If both are set, the one that is listed first here applies. The default of
+/// a connection does not count as set: then the policy of the topic applies to messages of the topic.
 ///
 /// ```
 /// use jackfield::{Client, Connection, Overflow};

@@ -37,8 +37,9 @@ impl Listener {
     /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
     /// while the server drains, 503; all other paths are 404. Its connections have no client. They are admitted even while a
     /// reactor is overloaded or the server is full: at most 64 of them, or fewer if its own `connections_max` is lower. No
-    /// [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring can reach. The same
-    /// pages on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    /// [`Authenticator`](crate::Authenticator) is asked, and [`ServerBuilder::allowed_hosts`](crate::ServerBuilder::allowed_hosts)
+    /// does not apply, so bind it to an address that only your monitoring can reach. The same pages on the other listeners are
+    /// [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
     ///
     /// ```
     /// use jackfield::{Listener, Server};
@@ -71,8 +72,10 @@ impl Listener {
         self
     }
 
-    /// The bytes that a new connection gets when the server is full, on a listener for your own protocol; HTTP says
-    /// 503. Default: nothing.
+    /// The bytes that a new connection gets when the server or the listener is full, when the reactor is overloaded, and when the
+    /// factory refuses with [`Refuse::Busy`](crate::Refuse::Busy), on a listener for your own protocol; HTTP says 503. Connections
+    /// that a limit by address or a shutdown refuses get nothing, and neither do refused connections over TLS, except those of the
+    /// factory. Default: nothing.
     #[doc(alias = "BannerTooBusy")]
     #[must_use]
     pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {

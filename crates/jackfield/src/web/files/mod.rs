@@ -172,7 +172,8 @@ impl Files {
         self.answer_at(exchange, request, request.path());
     }
 
-    /// Answers with the file at this path, which is not decoded yet, for example the rest after a prefix.
+    /// Answers with the file at this path, which is not decoded yet, for example the rest after a prefix. It may begin with `/`
+    /// or not.
     pub fn answer_at(&self, exchange: Exchange<'_>, request: &Request<'_>, path: &str) {
         if !matches!(request.method(), "GET" | "HEAD") {
             // The line can be written.
