@@ -3,7 +3,7 @@
 
 use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
-use crate::message::{Content, Form, Prepared, Published, Sent};
+use crate::message::{Content, MessageFormat, Prepared, Published, Sent};
 use crate::shared::Unsent;
 use crate::topics::{Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
 use jackfield_proto::sse::Event;
@@ -148,10 +148,10 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         topic: &str,
-        log: Option<Arc<Log<Prepared>>>,
+        log: Option<Arc<TopicLog<Prepared>>>,
     ) -> Subscribed {
         let subscribed = self.subscribe(wires, id, topic);
-        let is_stream = self.link(id).protocol.form() == Some(Form::Event);
+        let is_stream = self.link(id).protocol.message_format() == Some(MessageFormat::Event);
         let log = log.filter(|_| subscribed == Subscribed::New && is_stream);
         if let Some(place) = log.and_then(|log| self.place_of_members(&log)) {
             self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));

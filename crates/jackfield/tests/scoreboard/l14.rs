@@ -1,6 +1,6 @@
 //! Options from a file.
 
-use crate::{identity, support};
+use crate::{support, tls};
 use jackfield::{Client, Error, Exchange, Request, ServerBuilder};
 use support::get;
 use support::real::{self, Live};
@@ -194,7 +194,7 @@ fn l14_limits_are_changes_of_a_preset() {
 #[test]
 fn l14_tls_has_its_options() {
     let folder = std::env::temp_dir().join(format!("jackfield-l14-{}", std::process::id()));
-    let (chain, key) = identity::Identity::of(&["a.example"]).files_in(&folder);
+    let (chain, key) = tls::Identity::of(&["a.example"]).files_in(&folder);
     let response = folder.join("response.der");
     std::fs::write(&response, "a response").unwrap();
     let (chain, key, response) = (chain.display(), key.display(), response.display());

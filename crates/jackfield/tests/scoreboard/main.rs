@@ -5,8 +5,6 @@
 mod asking;
 #[path = "../support/deflating.rs"]
 mod deflating;
-#[path = "../../../jackfield-reactor/tests/common/identity.rs"]
-mod identity;
 #[path = "../support/steady.rs"]
 mod steady;
 #[path = "../support/mod.rs"]

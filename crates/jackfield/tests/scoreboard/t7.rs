@@ -1,7 +1,6 @@
 //! T7 of docs/features.md: the watch on certificates that come to their end.
 
-use crate::identity;
-use identity::Identity;
+use crate::tls::Identity;
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{Client, ExpiringCertificate, Host, Listener, Observer};
 use std::sync::{Arc, Mutex};
