@@ -1,7 +1,7 @@
 //! A broker in memory: what several servers publish gets one order there. It moves on request, and can be made to lose,
 //! delay and double.
 
-use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
+use jackfield::{Broker, BrokerInbox, Position, QueueFull, SharedTopic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ struct Side {
 
 #[derive(Default)]
 struct State {
-    inbox: Option<Inbox>,
+    inbox: Option<BrokerInbox>,
     is_up: bool,
     queue: VecDeque<(SharedTopic, Vec<u8>)>,
     /// To where each topic was read, and whether that was all at some time.
@@ -188,7 +188,7 @@ impl Node {
 
     fn hand_in(
         &self,
-        inbox: &Inbox,
+        inbox: &BrokerInbox,
         name: &str,
         (topic, after, is_live): (&SharedTopic, Option<Position>, bool),
         faults: Faults,
@@ -229,7 +229,7 @@ impl Node {
 }
 
 impl Broker for Node {
-    fn start(&self, inbox: Inbox) {
+    fn start(&self, inbox: BrokerInbox) {
         let is_up = {
             let mut state = self.lock();
             state.inbox = Some(inbox.clone());

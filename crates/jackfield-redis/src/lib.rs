@@ -33,7 +33,7 @@ mod reader;
 mod stream;
 mod writer;
 
-use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
+use jackfield::{Broker, BrokerInbox, Position, QueueFull, SharedTopic};
 use queue::{Item, Queue};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -139,7 +139,7 @@ impl Redis {
 }
 
 impl Broker for Redis {
-    fn start(&self, inbox: Inbox) {
+    fn start(&self, inbox: BrokerInbox) {
         let setup = Setup {
             client: self.client.clone(),
             prefix: self.prefix.clone(),

@@ -1,7 +1,7 @@
 //! The report of each server about its subscribers: a key for each server, which expires, and a set of all servers with
 //! a key.
 
-use jackfield::Inbox;
+use jackfield::BrokerInbox;
 use redis::{Connection, RedisResult};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ impl Presence {
     }
 
     /// Sends this server's report, and gives those of the others to the inbox.
-    pub(crate) fn exchange(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<()> {
+    pub(crate) fn sync(&mut self, connection: &mut Connection, inbox: &BrokerInbox) -> RedisResult<()> {
         self.told = Some(Instant::now());
         let nodes = self.tell(connection, &inbox.presence())?;
         let keys: Vec<String> = nodes.iter().map(|node| self.key(*node)).collect();
@@ -96,7 +96,7 @@ impl Presence {
     }
 
     /// Forgets the other servers if their reports could not be read for long.
-    pub(crate) fn forget_if_old(&mut self, inbox: &Inbox) {
+    pub(crate) fn forget_if_old(&mut self, inbox: &BrokerInbox) {
         let is_old = self.heard.is_some_and(|heard| heard.elapsed() >= self.lifetime());
         if is_old {
             std::mem::take(&mut self.known).into_iter().for_each(|node| inbox.set_presence(node, None));

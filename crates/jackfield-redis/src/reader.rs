@@ -2,7 +2,7 @@
 
 use crate::queue::{Item, Queue};
 use crate::stream;
-use jackfield::{Inbox, Position};
+use jackfield::{BrokerInbox, Position};
 use redis::{Cmd, Connection, ErrorKind, RedisResult, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ pub(crate) struct Reader {
     /// A stream that gets an entry when the followed topics change.
     pub(crate) wake_key: String,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: BrokerInbox,
     /// The other connection is gone, or the server ends.
     pub(crate) is_over: Arc<AtomicBool>,
 }

@@ -4,7 +4,7 @@ use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
 use crate::stream::{self, Added, Addition};
-use jackfield::{Inbox, Position, SharedTopic};
+use jackfield::{BrokerInbox, Position, SharedTopic};
 use redis::{Connection, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Setup {
     pub(crate) presence: Duration,
     pub(crate) node: u64,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: BrokerInbox,
 }
 
 pub(crate) struct Writer {
@@ -198,7 +198,7 @@ impl Writer {
         if !self.presence.time_to_report().is_zero() {
             return Ok(());
         }
-        let why = match self.presence.exchange(connection, &self.setup.inbox) {
+        let why = match self.presence.sync(connection, &self.setup.inbox) {
             Ok(()) => None,
             Err(error) if is_gone(&error) => return Err(error),
             Err(error) => Some(error.to_string()),
@@ -449,7 +449,7 @@ impl Topic {
     }
 
     /// Gives all entries after the last known position to the inbox. Returns the new position.
-    fn load(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<Position> {
+    fn load(&mut self, connection: &mut Connection, inbox: &BrokerInbox) -> RedisResult<Position> {
         let from = self.wanted.flatten();
         let head = self.head(connection, self.known.max(from.unwrap_or_default()))?;
         self.known = self.known.max(head);
@@ -632,10 +632,10 @@ mod tests {
 
     /// A broker that only keeps the inbox.
     #[derive(Default)]
-    struct Keeper(Mutex<Option<Inbox>>);
+    struct Keeper(Mutex<Option<BrokerInbox>>);
 
     impl Broker for Keeper {
-        fn start(&self, inbox: Inbox) {
+        fn start(&self, inbox: BrokerInbox) {
             *self.0.lock().unwrap() = Some(inbox);
         }
 

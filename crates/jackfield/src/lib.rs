@@ -94,9 +94,9 @@ pub use shared::ExpiringCertificate;
 #[cfg(feature = "tls")]
 pub use shared::TlsInfo;
 pub use shared::{
-    AnsweredAs, Broker, BrokerEvent, Busy, ClusterMember, Drain, FailedHandshake, Finished, Handle, Inbox,
-    JobPanicked, ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull,
-    RefuseReason, ServerState, SharedTopic, SlowCallback, WhichListener,
+    AnsweredAs, Broker, BrokerEvent, BrokerInbox, Busy, ClusterMember, Drain, FailedHandshake, Finished,
+    Handle, JobPanicked, ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer,
+    QueueFull, RefuseReason, ServerState, SharedTopic, SlowCallback, WhichListener,
 };
 pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]

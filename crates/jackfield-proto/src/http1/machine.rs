@@ -212,7 +212,7 @@ impl Machine {
     /// The number of the exchange, so that a late answer to an earlier one is recognised. It wraps.
     #[must_use]
     #[inline]
-    pub const fn sequence(&self) -> u32 {
+    pub const fn exchange_number(&self) -> u32 {
         self.sequence
     }
 

@@ -132,7 +132,7 @@ pub fn encode_data(data: &str, out: &mut Vec<u8>) {
 }
 
 /// The length of the encoded event at the front of these bytes; all of them if the event is not complete.
-pub fn event_bytes(bytes: &[u8]) -> usize {
+pub fn encoded_event_len(bytes: &[u8]) -> usize {
     match bytes {
         [b'\n', ..] => 1,
         bytes => memmem::find(bytes, b"\n\n").map_or(bytes.len(), |end| end + 2),

@@ -8,5 +8,5 @@ mod encode;
 mod error;
 
 pub use decoder::{DecodedEvent, Decoder, EventScratch, Limits};
-pub use encode::{Event, encode_data, event_bytes};
+pub use encode::{Event, encode_data, encoded_event_len};
 pub use error::{Error, FieldError};

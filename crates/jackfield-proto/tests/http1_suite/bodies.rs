@@ -280,7 +280,7 @@ fn an_answer_can_be_streamed_while_the_body_comes() {
     assert_eq!((machine.owed(), machine.awaits()), (Owed::Idle, Awaits::Body));
     assert_eq!(step_of(&mut machine, b"c"), "need 1");
     assert_eq!(step_of(&mut machine, b"deGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), "30 request /2");
-    assert_eq!(machine.sequence(), 2);
+    assert_eq!(machine.exchange_number(), 2);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn an_unfinished_request_or_body_can_be_given_up() {
     let mut machine = Machine::new();
     assert_eq!(step_of(&mut machine, b"GET"), "need 0");
     machine.give_up();
-    assert_eq!((machine.owed(), machine.sequence(), machine.must_close()), (Owed::Open, 1, true));
+    assert_eq!((machine.owed(), machine.exchange_number(), machine.must_close()), (Owed::Open, 1, true));
     let mut machine = machine_after(CHUNKED.as_bytes());
     machine.stream();
     machine.give_up();

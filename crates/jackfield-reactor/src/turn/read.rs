@@ -29,7 +29,7 @@ impl Reactor {
                 wires.stats.doing.set(wire.label.into());
                 self.deliver(id, count, drained, service);
             }
-            got => self.on_no_bytes(id, got, service),
+            got => self.call_on_empty_read(id, got, service),
         }
         true
     }

@@ -151,7 +151,7 @@ impl Reactor {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn on_no_bytes<S: Service + ?Sized>(
+    pub(super) fn call_on_empty_read<S: Service + ?Sized>(
         &mut self,
         id: ConnectionId,
         got: ReadOutcome,

@@ -6,7 +6,7 @@
 //! that are read anyway.
 
 use super::Wires;
-use super::buckets::{Buckets, portion, tokens_in};
+use super::buckets::{BandwidthBuckets, portion, tokens_in};
 use crate::id::ConnectionId;
 use crate::limits::Bandwidth;
 use crate::wire::flags::{Flags, ReadStop, WriteStop};
@@ -29,7 +29,7 @@ impl Wires {
         let paused = self.take_bandwidth_pause(id);
         self.buckets.remove(&id.slot());
         if bandwidth != Bandwidth::default() {
-            self.buckets.insert(id.slot(), Buckets::new(bandwidth, now, paused));
+            self.buckets.insert(id.slot(), BandwidthBuckets::new(bandwidth, now, paused));
         }
         self.charge_buckets();
         self.disarm(id, timer_key::READ_TOKENS);
@@ -57,7 +57,7 @@ impl Wires {
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
     }
 
-    fn buckets_of(&mut self, id: ConnectionId) -> Option<&mut Buckets> {
+    fn buckets_of(&mut self, id: ConnectionId) -> Option<&mut BandwidthBuckets> {
         let limited = Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS;
         self.wire(id).filter(|wire| wire.has(limited))?;
         self.buckets.get_mut(&id.slot())

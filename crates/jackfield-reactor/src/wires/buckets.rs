@@ -7,12 +7,12 @@ use std::time::Duration;
 
 /// How much one connection may still receive and send.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub(crate) struct BandwidthBuckets {
     pub(super) input: TokenBucket,
     pub(super) output: TokenBucket,
     /// Since when the connection is not read.
     paused_at: Option<Time>,
-    /// How long it was not read since [`Buckets::take_pause`] was last called.
+    /// How long it was not read since [`BandwidthBuckets::take_pause`] was last called.
     paused: Duration,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Buckets {
 /// second, and not one timer for each byte.
 const PORTIONS: u32 = 10;
 
-impl Buckets {
+impl BandwidthBuckets {
     /// Two full buckets. `paused`: how long the connection was not read before.
     pub(super) fn new(bandwidth: Bandwidth, now: Time, paused: Duration) -> Self {
         let [input, output] =

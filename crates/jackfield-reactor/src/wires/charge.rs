@@ -1,7 +1,7 @@
 //! The memory of each wire's buffers. It is charged when a buffer is kept, grows or is given back.
 
 use super::Wires;
-use super::buckets::Buckets;
+use super::buckets::BandwidthBuckets;
 use crate::budget::account::Account;
 use crate::budget::{Budget, Eviction};
 use crate::id::ConnectionId;
@@ -62,7 +62,7 @@ impl Wires {
         if self.buckets.is_empty() {
             self.buckets = HashMap::new();
         }
-        let bytes = hash_table_bytes::<(usize, Buckets)>(self.buckets.capacity());
+        let bytes = hash_table_bytes::<(usize, BandwidthBuckets)>(self.buckets.capacity());
         if self.account.set_buckets_charge(bytes) {
             self.after_charge(ConnectionId::NO_WIRE, false);
         }

@@ -78,7 +78,7 @@ pub struct Wires {
     /// The timers of those that have many, by slot.
     timer_indexes: HashMap<usize, timer_index::TimerIndex>,
     /// The token buckets of wires with a bandwidth limit, by slot.
-    buckets: HashMap<usize, buckets::Buckets>,
+    buckets: HashMap<usize, buckets::BandwidthBuckets>,
     /// Lingering wires, the oldest first. Some may have been removed already.
     lingering: VecDeque<ConnectionId>,
     lingering_count: usize,

@@ -169,7 +169,7 @@ impl Connection<'_> {
     pub(crate) fn defer_answer(&mut self) -> u32 {
         let Protocol::Http(machine) = self.protocol() else { return 0 };
         machine.defer();
-        machine.sequence()
+        machine.exchange_number()
     }
 }
 

@@ -15,16 +15,16 @@ use std::sync::Arc;
 ///
 /// A broker never waits in these methods, which reactors call: its work is done on a thread of its own. It may hand
 /// something in twice, and late; what it leaves out is found by the offsets, and told to the members by one `resync`
-/// event. While it can't reach the others ([`Inbox::down`]) it keeps what is to go out, in a queue with a bound; the
+/// event. While it can't reach the others ([`BrokerInbox::down`]) it keeps what is to go out, in a queue with a bound; the
 /// members of this server get that at once.
 ///
-/// It may carry besides what each server tells of its subscribers: see [`Inbox::presence`].
+/// It may carry besides what each server tells of its subscribers: see [`BrokerInbox::presence`].
 #[diagnostic::on_unimplemented(
     note = "implement `Broker` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
 pub trait Broker: Send + Sync {
     /// Starts the broker. It gives incoming messages to this inbox. Called once, before any other method.
-    fn start(&self, inbox: Inbox);
+    fn start(&self, inbox: BrokerInbox);
 
     /// Sends a message to all servers, including this one, in order after earlier messages for the same topic.
     ///
@@ -33,9 +33,9 @@ pub trait Broker: Send + Sync {
     fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull>;
 
     /// Reads the topic from now on, beginning after this position. `None`: begin with the newest entries that the topic's
-    /// history can hold. When all existing entries were given to the inbox, call [`Inbox::topic_live`]. This may be called again
+    /// history can hold. When all existing entries were given to the inbox, call [`BrokerInbox::topic_live`]. This may be called again
     /// for a topic that is already followed, when a client has got more on another server than was received here: then read
-    /// what there is now, and call [`Inbox::topic_live`] again.
+    /// what there is now, and call [`BrokerInbox::topic_live`] again.
     fn follow(&self, topic: &SharedTopic, from: Option<Position>);
 
     /// The topic has no members on this server any more, and need not be read.
@@ -125,7 +125,7 @@ impl fmt::Display for BrokerEvent<'_> {
 /// The place where a [`Broker`] delivers incoming messages. Any thread may use it. After the server has ended it does
 /// nothing.
 #[derive(Clone)]
-pub struct Inbox(pub(super) Arc<dyn Receive>);
+pub struct BrokerInbox(pub(super) Arc<dyn Receive>);
 
 /// The server, as its inbox uses it.
 pub(super) trait Receive: Send + Sync {
@@ -148,7 +148,7 @@ impl SharedTopic {
     }
 }
 
-impl Inbox {
+impl BrokerInbox {
     /// Delivers incoming messages of a topic, in the order of their positions; each message is as [`Broker::publish`] got
     /// it. An offset of zero, with an empty message, means that a new epoch begins. Messages that were delivered before
     /// are skipped, and so are messages that can't be read. A gap between two positions counts as lost messages.
@@ -157,12 +157,12 @@ impl Inbox {
     }
 
     /// All that the broker has of a topic was delivered, up to this position; messages from now on are new. Call it
-    /// again after each [`Inbox::down`], when the messages of that time were delivered.
+    /// again after each [`BrokerInbox::down`], when the messages of that time were delivered.
     pub fn topic_live(&self, topic: &str, head: Position) {
         self.0.topic_live(topic, head);
     }
 
-    /// The broker can be reached. Each followed topic works normally again after its [`Inbox::topic_live`].
+    /// The broker can be reached. Each followed topic works normally again after its [`BrokerInbox::topic_live`].
     pub fn up(&self) {
         self.0.up();
     }
@@ -174,12 +174,12 @@ impl Inbox {
     }
 
     /// One topic can't be read or published to, for this reason; the others go on. Each call is reported, so call it when this
-    /// begins, and when the reason changes. [`Inbox::topic_live`] ends this state; [`Inbox::topic_up`] reports that.
+    /// begins, and when the reason changes. [`BrokerInbox::topic_live`] ends this state; [`BrokerInbox::topic_up`] reports that.
     pub fn topic_down(&self, topic: &str, why: &str) {
         self.0.topic_down(topic, why);
     }
 
-    /// A topic of which [`Inbox::topic_down`] told can be read and published to again. If it is followed, call [`Inbox::topic_live`]
+    /// A topic of which [`BrokerInbox::topic_down`] told can be read and published to again. If it is followed, call [`BrokerInbox::topic_live`]
     /// first.
     pub fn topic_up(&self, topic: &str) {
         self.0.topic_up(topic);
@@ -193,7 +193,7 @@ impl Inbox {
         self.0.presence()
     }
 
-    /// Hands in what another server, which has this number ([`Broker::node`]), tells by its [`Inbox::presence`]. `None`: it has
+    /// Hands in what another server, which has this number ([`Broker::node`]), tells by its [`BrokerInbox::presence`]. `None`: it has
     /// ended, or has told nothing for too long. More than 256 other servers are passed over.
     pub fn set_presence(&self, node: u64, told: Option<&[u8]>) {
         self.0.set_presence(node, told);
@@ -205,9 +205,9 @@ impl Inbox {
     }
 }
 
-impl fmt::Debug for Inbox {
+impl fmt::Debug for BrokerInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Inbox")
+        f.write_str("BrokerInbox")
     }
 }
 

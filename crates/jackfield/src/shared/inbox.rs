@@ -2,7 +2,7 @@
 
 use crate::message::Prepared;
 use crate::shared::Shared;
-use crate::shared::broker::{BrokerEvent, Inbox, Receive};
+use crate::shared::broker::{BrokerEvent, BrokerInbox, Receive};
 use crate::shared::handle::Handle;
 use crate::shared::observer::Observer;
 use crate::topics::{MessageOrigin, Position, TopicLog};
@@ -21,7 +21,7 @@ impl Handle {
         let teller = observer.clone();
         cluster.set_teller(move |event| teller.on_broker(event));
         let receiver = Receiver { shared: Arc::downgrade(&self.0), observer: observer.clone() };
-        cluster.broker.start(Inbox(Arc::new(receiver)));
+        cluster.broker.start(BrokerInbox(Arc::new(receiver)));
     }
 
     /// Makes the broker read the topic of a history as long as the returned value lives.

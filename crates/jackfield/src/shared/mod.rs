@@ -41,7 +41,7 @@ mod state;
 mod tls_info;
 
 use addresses::Addresses;
-pub use broker::{Broker, BrokerEvent, Inbox, QueueFull, SharedTopic};
+pub use broker::{Broker, BrokerEvent, BrokerInbox, QueueFull, SharedTopic};
 pub(crate) use callback::{Callback, NAMES};
 use cluster::Cluster;
 pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind, Switching};

@@ -14,10 +14,10 @@ use std::time::Duration;
 /// Clients, the observer, peers and the simulation write into the same book, all on one thread. The lock is there only
 /// because an observer must be `Sync`.
 #[derive(Clone, Default)]
-pub(super) struct Book(Arc<Mutex<Pages>>);
+pub(super) struct Book(Arc<Mutex<BookState>>);
 
 #[derive(Default)]
-pub(super) struct Pages {
+pub(super) struct BookState {
     pub(super) trace: Trace,
     /// By the number of the peer.
     pub(super) records: Vec<Record>,
@@ -161,7 +161,7 @@ impl Book {
         book
     }
 
-    pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
+    pub(super) fn pages(&self) -> MutexGuard<'_, BookState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -305,7 +305,7 @@ impl Book {
     }
 
     /// Checks that a peer whose handshake is done got the host that it has asked for, in time.
-    pub(super) fn check_host(&self, peer: usize, remote: &Peer) {
+    pub(super) fn check_tls_host(&self, peer: usize, remote: &Peer) {
         let pages = self.pages();
         let (record, now, leapt) = (&pages.records[peer], pages.trace.now, pages.leapt);
         let Some((asked, within)) = record.host else { return };

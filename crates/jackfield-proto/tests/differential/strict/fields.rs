@@ -43,7 +43,7 @@ fn is_value_byte(byte: u8) -> bool {
 }
 
 /// Exactly one `Host` in HTTP/1.1, at most one before, and a valid one (RFC 9112 section 3.2).
-pub(super) fn check_host(seen: &Seen) -> Result<(), Stop> {
+pub(super) fn check_tls_host(seen: &Seen) -> Result<(), Stop> {
     match seen.values("host")[..] {
         [] if seen.minor == 0 => Ok(()),
         [] => Err(Stop::Refused(Rule::HostMissing)),

@@ -70,7 +70,7 @@ fn end_of(stop: Stop, short: End<Rule>) -> End<Rule> {
 fn head(input: &mut Input<'_>) -> Result<(Seen, Frame), Stop> {
     let mut seen = request_line::parse(input.line()?)?;
     seen.fields = fields::section(input)?;
-    fields::check_host(&seen)?;
+    fields::check_tls_host(&seen)?;
     let frame = framing::of(&seen)?;
     seen.persists = framing::persists(&seen);
     Ok((seen, frame))

@@ -35,7 +35,7 @@ impl Links {
     pub(crate) fn close_after_last_request(&mut self, id: ConnectionId) {
         let requests_max = self.limits_of(id).requests_max;
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
-            if machine.sequence() >= requests_max {
+            if machine.exchange_number() >= requests_max {
                 machine.close_after();
             }
         }

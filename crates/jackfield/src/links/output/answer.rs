@@ -29,7 +29,7 @@ impl Links {
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
         match machine.respond(head, body.len() as u64, date, outbox.tail()) {
-            BodyDue::Yes => Self::append_body(wires, id, body),
+            BodyDue::Yes => Self::append_answer_body(wires, id, body),
             BodyDue::No => {}
         }
     }
@@ -92,7 +92,7 @@ impl Links {
 
     /// Appends a body behind the head that was encoded just now. A body handed over whole is always taken.
     #[inline(always)]
-    pub(crate) fn append_body(wires: &mut Wires, id: ConnectionId, body: Body<'_>) {
+    pub(crate) fn append_answer_body(wires: &mut Wires, id: ConnectionId, body: Body<'_>) {
         if let Body::Borrowed(bytes) = body {
             if bytes.len() < WRITE_THROUGH_BYTES_MIN {
                 if let Some(outbox) = wires.outbox(id) {
@@ -206,6 +206,6 @@ impl Links {
     ) -> bool {
         wires.contains(id)
             && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
-                if machine.sequence() == sequence && machine.owed() == owed)
+                if machine.exchange_number() == sequence && machine.owed() == owed)
     }
 }

@@ -183,7 +183,7 @@ impl Links {
     fn drop_backlog(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dropped = match &self.link(id).protocol {
             Protocol::WebSocket(_) => wires.drop_backlog(id, websocket::frame_bytes),
-            Protocol::Events => wires.drop_backlog(id, sse::event_bytes),
+            Protocol::Events => wires.drop_backlog(id, sse::encoded_event_len),
             _ => return,
         };
         self.link(id).extra().unsent += dropped as u64;

@@ -32,7 +32,7 @@ where
             let text = format!("peer {peer} is taken for {} by way of {:?}", remote.addr(), remote.proxy());
             self.book.note_wrong("promises", text);
         }
-        self.book.check_host(peer, remote);
+        self.book.check_tls_host(peer, remote);
         self.book.note(format_args!("peer {peer} reaches reactor {}", remote.reactor));
         let client = (self.make.borrow_mut())(remote).into_client()?;
         Ok(Watched::new(client, self.book.clone(), peer))
