@@ -39,6 +39,10 @@ impl Network {
 }
 
 impl Networks {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The networks of a list, or the mistakes in it.
     pub(crate) fn parse_all<N: AsRef<str>>(texts: impl IntoIterator<Item = N>) -> Result<Self, Vec<String>> {
         let (mut networks, mut faults) = (Self::default(), Vec::new());

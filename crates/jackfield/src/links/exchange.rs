@@ -19,8 +19,9 @@ impl Links {
             self.keep_exchange(wires, last);
         }
         let (now, sent) = (wires.now(), wires.bytes_submitted(id));
+        let client = self.addr_behind_proxies(wires, id, request);
         let record = self.open_record.begin(id);
-        record.begun_at = now;
+        (record.client, record.begun_at) = (client, now);
         record.bytes_in = (request.head_bytes() + request.body().len()) as u64;
         record.sent_before = sent;
         record.status = 0;
@@ -176,7 +177,7 @@ fn log_fast(
     };
     log.take_entry(&LogEntry {
         reactor: id.reactor(),
-        peer: wires.source_ip(id),
+        peer: record.client.or_else(|| wires.source_ip(id)),
         method: request.method(),
         target: request.raw_target(),
         version: request.version(),
@@ -203,7 +204,7 @@ fn tell(
     let finished = Finished {
         connection: id,
         listener: settings.listeners[usize::from(link.listener)].number,
-        peer: wires.source_ip(id),
+        peer: record.client.or_else(|| wires.source_ip(id)),
         method,
         path,
         query,

@@ -3,11 +3,14 @@
 use crate::shared::AnsweredAs;
 use jackfield_proto::http1::{Request, Version};
 use jackfield_reactor::{ConnectionId, Time};
+use std::net::SocketAddr;
 
 /// A request and its result so far.
 #[derive(Debug)]
 pub(crate) struct ExchangeRecord {
     pub(super) request: RequestCopy,
+    /// The address that a trusted proxy gave, or that of the peer. `None`: no proxy is trusted.
+    pub(super) client: Option<SocketAddr>,
     pub(super) begun_at: Time,
     pub(super) bytes_in: u64,
     /// Bytes sent on the connection before its answer.
@@ -57,7 +60,7 @@ impl Default for ExchangeRecord {
         let request =
             RequestCopy { text: String::new(), path_at: 0, query_at: None, version: Version::Http11 };
         let (begun_at, answered) = (Time(0), AnsweredAs::AtOnce);
-        Self { request, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
+        Self { request, client: None, begun_at, bytes_in: 0, sent_before: 0, status: 0, answered }
     }
 }
 

@@ -15,7 +15,8 @@ pub struct Finished<'e> {
     pub connection: ConnectionId,
     /// The index of the listener that it came to.
     pub listener: usize,
-    /// The peer's address, if it has one of IP.
+    /// The peer's address, if it has one of IP; of a client behind a trusted proxy the one that the proxy names, with port 0
+    /// ([`Listener::trusted_proxies`](crate::Listener::trusted_proxies)).
     pub peer: Option<SocketAddr>,
     /// The method of the request.
     pub method: &'e str,

@@ -95,6 +95,37 @@ fn o6_the_common_form_has_a_line_for_each_exchange() {
     check(queries, ["?token=***", "?c=\\x22d"]);
 }
 
+/// The fault: behind a proxy, each line had the proxy's address.
+#[test]
+fn o6_a_client_behind_a_trusted_proxy_is_logged_with_its_own_address() {
+    let ask = |lines: &str| format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.8\r\nContent-Length: 40000\r\n\r\n";
+    for (trusted, request, begin) in [
+        (true, ask("X-Forwarded-For: 203.0.113.7\r\n"), "203.0.113.7 - - "),
+        (true, ask("X-Forwarded-For: 2001:db8::7\r\n"), "2001:db8::7 - - "),
+        (true, [post, &"x".repeat(40_000)].concat(), "203.0.113.8 - - "),
+        (true, ask(""), "127.0.0.1 - - "),
+        (false, ask("X-Forwarded-For: 203.0.113.7\r\n"), "127.0.0.1 - - "),
+    ] {
+        let lines = Lines::default();
+        let listener = move |listener: Listener| match trusted {
+            true => listener.trusted_proxies(["127.0.0.0/8"]),
+            false => listener,
+        };
+        let options = TestOptions {
+            access_log: Some(AccessLog::common(lines.clone())),
+            listener: Box::new(listener),
+            ..TestOptions::default()
+        };
+        let mut server = TestServer::with_options(options, |_peer| Page);
+        let far = server.connect();
+        far.send(request.as_bytes());
+        server.run();
+        drop(server);
+        assert!(lines.text().starts_with(begin), "{trusted} {begin}: {}", lines.text());
+    }
+}
+
 #[test]
 fn o6_the_json_form_can_be_read() {
     let requests = [&*get("/a\"\\?b=\"&secret=x"), &get("/none")];

@@ -6,7 +6,6 @@ use crate::links::protocol::Protocol;
 use crate::message::Body;
 use jackfield_proto::http1::{Fields, Request, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 impl Links {
@@ -57,13 +56,6 @@ impl Links {
         self.respond(wires, id, &head, Body::Borrowed(&[]));
         self.after_answer(wires, id);
         false
-    }
-
-    /// The address that a request comes from. Of a client behind a trusted proxy the port is not known, so it is 0.
-    fn client_addr(&self, wires: &Wires, id: ConnectionId, request: &Request<'_>) -> Option<SocketAddr> {
-        let peer = wires.peer(id)?.source().as_ip()?;
-        let ip = self.client_ip(wires, id, request)?;
-        Some(if ip == peer.ip().to_canonical() { peer } else { SocketAddr::new(ip, 0) })
     }
 
     /// The gate's decision on an upgrade with this origin.
