@@ -1,8 +1,8 @@
 //! In place of `compression` without the feature `deflate`: nothing is compressed.
 
 use crate::config::{Agreed, Limits, Offering};
-use crate::links::agreed::Compression;
-use crate::links::protocol::Socket;
+use crate::links::agreed::AgreedCompression;
+use crate::links::protocol::WebSocketState;
 use crate::message::Content;
 use crate::shared::{ReactorMetrics, Settings};
 use jackfield_proto::http1::Fields;
@@ -32,7 +32,13 @@ impl Compressors {
         usize::MAX
     }
 
-    pub(crate) fn agree(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket, _fields: &mut Fields) {}
+    pub(crate) fn agree(
+        &mut self,
+        _agreed: Option<Agreed>,
+        _socket: &mut WebSocketState,
+        _fields: &mut Fields,
+    ) {
+    }
 
     pub(crate) fn offer(&self, _limits: &Limits) -> Offering {
         Offering::default()
@@ -40,9 +46,9 @@ impl Compressors {
 
     pub(crate) fn set_reserved(&mut self, _agreed: Option<Agreed>, _place: &mut Option<Agreed>) {}
 
-    pub(crate) fn begin_as_client(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket) {}
+    pub(crate) fn begin_as_client(&mut self, _agreed: Option<Agreed>, _socket: &mut WebSocketState) {}
 
-    pub(crate) fn release_reserved(&mut self, _compression: Compression) {}
+    pub(crate) fn release_reserved(&mut self, _compression: AgreedCompression) {}
 
     pub(crate) fn window_bits(&self) -> Option<u8> {
         None

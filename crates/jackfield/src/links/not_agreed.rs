@@ -5,7 +5,7 @@
 pub(crate) struct AgreedCompression;
 
 #[expect(clippy::unused_self, reason = "as with the feature")]
-impl Compression {
+impl AgreedCompression {
     pub(crate) const NONE: Self = Self;
 
     pub(crate) const fn has_window(self, _bits: u8) -> bool {

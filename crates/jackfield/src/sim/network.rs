@@ -83,7 +83,7 @@ struct Plan {
 enum Cut {
     Finish,
     Reset,
-    ResetBehind,
+    ResetAfterSent,
     /// One bit of a record is flipped on its way.
     Forge,
 }
@@ -121,7 +121,7 @@ impl Plan {
             trickles: false,
         };
         if random.chance(faults.cuts) {
-            let how = [Cut::Finish, Cut::Reset, Cut::ResetBehind][random.below(3)];
+            let how = [Cut::Finish, Cut::Reset, Cut::ResetAfterSent][random.below(3)];
             plan.cut = Some((random.size(3000), how));
         }
         if is_secure && random.chance(faults.cuts / 2) {
@@ -387,7 +387,7 @@ impl Party {
                 return far.finish();
             }
             Cut::Reset => far.reset(),
-            Cut::ResetBehind => far.reset_after_sent(),
+            Cut::ResetAfterSent => far.reset_after_sent(),
             Cut::Forge => {}
         }
         self.conduct.reset = true;

@@ -245,7 +245,7 @@ impl TestServer {
         #[cfg(feature = "tls")]
         let line = ClientEnd::open(self.core.clone(), listener, self.tls.as_ref());
         #[cfg(not(feature = "tls"))]
-        let line = Line::open(self.core.clone(), listener);
+        let line = ClientEnd::open(self.core.clone(), listener);
         TestConnection::new(line)
     }
 

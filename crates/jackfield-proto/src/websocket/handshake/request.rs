@@ -19,7 +19,7 @@ use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
 ///     ("Sec-WebSocket-Version", b"13"),
 /// ];
 /// let offer = Offer::check("GET", true, headers.into_iter())?;
-/// assert_eq!(&offer.accept(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// assert_eq!(&offer.accept_key(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// # Ok::<(), jackfield_proto::websocket::HandshakeError>(())
 /// ```
 #[derive(Clone, Debug)]
