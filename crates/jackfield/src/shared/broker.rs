@@ -179,7 +179,8 @@ impl BrokerInbox {
         self.0.topic_down(topic, why);
     }
 
-    /// A topic of which [`BrokerInbox::topic_down`] told can be read and published to again. If it is followed, call [`BrokerInbox::topic_live`]
+    /// A topic of which [`BrokerInbox::topic_down`] told can be read and published to again. If it is followed, call
+    /// [`BrokerInbox::topic_live`]
     /// first.
     pub fn topic_up(&self, topic: &str) {
         self.0.topic_up(topic);
