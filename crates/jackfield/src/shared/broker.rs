@@ -180,8 +180,7 @@ impl BrokerInbox {
     }
 
     /// A topic of which [`BrokerInbox::topic_down`] told can be read and published to again. If it is followed, call
-    /// [`BrokerInbox::topic_live`]
-    /// first.
+    /// [`BrokerInbox::topic_live`] first.
     pub fn topic_up(&self, topic: &str) {
         self.0.topic_up(topic);
     }
