@@ -330,6 +330,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let floods = Floods::of(seed);
     let mut doors = Random::new(seed ^ 0xd005);
     set_up(seed, &mut options, floods, &mut doors);
+    be_idle_soon(seed, &mut options);
     let deflates = deflate::limits(seed, &mut options.limits);
     let perishes = floods.mailbox_max.is_none() && perishable::limits(seed, &mut options.limits);
     change(&mut options.limits);
@@ -462,6 +463,14 @@ impl Day {
         if random.chance(200) {
             sim.add(leaver(&mut random));
         }
+    }
+}
+
+/// On some days HTTP connections are idle soon, and answers come later than that.
+fn be_idle_soon(seed: u64, options: &mut Options) {
+    let mut random = Random::new(seed ^ 0x1d1e);
+    if random.chance(200) {
+        options.limits.http_idle = Duration::from_millis(random.between(200, 3000) as u64);
     }
 }
 

@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 15] = [
+const LATER: [(u32, &str); 17] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -108,6 +108,8 @@ const LATER: [(u32, &str); 15] = [
     (92, "what a server says of its own compressor counts for the client's too"),
     (93, "the age of a message from another thread begins at the last look of a reactor"),
     (94, "a message whose time to live has passed in a queue is sent all the same"),
+    (100, "an HTTP connection is idle within an exchange too"),
+    (101, "a turn takes all commands that wait"),
 ];
 
 #[test]

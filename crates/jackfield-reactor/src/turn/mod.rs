@@ -95,10 +95,21 @@ impl Reactor {
         self.wires.stats.turns.add(1);
         if now >= self.wires.alarm {
             self.wires.take_alarm();
-            service.on_wake(&mut self.wires);
+            self.wake(service);
         }
         if !self.wires.again.is_empty() {
             self.pump_queued(service);
+        }
+    }
+
+    /// Wakes the service, at most once in a turn, so that its budgets are those of a turn. What would wake it again came
+    /// before it was woken, or comes with an event in the next turn.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wake<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let turn = self.wires.stats.turns.value();
+        if std::mem::replace(&mut self.wires.woken_in, turn) != turn {
+            service.on_wake(&mut self.wires);
         }
     }
 

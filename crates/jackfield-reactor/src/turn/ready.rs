@@ -27,7 +27,7 @@ impl Reactor {
         let Ready { id, readable, writable, ended, broken } = ready;
         if self.wires.wire_mut(id).is_none() {
             if id == ConnectionId::WAKER {
-                service.on_wake(&mut self.wires);
+                self.wake(service);
             } else {
                 self.wires.stats.stale.add(1);
             }

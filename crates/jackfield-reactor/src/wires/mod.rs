@@ -118,6 +118,8 @@ pub struct Wires {
     pub(crate) alarm: Time,
     /// Its alarm, without regard to [`NEXT_TURN`].
     pub(crate) alarm_set: Time,
+    /// The number of the turn in which the service was woken last.
+    pub(crate) woken_in: u64,
     halted: bool,
     pub(crate) listening: bool,
     /// Orders for the driver's acceptor.
@@ -178,6 +180,7 @@ impl Wires {
             reactor,
             alarm: NEVER,
             alarm_set: NEVER,
+            woken_in: 0,
             halted: false,
             listening: true,
             acceptor: VecDeque::new(),

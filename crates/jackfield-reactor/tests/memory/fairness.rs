@@ -1,6 +1,7 @@
 //! No wire keeps the others from their turn.
 
 use super::*;
+use jackfield_reactor::MemoryDriver;
 
 #[test]
 fn a_flood_does_not_block_others() {
@@ -114,4 +115,21 @@ fn work_over_the_budget_is_done_in_the_next_turn() {
     world.advance(1);
     world.expect(&["wake"]);
     assert_eq!(world.driver.reactor.timeout(world.driver.now()), None);
+}
+
+/// An alarm, the rest of a turn before, and commands: each alone would wake the service.
+#[test]
+fn the_service_is_woken_once_in_a_turn() {
+    let mut world = World::new();
+    for next_turn in [false, true] {
+        world.wires().set_alarm(Duration::from_millis(50));
+        if next_turn {
+            world.wires().request_next_turn();
+        }
+        world.driver.skip(Duration::from_millis(50));
+        world.driver.turn_with(vec![MemoryDriver::wake_event(); 2], &mut world.service);
+        world.expect(&["wake"]);
+        world.driver.wake(&mut world.service);
+        world.expect(&["wake"]);
+    }
 }

@@ -582,6 +582,14 @@ impl Party {
         }
     }
 
+    /// The server has read all that it sent, and a part of that is a request without an answer.
+    fn is_within_exchange(&self, record: &Record) -> bool {
+        let Conduct { reset, cut, never_reads, .. } = self.conduct;
+        let has_heard_all = !reset && !cut && !never_reads && !self.said.silent && self.secure.is_none();
+        let is_read = record.end.is_some_and(|end| end.bytes_in == self.sent as u64);
+        has_heard_all && is_read && self.peer.unanswered_bytes() > self.said.bytes.len()
+    }
+
     fn explains(&self, record: &Record, reason: Reason, was_told: &Told<'_>) -> bool {
         let conduct = &self.conduct;
         match reason {
@@ -606,6 +614,8 @@ impl Party {
             Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime | Timeout::Answer)
             | Reason::Limit(Limit::Rate | Limit::Connections)
             | Reason::Shutdown => true,
+            Reason::Timeout(Timeout::Idle) if self.is_within_exchange(record) => false,
+            Reason::Timeout(Timeout::Idle) if self.peer.is_done() => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
             Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {
                 !self.peer.is_fair()

@@ -45,7 +45,7 @@ type Check = Box<dyn FnMut(&Ask, u16, &[u8]) -> Result<(), String>>;
 pub struct Http {
     machine: ClientMachine,
     asks: VecDeque<Ask>,
-    asked: VecDeque<Ask>,
+    asked: VecDeque<Asked>,
     depth: usize,
     check: Check,
     status: u16,
@@ -56,6 +56,14 @@ pub struct Http {
     broken: bool,
     half_closes: HalfCloses,
     listener: usize,
+}
+
+/// A request that is not answered yet.
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    /// The length of the request on the wire.
+    bytes: usize,
 }
 
 /// What it gets once it has closed its side.
@@ -138,10 +146,11 @@ impl Http {
     fn go_on(&mut self, line: &mut PeerConnection<'_>) {
         while self.asked.len() < self.depth && self.machine.keep_alive() {
             let Some(ask) = self.asks.pop_front() else { break };
+            let before = line.bytes().len();
             if let Err(error) = self.encode(&ask, line) {
                 line.wrong(format!("{ask:?} can't be asked: {error}"));
             }
-            self.asked.push_back(ask);
+            self.asked.push_back(Asked { ask, bytes: line.bytes().len() - before });
         }
         if self.half_closes == HalfCloses::Leaves && self.asks.is_empty() {
             line.finish();
@@ -209,7 +218,7 @@ impl Http {
     fn switched(&mut self, line: &mut PeerConnection<'_>) {
         let text = "the server speaks another protocol";
         match self.asked.front() {
-            Some(ask) if ask.upgrade => line.suspect(text),
+            Some(Asked { ask, .. }) if ask.upgrade => line.suspect(text),
             _ => line.wrong(text),
         }
         self.broken = true;
@@ -217,7 +226,7 @@ impl Http {
     }
 
     fn answered(&mut self, line: &mut PeerConnection<'_>) {
-        let Some(ask) = self.asked.pop_front() else { return };
+        let Some(Asked { ask, .. }) = self.asked.pop_front() else { return };
         self.told_to_close |= !self.machine.keep_alive();
         if let Err(text) = (self.check)(&ask, self.status, &self.body) {
             // Answers of the server itself, for example under overload.
@@ -285,8 +294,12 @@ impl Peer for Http {
         self.told_to_close
     }
 
+    fn unanswered_bytes(&self) -> usize {
+        self.asked.iter().map(|asked| asked.bytes).sum()
+    }
+
     fn waits_for(&self) -> String {
-        let first = self.asked.front().map_or("nothing", |ask| &ask.target);
+        let first = self.asked.front().map_or("nothing", |asked| &asked.ask.target);
         format!(
             "{first} is not answered, nor {} behind it",
             self.asked.len().saturating_sub(1) + self.asks.len()

@@ -93,6 +93,12 @@ pub trait Peer {
         true
     }
 
+    /// How many of the last bytes that the peer has said are requests without an answer. Once one of them has arrived the
+    /// connection is not idle. Default: 0.
+    fn unanswered_bytes(&self) -> usize {
+        0
+    }
+
     /// What the peer waits for, for the report of a peer that is stuck. Default: `something`.
     fn waits_for(&self) -> String {
         "something".into()

@@ -34,6 +34,21 @@ impl Sim {
         Ok(())
     }
 
+    pub(super) fn waiting_commands(&self, index: usize) -> usize {
+        self.handle.remote(index).map_or(0, |remote| remote.waiting().0)
+    }
+
+    /// A turn takes no more commands than it may. `before`: how many waited when it began.
+    pub(super) fn check_commands(&self, index: usize, before: usize) -> Judged {
+        let taken = before.saturating_sub(self.waiting_commands(index));
+        let most = self.options.limits.reactor.commands_per_turn;
+        let is_halted = self.reactors[index].driver.reactor.wires.is_halted();
+        if taken > most && !is_halted {
+            return Err(wrong("limits", format!("{taken} commands in a turn that may take {most}")));
+        }
+        Ok(())
+    }
+
     /// Bytes that have left, as the server says, must have reached the network.
     pub(super) fn check_notices(&self) -> Judged {
         for (peer, bytes) in self.book.take_sent_reports() {

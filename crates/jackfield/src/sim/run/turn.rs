@@ -89,6 +89,7 @@ impl Sim {
             return Ok(false);
         }
         self.note_readiness(index, &ready);
+        let waiting = self.waiting_commands(index);
         let SimReactor { driver, service, behind, .. } = &mut self.reactors[index];
         let bytes = bytes_moved(driver);
         driver.turn_with(ready, &mut **service);
@@ -101,6 +102,7 @@ impl Sim {
         self.turns += 1;
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
         driver.check().map_err(|text| wrong("state", text))?;
+        self.check_commands(index, waiting)?;
         self.check_limits(index)?;
         self.check_notices()?;
         self.check_spinning()?;
