@@ -76,8 +76,9 @@ pub(crate) struct Clock {
     pub(crate) behind: Option<(Instant, Duration)>,
     /// Returns the processor time that this thread has used.
     cpu: fn() -> Option<Duration>,
-    /// Its last result.
+    /// Its last result, and from when on it is too old for the begin of a turn.
     cpu_used: Duration,
+    cpu_used_until: Instant,
 }
 
 /// The processor time of this thread. `None`: the system does not give it.
@@ -121,12 +122,13 @@ impl Clock {
             behind: None,
             cpu: thread_cpu_time,
             cpu_used: Duration::ZERO,
+            cpu_used_until: start,
         }
     }
 
-    /// The lag up to `end` that this thread's own work can have caused: at most the processor time that it has used since the
-    /// last long turn. In the rest of the time other threads had the processor, and refusing connections would not help
-    /// against that. `is_full`: the poll may not have returned all events. The processor time is read only if the lag is long.
+    /// The lag up to `end` that this thread's own work can have caused: at most the processor time that it has used in this
+    /// turn, and up to a millisecond before. In the rest of the time other threads had the processor, and refusing connections
+    /// would not help against that. `is_full`: the poll may not have returned all events, and the next lag begins with this one.
     pub(crate) fn own_lag(&mut self, end: Instant, is_full: bool) -> Duration {
         let (since, used_before) = self.behind.take().unwrap_or((self.begin, self.cpu_used));
         if is_full {
@@ -136,9 +138,14 @@ impl Clock {
         if waited < MILLISECOND {
             return waited;
         }
-        let Some(used) = (self.cpu)() else { return waited };
-        self.cpu_used = used;
+        let Some(used) = self.read_cpu(end) else { return waited };
         own_share(waited, used.saturating_sub(used_before))
+    }
+
+    fn read_cpu(&mut self, at: Instant) -> Option<Duration> {
+        let used = (self.cpu)()?;
+        (self.cpu_used, self.cpu_used_until) = (used, at + MILLISECOND);
+        Some(used)
     }
 
     /// Begins a turn. Most turns are in the same millisecond as the one before, and cost two comparisons.
@@ -178,12 +185,17 @@ impl Clock {
     fn begin_timed(&mut self, at: Instant, turn: u64) {
         self.follows = turn - self.timed_turn <= 1;
         (self.is_timed, self.begin, self.timed_turn) = (true, at, turn);
+        if at >= self.cpu_used_until {
+            // What earlier turns have used must not count for this one.
+            self.read_cpu(at);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     /// Runs a thousand turns with these lengths in microseconds, repeated, without sleep. Returns how many were timed,
     /// and for how many of these it is known that there was no sleep before.
@@ -245,6 +257,65 @@ mod tests {
             let mut clock = clock_with(cpu);
             let end = clock.begin + MS * waited;
             assert_eq!(clock.own_lag(end, false), MS * lag, "of {waited} ms");
+        }
+    }
+
+    thread_local! {
+        /// The processor time of a thread, and how often it was asked for.
+        static USED: Cell<(Duration, usize)> = const { Cell::new((Duration::ZERO, 0)) };
+    }
+
+    fn cpu() -> Option<Duration> {
+        let (used, times) = USED.get();
+        USED.set((used, times + 1));
+        Some(used)
+    }
+
+    /// Each of these turns takes so many microseconds, and has the processor for so many of them. Returns how many were timed,
+    /// and how often the processor time was asked for.
+    fn check_lags(turns: impl Iterator<Item = (u64, u64)>) -> (usize, usize) {
+        USED.set((MS * 77, 0));
+        let mut clock = Clock { cpu, ..Clock::new() };
+        let (mut at, mut timed) = (clock.start, 0);
+        for (number, (length, used)) in (0..).zip(turns) {
+            clock.tick(at, number);
+            let [length, used] = [length, used].map(Duration::from_micros);
+            at += length;
+            let (before, times) = USED.get();
+            USED.set((before + used, times));
+            if std::mem::take(&mut clock.is_timed) {
+                timed += 1;
+                let lag = clock.own_lag(at, false);
+                let most = length.min(used + MS);
+                assert!(lag >= used && lag <= most, "turn {number}: {lag:?} of {length:?}, with {used:?}");
+            }
+        }
+        (timed, USED.get().1)
+    }
+
+    /// The processor time of all turns since the last long one counted for a turn in which other threads had the processor.
+    #[test]
+    fn lag_is_the_processor_time_of_its_own_turn() {
+        // Ten seconds with two of the processor, and then others have it, once or again and again.
+        let short = || std::iter::repeat_n((500, 100), 20_000);
+        let preempted = || std::iter::repeat_n((50_000, 1_000), 3);
+        let alternating = || (0..200).map(|turn| if turn % 2 == 0 { (50_000, 0) } else { (900, 900) });
+        let own = || std::iter::repeat_n((50_000, 50_000), 3);
+        for (turns, timed_min) in [
+            (short().chain(preempted()).collect::<Vec<_>>(), 300),
+            (short().chain(alternating()).chain(own()).collect(), 500),
+            (alternating().chain(short()).chain(own()).chain(preempted()).collect(), 500),
+        ] {
+            let (timed, _) = check_lags(turns.iter().copied());
+            assert!(timed >= timed_min, "{timed} of {} turns", turns.len());
+        }
+    }
+
+    #[test]
+    fn the_processor_time_is_asked_for_once_a_millisecond_at_most() {
+        for length in [4, 20, 100, 999] {
+            let (_, times) = check_lags(std::iter::repeat_n((length, length), 10_000));
+            assert!(times as u64 <= 10_000 * length / 1000 + 1, "{times} times in turns of {length} us");
         }
     }
 
