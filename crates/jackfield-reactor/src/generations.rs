@@ -10,7 +10,18 @@ use std::sync::Arc;
 /// It is shared, so that other threads can tell which connections exist without a table of ids. It is locked when a
 /// connection begins or ends, and when another thread asks for one; never for the bytes of a connection.
 #[derive(Clone, Debug, Default)]
-pub struct Generations(Arc<Mutex<Vec<u32>>>);
+pub struct Generations(Arc<Mutex<Slots>>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    generations: Vec<u32>,
+    /// How many connections of each block of slots are listed: blocks without one are passed by, so that a table that was
+    /// once large costs little.
+    listed: Vec<u16>,
+}
+
+/// Slots of a block.
+const BLOCK: usize = 256;
 
 /// In the entry of a slot: a connection has it.
 const TAKEN: u32 = 1 << 31;
@@ -21,49 +32,70 @@ const LISTED: u32 = 1 << 30;
 impl Generations {
     /// Lists a connection from now on.
     pub fn mark_listed(&self, id: ConnectionId) {
-        if let Some(entry) = of(&mut self.lock(), id) {
+        let Slots { generations, listed } = &mut *self.lock();
+        if let Some(entry) = of(generations, id).filter(|entry| **entry & LISTED == 0) {
             *entry |= LISTED;
+            table::extend_gently(listed, id.slot() / BLOCK, || 0);
+            listed[id.slot() / BLOCK] += 1;
         }
     }
 
     /// The connection of this id has ended, although its slot may not be free yet.
     pub fn end(&self, id: ConnectionId) {
-        if let Some(entry) = of(&mut self.lock(), id) {
+        let Slots { generations, listed } = &mut *self.lock();
+        if let Some(entry) = of(generations, id) {
+            if *entry & LISTED != 0 {
+                listed[id.slot() / BLOCK] -= 1;
+            }
             *entry &= !(TAKEN | LISTED);
         }
     }
 
     /// All connections have ended.
     pub fn end_all(&self) {
-        self.lock().iter_mut().for_each(|entry| *entry &= !(TAKEN | LISTED));
+        let Slots { generations, listed } = &mut *self.lock();
+        generations.iter_mut().for_each(|entry| *entry &= !(TAKEN | LISTED));
+        listed.fill(0);
     }
 
     /// Whether the connection of this id has begun and has not ended.
     pub fn contains(&self, id: ConnectionId) -> bool {
-        of(&mut self.lock(), id).is_some_and(|entry| *entry & TAKEN != 0)
+        of(&mut self.lock().generations, id).is_some_and(|entry| *entry & TAKEN != 0)
     }
 
     /// Whether it is listed as well.
     pub fn is_listed(&self, id: ConnectionId) -> bool {
-        of(&mut self.lock(), id).is_some_and(|entry| *entry & LISTED != 0)
+        of(&mut self.lock().generations, id).is_some_and(|entry| *entry & LISTED != 0)
     }
 
     /// The ids of all that are listed, by slot; `reactor` is the number of their reactor.
     pub fn listed_ids(&self, reactor: u8) -> Vec<ConnectionId> {
-        let generations = self.lock();
-        let listed = generations.iter().enumerate().filter(|(_, entry)| **entry & LISTED != 0);
-        listed.map(|(slot, entry)| ConnectionId::new(reactor, number(*entry), slot)).collect()
+        self.listed_ids_and_looks(reactor).0
+    }
+
+    /// The same, and at how many places it has looked for that.
+    pub(crate) fn listed_ids_and_looks(&self, reactor: u8) -> (Vec<ConnectionId>, usize) {
+        let Slots { generations, listed } = &*self.lock();
+        let (mut ids, mut looks) = (Vec::new(), listed.len());
+        for (block, _) in listed.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let slots = block * BLOCK..generations.len().min((block + 1) * BLOCK);
+            looks += slots.len();
+            let in_block = slots.map(|slot| (slot, generations[slot]));
+            let listed = in_block.filter(|(_, entry)| entry & LISTED != 0);
+            ids.extend(listed.map(|(slot, entry)| ConnectionId::new(reactor, number(entry), slot)));
+        }
+        (ids, looks)
     }
 
     /// The generation of a slot. Zero if the slot was never used.
     pub(crate) fn of(&self, slot: usize) -> u32 {
-        self.lock().get(slot).map_or(0, |entry| number(*entry))
+        self.lock().generations.get(slot).map_or(0, |entry| number(*entry))
     }
 
     /// The generation of a slot that is used from now on.
     pub(crate) fn begin(&self, slot: usize) -> u32 {
-        let mut generations = self.lock();
-        table::extend_gently(&mut generations, slot, || 0);
+        let generations = &mut self.lock().generations;
+        table::extend_gently(generations, slot, || 0);
         let generation = number(generations[slot]);
         generations[slot] = generation | TAKEN;
         generation
@@ -71,22 +103,23 @@ impl Generations {
 
     /// The generation of the next connection in a slot that nobody has.
     pub(crate) fn set(&self, slot: usize, generation: u32) {
-        let mut generations = self.lock();
-        table::extend_gently(&mut generations, slot, || 0);
+        let generations = &mut self.lock().generations;
+        table::extend_gently(generations, slot, || 0);
         generations[slot] = generation;
     }
 
     /// The number of slots that were ever used.
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().generations.len()
     }
 
     pub(crate) fn table_bytes(&self) -> usize {
-        self.lock().capacity() * size_of::<u32>()
+        let Slots { generations, listed } = &*self.lock();
+        generations.capacity() * size_of::<u32>() + listed.capacity() * size_of::<u16>()
     }
 
     /// A panic can't leave it inconsistent.
-    fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

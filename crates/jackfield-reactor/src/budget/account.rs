@@ -113,9 +113,13 @@ impl Account {
     /// this reactor holds less than its share, only what is above the budget.
     pub(crate) fn excess(&self) -> usize {
         let bytes_max = self.budget.bytes_max;
-        let share = bytes_max / self.budget.accounts.load(Relaxed).max(1);
-        let spare = if self.total() > share { bytes_max / 16 } else { 0 };
+        let spare = if self.is_above_share() { bytes_max / 16 } else { 0 };
         self.bytes_of_all_reactors().saturating_sub(bytes_max - spare)
+    }
+
+    /// Whether this reactor holds more than its share of the budget.
+    pub(crate) fn is_above_share(&self) -> bool {
+        self.total() > self.budget.bytes_max / self.budget.accounts.load(Relaxed).max(1)
     }
 
     pub(crate) fn is_over_budget(&self) -> bool {

@@ -12,7 +12,8 @@ use Ordering::SeqCst;
 ///
 /// Above 80 % of it there is *pressure*: connections that hold at least half the average are not read until 70 % is reached
 /// again. Above 100 % the largest connections are evicted. The reactor that notices it evicts connections of its own. A
-/// reactor that holds less than its share of the budget evicts only what is needed to get back to 100 %.
+/// reactor that holds less than its share of the budget evicts only what is needed to get back to 100 %, and looks for that
+/// in a part of its connections at a time.
 #[derive(Debug)]
 pub struct Budget {
     bytes_max: usize,

@@ -129,6 +129,30 @@ fn a_reactor_below_its_share_evicts_no_more_than_it_needs() {
     assert!(!one.wires.contains(large), "who holds more makes room for others");
 }
 
+/// Each event above the budget walked over all connections, and freed some kilobytes, until the other reactor freed its own.
+#[test]
+fn a_reactor_below_its_share_searches_a_part_of_its_connections_for_each_that_comes() {
+    const CHARGES: usize = 500;
+    for connections in [500, 4_000, 16_000] {
+        let [mut one, mut other] = pair();
+        let all: Vec<_> = (0..connections).map(|_| connect(&mut other, 0)).collect();
+        let (_large, _far) = connect(&mut one, 990_000);
+        let visits = |reactor: &Reactor| reactor.wires.stats().visits.value();
+        let before = visits(&other);
+        let mut most = 0;
+        for (id, _far) in all.iter().step_by(connections / CHARGES) {
+            other.wires.charge_service(*id, 5_000);
+            other.settle(&mut Deaf);
+            most = most.max(other.wires.memory_bytes());
+        }
+        let (looks, evicted) = (visits(&other) - before, other.wires.stats().evicted.value());
+        assert!(evicted as usize >= CHARGES * 9 / 10, "{evicted} of {connections}");
+        let each = looks / (CHARGES as u64 + evicted);
+        assert!((100..2_100).contains(&each), "{each} places for each, of {connections}");
+        assert!(most < 150_000, "{most} bytes of {connections} are left until they are found");
+    }
+}
+
 #[test]
 fn a_slot_is_retired_before_its_generation_wraps() {
     let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);

@@ -137,6 +137,7 @@ impl Wires {
         }
         if self.lingering.len() > 2 * self.lingering_count + 64 {
             let mut all = std::mem::take(&mut self.lingering);
+            self.stats.visits.add(all.len() as u64);
             all.retain(|&id| self.lingers(id));
             self.lingering = all;
         }

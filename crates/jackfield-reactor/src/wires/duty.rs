@@ -13,6 +13,8 @@ pub(crate) struct MemoryWork {
     pub(crate) is_due: bool,
     /// Connections to be evicted.
     pub(crate) to_evict: VecDeque<(ConnectionId, Eviction)>,
+    /// The slot at which a reactor below its share of the budget looks for the next ones.
+    pub(super) search_from: usize,
     /// Connections that are not read because of memory, and since when.
     pub(super) memory_paused: Vec<(ConnectionId, Time)>,
     /// The timer for their next check. It belongs to no wire.
@@ -21,6 +23,7 @@ pub(crate) struct MemoryWork {
 
 impl MemoryWork {
     pub(crate) fn new() -> Self {
-        Self { is_due: false, to_evict: VecDeque::new(), memory_paused: Vec::new(), timer: NIL }
+        let (to_evict, memory_paused) = (VecDeque::new(), Vec::new());
+        Self { is_due: false, to_evict, search_from: 0, memory_paused, timer: NIL }
     }
 }

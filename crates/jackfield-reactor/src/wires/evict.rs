@@ -10,6 +10,9 @@ use crate::wire::life::Phase;
 /// The most bytes that an evicted connection may keep, for its last message.
 const LAST_WORD_BYTES: usize = 4 << 10;
 
+/// How many slots a reactor below its share of the budget searches at a time.
+const SEARCHED_SLOTS: usize = 1024;
+
 impl Wires {
     /// Whether it still must be evicted: others may have been evicted before it, or it may have freed its memory.
     pub(crate) fn is_still_to_evict(&self, id: ConnectionId, why: Eviction) -> bool {
@@ -25,10 +28,20 @@ impl Wires {
         self.memory_of(id) > self.limits.wire_memory_bytes_max.saturating_add(bodies)
     }
 
-    /// The connections that hold at least half as much as the largest, in the order of the table.
-    pub(super) fn largest(&self) -> Vec<(ConnectionId, Eviction)> {
-        self.stats.visits.add(2 * self.slab.len() as u64);
-        let wires = || self.slab.iter().map(|(_, wire)| (wire.id, wire.evictable_bytes()));
+    /// The connections that hold at least half as much as the largest, in the order of the table. A reactor below its share
+    /// of the budget frees only little, so a walk over all would be too much for it: it looks at the next part of its table.
+    pub(super) fn largest(&mut self) -> Vec<(ConnectionId, Eviction)> {
+        let slots = self.generations.len();
+        let part = match self.account.is_above_share() {
+            true => 0..slots,
+            false => self.memory_work.search_from..slots.min(self.memory_work.search_from + SEARCHED_SLOTS),
+        };
+        self.memory_work.search_from = if part.end < slots { part.end } else { 0 };
+        self.stats.visits.add(2 * part.len() as u64);
+        let wires = || {
+            let wires = part.clone().filter_map(|slot| self.slab.get(slot));
+            wires.map(|wire| (wire.id, wire.evictable_bytes()))
+        };
         let least = wires().map(|(_, bytes)| bytes).max().unwrap_or_default().div_ceil(2).max(1);
         let mut excess = self.account.excess();
         let large = wires().filter(|(_, bytes)| *bytes >= least).take_while(|(_, bytes)| {

@@ -307,6 +307,13 @@ impl Wires {
         &self.generations
     }
 
+    /// The ids of the connections that are [listed](Generations::mark_listed), by slot.
+    pub fn listed_ids(&self) -> Vec<ConnectionId> {
+        let (ids, looks) = self.generations.listed_ids_and_looks(self.reactor);
+        self.stats.visits.add(looks as u64);
+        ids
+    }
+
     /// The counters of this reactor.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats

@@ -231,7 +231,7 @@ impl Connection<'_> {
     #[doc(alias = "clients")]
     #[must_use]
     pub fn connection_ids(&self) -> Vec<ConnectionId> {
-        self.links.handle.ids_of(self.wires.reactor())
+        self.wires.listed_ids()
     }
 
     /// True while it accepts sends.

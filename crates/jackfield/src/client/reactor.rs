@@ -59,7 +59,7 @@ impl Reactor<'_> {
     /// The ids of the connections of this reactor that have a client, as they are now.
     #[must_use]
     pub fn connection_ids(&self) -> Vec<ConnectionId> {
-        self.links.handle.ids_of(self.number())
+        self.wires.listed_ids()
     }
 
     /// How many subscribers a topic has, on all reactors.

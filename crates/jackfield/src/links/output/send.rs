@@ -57,7 +57,7 @@ impl Links {
         let is_prepared = content.len() >= SHARE_BYTES_MIN || self.is_long(content.len());
         let prepared = is_prepared.then(|| content.prepare());
         let content = prepared.as_ref().map_or(content, Content::Prepared);
-        let others = self.handle.ids_of(wires.reactor()).into_iter().filter(|id| *id != but);
+        let others = wires.listed_ids().into_iter().filter(|id| *id != but);
         others.filter(|id| self.send(wires, *id, content).is_accepted()).count()
     }
 
