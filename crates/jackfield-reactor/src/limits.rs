@@ -33,10 +33,12 @@ pub struct Limits {
     pub wire_memory_bytes_max: usize,
     /// The most new connections that are accepted in one turn; the listeners take turns. Default: 256.
     pub accepts_per_turn: usize,
-    /// The most commands from other threads that are executed in one turn; the rest waits for the next turn. Default:
-    /// 1,024.
+    /// The most commands from other threads that are executed in one turn; the rest waits for the next turn. A turn ends them
+    /// earlier when together they have visited 64 times as many connections: with a publish to 10,000 members in each,
+    /// after seven. Default: 1,024.
     pub commands_per_turn: usize,
-    /// The most timers that fire in one turn; the rest waits for the next turn. Default: 1,024.
+    /// The most timers that fire in one turn; the rest waits for the next turn. So do timers that come nearer in the wheel, if
+    /// they are 16 times as many. Default: 1,024.
     pub timers_per_turn: usize,
     /// The most connections without a new event (the rest of their bytes was left over) that are read in one turn; the
     /// others wait for the next turn. Default: 1,024, as many as one poll reports.

@@ -127,6 +127,24 @@ impl<M> Mailbox<M> {
         taken
     }
 
+    /// Puts commands that were taken back in front of all others, in their order; nobody is woken for them. `bytes` returns what a
+    /// command counts for. They do not count towards the limit of commands any more. Returns the bytes of all of them.
+    pub fn put_back(
+        &self,
+        commands: impl DoubleEndedIterator<Item = M>,
+        bytes: impl Fn(&M) -> usize,
+    ) -> usize {
+        let mut inside = self.lock();
+        let before = inside.bytes;
+        for command in commands.rev() {
+            let bytes = bytes(&command);
+            inside.make_room();
+            inside.bytes += bytes;
+            inside.commands.push_front(Posted { command, bytes, counts: false });
+        }
+        inside.bytes - before
+    }
+
     /// True if a command was posted after the last [`Mailbox::take`].
     pub fn has_commands(&self) -> bool {
         self.woken.load(Ordering::Acquire)
@@ -171,9 +189,14 @@ impl<M> Mailbox<M> {
 impl<M> Inside<M> {
     fn push(&mut self, posted: Posted<M>) {
         self.bytes += posted.bytes;
+        self.make_room();
+        self.commands.push_back(posted);
+    }
+
+    /// Makes room for one more command.
+    fn make_room(&mut self) {
         if self.commands.len() == self.commands.capacity() {
             self.commands.reserve_exact((self.commands.len() / 10).max(PLACES_FIRST));
         }
-        self.commands.push_back(posted);
     }
 }

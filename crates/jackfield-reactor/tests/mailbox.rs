@@ -25,6 +25,27 @@ fn a_reserved_place_is_kept_when_the_box_is_full() {
 }
 
 #[test]
+fn commands_that_are_put_back_are_the_first_again() {
+    let mailbox = Mailbox::new(None, 2, 100);
+    (1..=2).for_each(|n| mailbox.post(n, 10).unwrap());
+    let mut commands = Vec::new();
+    assert_eq!(mailbox.take(&mut commands, 2), Taken { bytes: 20, more: false });
+    (3..=4).for_each(|n| mailbox.post(n, 10).unwrap());
+    assert_eq!(mailbox.put_back(commands.drain(..), |n| 10 * n), 30);
+    assert_eq!((mailbox.len(), mailbox.bytes()), (4, 50));
+    assert_eq!(mailbox.post(5, 10), Err(PostError::Full(5)), "the others count as before");
+    assert_eq!(mailbox.take(&mut commands, 3), Taken { bytes: 40, more: true });
+    assert_eq!(commands, [1, 2, 3]);
+    mailbox.post(5, 10).unwrap();
+    // Also when its reactor has ended: they can still be taken, or are dropped with it.
+    mailbox.close();
+    mailbox.put_back(commands.drain(..), |_| 10);
+    mailbox.take(&mut commands, usize::MAX);
+    assert_eq!(commands, [1, 2, 3, 4, 5]);
+    assert_eq!(mailbox.bytes(), 0);
+}
+
+#[test]
 fn the_waker_is_used_once_a_batch() {
     let mailbox = Mailbox::new(None, 10, 100);
     assert!(!mailbox.has_commands());

@@ -11,6 +11,9 @@ use crate::wire::life::Phase;
 use crate::wire::timer_key;
 use std::time::Duration;
 
+/// A timer that moves nearer in the wheel costs about as little as a sixteenth of one that fires.
+const MOVES_PER_TIMER: usize = 16;
+
 impl Reactor {
     #[inline(always)]
     pub(super) fn fire_timers<S: Service + ?Sized>(&mut self, service: &mut S) {
@@ -19,14 +22,20 @@ impl Reactor {
         }
     }
 
-    /// Fires as many timers as one turn may. Those that are left stay due, so the next turn does not sleep.
+    /// Fires as many timers as one turn may, and moves as many others nearer in the wheel. Those that are left stay due, so
+    /// the next turn does not sleep.
     #[cold]
     #[inline(never)]
     fn fire_due<S: Service + ?Sized>(&mut self, service: &mut S) {
-        for _ in 0..self.wires.limits.timers_per_turn {
-            let Some((id, key)) = self.wires.wheel.take_due(self.wires.now.0) else { return };
+        let timers = self.wires.limits.timers_per_turn;
+        let moves = timers.saturating_mul(MOVES_PER_TIMER);
+        self.wires.wheel.allow_moves(moves);
+        for _ in 0..timers {
+            let Some((id, key)) = self.wires.wheel.take_due(self.wires.now.0) else { break };
             self.on_timer(id, key, service);
         }
+        let moved = moves - self.wires.wheel.moves_left();
+        self.wires.stats.visits.add(moved as u64);
     }
 
     fn on_timer<S: Service + ?Sized>(&mut self, id: ConnectionId, key: u32, service: &mut S) {

@@ -8,15 +8,20 @@
 //! | TLS handshakes | [`Limits::handshakes_per_turn`] | are looked at again |
 //! | new connections | [`Limits::accepts_per_turn`] | wait in the backlog; listeners take turns |
 //! | timers | [`Limits::timers_per_turn`] | are due still |
+//! | timers that move nearer in the wheel | 16 for each of those | nothing fires before they have moved |
 //! | commands from other threads | [`Limits::commands_per_turn`] | stay in the mailbox |
+//! | places that commands visit | 64 for each of those | the other commands are put back into the mailbox, in front |
+//! | copies of a value for the members of a topic | as many as commands | the rest is put back as a command |
+//! | members to which a history is delivered | as places that commands visit | the same |
 //! | connections that are all drained | [`Limits::drains_per_turn`] | the walk goes on where it stopped |
 //!
 //! A turn that leaves something over is followed by one that does not sleep. What callbacks begin (flushes, drains,
 //! closes) is brought to its end in the same turn: it is bounded by the work that begins it.
 //!
-//! Three acts concern each member of a topic, or each connection, and are not cut into portions: a publish and a value for
-//! the members of a topic, because what comes after it for one of them must not overtake it; and a new heartbeat, because
-//! it holds for all from one time on. Each visits a connection once; a value costs what the members' callbacks take.
+//! Two acts concern each member of a topic, or each connection, and are not cut into portions: a publish, because what comes
+//! after it for one of them must not overtake it; and a new heartbeat, because it holds for all from one time on. Each visits
+//! a connection once. A publish in a callback, to a topic with a history, first delivers what waits there, for the same
+//! reason: up to 1,024 publications.
 //!
 //! [`Limits::read_bytes`]: crate::Limits::read_bytes
 //! [`Limits::looks_per_turn`]: crate::Limits::looks_per_turn

@@ -12,8 +12,23 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 
+/// The budget of the commands of one turn, and what is over it.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// It ends when the reactor has counted so many visits.
+    visits_end: u64,
+    /// Copies of values for topics that may still be handed out.
+    pub(super) copies_left: usize,
+    /// What is left of the last command.
+    pub(super) unfinished: Option<Command>,
+}
+
+/// A publish to one member costs about as little as a sixty-fourth of a command.
+const VISITS_PER_COMMAND: u64 = 64;
+
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Carries out as many commands as one turn may.
+    /// Carries out as many commands as one turn may, and no more when their visits have passed the budget. Those that are left
+    /// wait in the mailbox, in front of the others.
     pub(super) fn read_commands(&mut self, wires: &mut Wires) {
         let mut commands = std::mem::take(&mut self.commands);
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
@@ -22,14 +37,38 @@ impl<F: ClientFactory> Dispatcher<F> {
                 wires.request_next_turn();
             }
         }
-        for command in commands.drain(..) {
-            self.read(wires, command);
-        }
+        self.read_batch(wires, commands.drain(..));
         #[cfg(feature = "tls")]
         self.go_on_with_found_hosts(wires);
         #[cfg(feature = "planted-bugs")]
         self.links.handle.shared().remotes.iter().filter(|_| planted(16)).for_each(|s| s.clear_woken());
         self.commands = commands;
+    }
+
+    fn read_batch(&mut self, wires: &mut Wires, mut commands: std::vec::Drain<'_, Command>) {
+        let most = wires.limits().commands_per_turn;
+        let visits_max = VISITS_PER_COMMAND.saturating_mul(most as u64);
+        self.batch.visits_end = wires.stats().visits.value().saturating_add(visits_max);
+        self.batch.copies_left = most;
+        for command in commands.by_ref() {
+            self.read(wires, command);
+            if self.batch.unfinished.is_some() || wires.stats().visits.value() >= self.batch.visits_end {
+                break;
+            }
+        }
+        if self.batch.unfinished.is_some() || commands.len() > 0 {
+            self.put_back(wires, commands);
+        }
+    }
+
+    /// The order stays: what comes behind a command for a connection or a topic must not overtake it.
+    #[cold]
+    fn put_back(&mut self, wires: &mut Wires, commands: std::vec::Drain<'_, Command>) {
+        let unfinished = self.batch.unfinished.take();
+        if let Some(remote) = self.links.handle.remote(wires.reactor()) {
+            remote.put_back(unfinished.into_iter().chain(commands));
+        }
+        wires.request_next_turn();
     }
 
     fn read(&mut self, wires: &mut Wires, command: Command) {
@@ -43,11 +82,16 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Publish(topic, generation, message) => {
                 self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
             }
-            Command::Deliver(log) => drop(self.links.deliver(wires, &log)),
+            Command::Deliver(log, most) => {
+                let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
+                self.batch.unfinished = (left > 0).then_some(Command::Deliver(log, left));
+            }
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, generation, copies) => {
-                self.hand_out_copies(wires, &topic, generation, copies);
+                let members = self.links.members_of(wires, &topic, generation);
+                self.hand_out_copies(wires, members.into_iter(), copies);
             }
+            Command::PostToRest(members, copies) => self.hand_out_copies(wires, members, copies),
             Command::Run(job, _) => self.run_job(wires, job),
             Command::RunWith(id, job, _) => self.visit(wires, id, job),
             Command::Connect(outgoing) => self.connect(wires, &outgoing),

@@ -57,6 +57,7 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     /// Lent to the machines: the positions of the present request's fields.
     slots: HeaderSlots,
     commands: Vec<Command>,
+    batch: commands::Batch,
     /// Hosts that threads have found, and whose handshakes do not go on yet.
     #[cfg(feature = "tls")]
     found_hosts: VecDeque<(ConnectionId, HostAnswer)>,
@@ -95,6 +96,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             scratch: Scratch::new(),
             slots: HeaderSlots::new(),
             commands: Vec::new(),
+            batch: commands::Batch::default(),
             #[cfg(feature = "tls")]
             found_hosts: VecDeque::new(),
             written: Vec::new(),

@@ -3,8 +3,7 @@
 use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::guard;
-use crate::shared::{Callback, Copies};
-use crate::topics::MembersGeneration;
+use crate::shared::{Callback, Command, Copies};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 use std::time::Duration;
@@ -45,21 +44,28 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A copy of a value for each subscriber of a topic that it was posted to. Those who come or go while it is handed out change nothing.
+    /// A copy of a value for each of these subscribers of a topic that it was posted to. Those who come or go while it is
+    /// handed out change nothing. Each copy counts as a command: those that are left over go on in the next turn, before all
+    /// other commands.
     pub(super) fn hand_out_copies(
         &mut self,
         wires: &mut Wires,
-        topic: &str,
-        generation: MembersGeneration,
+        mut members: std::vec::IntoIter<ConnectionId>,
         mut copies: Copies,
     ) {
-        for id in self.links.members_of(wires, topic, generation) {
+        while let Some(id) = members.next() {
+            wires.stats().visits.add(1);
             match guard(|| (copies.0)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
                 Err(payload) => {
                     self.report_panic(&*payload);
                     break;
                 }
+            }
+            self.batch.copies_left = self.batch.copies_left.saturating_sub(1);
+            if self.batch.copies_left == 0 && members.len() > 0 {
+                self.batch.unfinished = Some(Command::PostToRest(members, copies));
+                return;
             }
         }
         self.drop_guarded(ConnectionId::NONE, copies);

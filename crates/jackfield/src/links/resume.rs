@@ -4,14 +4,13 @@
 use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
 use crate::message::{Content, MessageFormat, Prepared, Published, Sent};
-use crate::shared::Unsent;
+use crate::shared::{PUBLICATIONS_PER_DELIVERY, Unsent};
 use crate::topics::{Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
-/// The most publications that one turn takes out of histories for clients that resume, and for the members of one
-/// topic.
+/// The most publications that one turn takes out of histories for clients that resume.
 const PUBLICATIONS_PER_TURN: usize = 1024;
 
 /// The longest id that is looked for.
@@ -36,7 +35,7 @@ impl Links {
         match self.handle.append(log, Some(wires.now()), content, but) {
             Ok(true) => {
                 let published = self.handle.notify(log, wires.reactor());
-                Published { here: self.deliver(wires, log), ..published }
+                Published { here: self.deliver_before(wires, log), ..published }
             }
             Ok(false) => Published::default(),
             Err(unsent) => self.publish_unsent(wires, log, &unsent, but),
@@ -54,39 +53,58 @@ impl Links {
         let published = self.handle.pass_on_unsent(&log.name, unsent, wires.reactor());
         let Unsent(prepared, goes_on) = unsent;
         // Behind what waits already.
-        self.deliver(wires, log);
+        self.deliver_before(wires, log);
         let place = self.topics.place(&log.name).filter(|_| *goes_on);
         let here =
             place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
         Published { here, ..published }
     }
 
-    /// Sends new messages of a history to the members of this reactor. Returns how many got the last one.
-    pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<TopicLog<Prepared>>) -> usize {
+    /// Sends new messages of a history to the members of this reactor before something else is sent, which must not overtake
+    /// them: so many visits as that takes. Returns how many members got the last one.
+    fn deliver_before(&mut self, wires: &mut Wires, log: &Arc<TopicLog<Prepared>>) -> usize {
+        self.deliver(wires, log, PUBLICATIONS_PER_DELIVERY, u64::MAX).0
+    }
+
+    /// Sends at most so many new messages of a history to the members of this reactor, and no more of them once the reactor has
+    /// counted `visits_end`. Returns how many members got the last one, and how many messages are left because of the
+    /// visits.
+    pub(crate) fn deliver(
+        &mut self,
+        wires: &mut Wires,
+        log: &Arc<TopicLog<Prepared>>,
+        most: usize,
+        visits_end: u64,
+    ) -> (usize, usize) {
         log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
         let Some(place) = self.topics.place(&log.name) else {
             log.stamp(wires.now());
-            return 0;
+            return (0, 0);
         };
-        let Some(after) = self.place_of_members(log) else { return 0 };
-        let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
+        let Some(after) = self.place_of_members(log) else { return (0, 0) };
+        let found = log.read(&after, None, most, wires.now());
         if let Some(lost) = found.lost {
             let resync = resync(log, &found.from, count_of(lost));
             self.publish_to_place(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
         }
-        let mut count = 0;
+        let (mut count, mut left, mut to) = (0, found.items.len(), found.to);
         for logged in &found.items {
             count = self.publish_to_place(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
+            left -= 1;
+            if left > 0 && wires.stats().visits.value() >= visits_end {
+                to = logged.place;
+                break;
+            }
         }
         if let Some(delivered) = self.delivered.get_mut(&log.name) {
-            delivered.place = Some(found.to);
+            delivered.place = Some(to);
         }
         self.let_leave(wires);
-        if found.visits == PUBLICATIONS_PER_TURN {
+        if left == 0 && found.visits == most {
             self.handle.notify_reactor(log, self.reactor);
         }
-        count
+        (count, left)
     }
 
     /// The position of the members of this reactor. `None`: the broker has not reported one yet.
@@ -312,7 +330,9 @@ impl Links {
 
     /// A new message came: connections that waited for it get their turn.
     fn wake_awaiting(&mut self, wires: &mut Wires) {
-        for id in std::mem::take(&mut self.awaiting) {
+        let awaiting = std::mem::take(&mut self.awaiting);
+        wires.stats().visits.add(awaiting.len() as u64);
+        for id in awaiting {
             if wires.is_open(id) {
                 self.link(id).extra().replays.is_listed = false;
                 self.queue_replay(wires, id);

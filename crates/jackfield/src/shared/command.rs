@@ -21,10 +21,13 @@ pub(crate) enum Command {
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, MembersGeneration, Prepared),
-    /// Something new is in the history of a topic.
-    Deliver(Arc<TopicLog<Prepared>>),
+    /// Something new is in the history of a topic. The next commands wait until so many publications have gone out, or
+    /// all.
+    Deliver(Arc<TopicLog<Prepared>>, usize),
     Post(ConnectionId, Box<dyn Any + Send>),
     PostToTopic(Arc<str>, MembersGeneration, Copies),
+    /// The same for those that have not got theirs in the turn before.
+    PostToRest(std::vec::IntoIter<ConnectionId>, Copies),
     /// A closure for the reactor, in a box whose type only higher rooms know, and the bytes that it captured.
     Run(Box<dyn Any + Send>, usize),
     /// The same for the client of a connection.
@@ -63,6 +66,7 @@ impl Command {
             Self::Post(_, value) => size_of_val(&**value),
             Self::Run(job, captured) | Self::RunWith(_, job, captured) => size_of_val(&**job) + captured,
             Self::PostToTopic(.., copies) => size_of_val(&*copies.0),
+            Self::PostToRest(ids, copies) => size_of_val(ids.as_slice()) + size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
             Self::Connect(outgoing) => size_of_val(&**outgoing),
             Self::Resolved(_, addrs) => size_of_val(&**addrs),
@@ -81,7 +85,7 @@ impl Command {
             #[cfg(feature = "tls")]
             Self::HostFound(..) => 0,
             Self::Adopt(..)
-            | Self::Deliver(_)
+            | Self::Deliver(..)
             | Self::Close(_)
             | Self::Abort(_)
             | Self::Heartbeat(_)
@@ -93,6 +97,9 @@ impl Command {
         PLACE_BYTES + heap
     }
 }
+
+/// The most publications of a topic that go out for one [`Command::Deliver`].
+pub(crate) const PUBLICATIONS_PER_DELIVERY: usize = 1024;
 
 /// Bytes of a mailbox for each command: the command, its size, and whether it counts. The mailbox grows by a tenth, of
 /// which half is free on average.

@@ -44,6 +44,7 @@ use addresses::Addresses;
 pub use broker::{Broker, BrokerEvent, BrokerInbox, QueueFull, SharedTopic};
 pub(crate) use callback::{Callback, NAMES};
 use cluster::Cluster;
+pub(crate) use command::PUBLICATIONS_PER_DELIVERY;
 pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind, Switching};
 pub(crate) use ending::Ending;
 pub use finished::{AnsweredAs, Finished};

@@ -1,7 +1,7 @@
 //! The only path of a published message from one reactor to the others, and to other servers.
 
 use crate::message::{Content, Prepared, Published};
-use crate::shared::command::Command;
+use crate::shared::command::{Command, PUBLICATIONS_PER_DELIVERY};
 use crate::shared::handle::Handle;
 use crate::topics::{SendOutcome, TopicLog, TopicSubscribers};
 use jackfield_reactor::planted::planted;
@@ -63,7 +63,7 @@ impl Handle {
     /// Notifies one reactor, as if another had published.
     pub(crate) fn notify_reactor(&self, log: &Arc<TopicLog<Prepared>>, reactor: usize) {
         if log.mark_notified(reactor) {
-            let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
+            let _ = self.post_reserved(reactor, Command::Deliver(log.clone(), PUBLICATIONS_PER_DELIVERY));
         }
     }
 

@@ -108,6 +108,12 @@ impl RemoteReactor {
         taken.more
     }
 
+    /// Puts commands back in front of those that wait: they are done in the next turn.
+    pub(crate) fn put_back(&self, commands: impl DoubleEndedIterator<Item = Command>) {
+        let bytes = self.mailbox.put_back(commands, Command::bytes);
+        self.budget.charge(bytes);
+    }
+
     /// True if a command has come since the mailbox was last read.
     #[cfg(feature = "test-util")]
     pub(crate) fn has_commands(&self) -> bool {
