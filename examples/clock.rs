@@ -9,9 +9,11 @@ use jackfield::{Client, Connection, EventStream, Exchange, Request, Server, Time
 use std::time::{Duration, SystemTime};
 
 /// The page at `/`. A browser reconnects by itself if the stream is lost.
-const PAGE: &str = "<!doctype html><title>Clock</title><h1 id=time>--:--:--</h1><script>
+const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<meta name=color-scheme content="light dark"><style>html { background: Canvas; font-family: system-ui }</style>
+<title>Clock</title><h1 id=time>--:--:--</h1><script>
 new EventSource('time').onmessage = event => document.getElementById('time').textContent = event.data;
-</script>";
+</script>"#;
 
 /// A connection may have any number of timers, each with its own number. The clock has one.
 const TICK: TimerId = TimerId(0);

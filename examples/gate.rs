@@ -19,7 +19,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 /// The page: a button for each gate, and the result.
-const PAGE: &str = r#"<!doctype html><title>Gate</title><h1>Gate</h1>
+const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<meta name=color-scheme content="light dark"><style>html { background: Canvas; font-family: system-ui }
+pre { white-space: pre-wrap; overflow-wrap: anywhere } button, input { font: inherit; max-width: 100%; box-sizing: border-box }</style>
+<title>Gate</title><h1>Gate</h1>
 <button onclick="knock('open')">open</button> <button onclick="knock('closed')">closed</button>
 <button onclick="knock('chat', ['chat.v1', 'chat.v2'])">subprotocol</button>
 <button onclick="knock('secret?open%20sesame')">right word</button>

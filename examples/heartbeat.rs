@@ -19,7 +19,10 @@ use jackfield::{
 use std::time::Duration;
 
 /// The page: an input line, and all that has come.
-const PAGE: &str = r#"<!doctype html><title>Heartbeat</title><h1>Heartbeat</h1>
+const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<meta name=color-scheme content="light dark"><style>html { background: Canvas; font-family: system-ui }
+pre { white-space: pre-wrap; overflow-wrap: anywhere } button, input { font: inherit; max-width: 100%; box-sizing: border-box }</style>
+<title>Heartbeat</title><h1>Heartbeat</h1>
 <form><input id=line size=50 placeholder="ids | all TEXT | one ID TEXT | stop ID | heartbeat SECONDS"></form>
 <pre id=log></pre><script>
 const line = document.getElementById('line'), log = document.getElementById('log');

@@ -67,13 +67,40 @@ const FORMS_MAX: usize = 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Path, content type and content of all files of the page.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("/", "text/html; charset=utf-8", include_str!("showcase/page.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("showcase/page.css")),
     ("/page.js", "text/javascript; charset=utf-8", include_str!("showcase/page.js")),
     ("/favicon.svg", "image/svg+xml", include_str!("showcase/favicon.svg")),
     ("/showcase.rs", TEXT, include_str!("showcase.rs")),
+    ("/figures.rs", TEXT, include_str!("showcase/figures.rs")),
+    ("/load.rs", TEXT, include_str!("showcase/load.rs")),
+    ("/addresses.rs", TEXT, include_str!("showcase/addresses.rs")),
+    ("/guide.md", TEXT, GUIDE),
 ];
+/// The chapters of the guide, one after another.
+const GUIDE: &str = concat!(
+    "# First server\n\n",
+    include_str!("../crates/jackfield/guide/first_server.md"),
+    "\n# Callbacks\n\n",
+    include_str!("../crates/jackfield/guide/callbacks.md"),
+    "\n# Sending\n\n",
+    include_str!("../crates/jackfield/guide/sending.md"),
+    "\n# Topics and resume\n\n",
+    include_str!("../crates/jackfield/guide/topics.md"),
+    "\n# HTTP\n\n",
+    include_str!("../crates/jackfield/guide/http.md"),
+    "\n# Own protocols\n\n",
+    include_str!("../crates/jackfield/guide/own_protocols.md"),
+    "\n# TLS\n\n",
+    include_str!("../crates/jackfield/guide/tls.md"),
+    "\n# Limits and attacks\n\n",
+    include_str!("../crates/jackfield/guide/limits_and_attacks.md"),
+    "\n# Testing\n\n",
+    include_str!("../crates/jackfield/guide/testing.md"),
+    "\n# Deployment\n\n",
+    include_str!("../crates/jackfield/guide/deployment.md"),
+);
 /// The page loads everything from this server only, and no page may frame it.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

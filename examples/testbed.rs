@@ -365,6 +365,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
+    if let Some((addr, (_, is_tls))) = server.local_addrs().iter().zip(&settings.listen).next() {
+        println!("try: curl {}://{addr}/", if *is_tls { "-k https" } else { "http" });
+    }
     let testbed = Testbed::new(settings.is_broadcast);
     server.serve(move |_peer| testbed.clone())?;
     Ok(())

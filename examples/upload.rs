@@ -24,7 +24,10 @@ use std::path::PathBuf;
 mod file;
 
 /// What a browser shows: a file to choose, and how much of it is written.
-const PAGE: &str = r#"<!doctype html><title>Upload</title><h1>Upload</h1>
+const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<meta name=color-scheme content="light dark"><style>html { background: Canvas; font-family: system-ui }
+input { font: inherit; max-width: 100% }</style>
+<title>Upload</title><h1>Upload</h1>
 <input type=file id=file><p id=state>choose a file</p><script>
 const state = document.getElementById('state');
 document.getElementById('file').onchange = async event => {

@@ -370,8 +370,9 @@ function watch() {
     const isMissed = wasAway() || !isOpen();
     if ((isMissed || !key.startsWith(`${node}-`)) && isNew(key)) addLine("said", name, text, isMissed);
   });
-  // The history does not reach back so far, or the server was started anew.
+  // The history does not reach back so far, or the server was started anew: what was said meanwhile is not known.
   on("resync", () => {
+    addNote("Some lines", " may be lost: the server was started anew, or you were away for too long");
     unwatch();
     lastId = "";
     watch();

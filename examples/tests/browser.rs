@@ -47,6 +47,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("nothing scrolls sideways at 360 pixels", phone_width),
     ("whoever leaves is counted no more", leaving),
     ("nothing comes from outside, and nothing is missing", own_assets),
+    ("its links lead to its sources and to the guide", links),
     ("nothing is on the console", silent_console),
     ("a signal ends the showcase in good order", signal),
 ];
@@ -322,6 +323,27 @@ fn own_assets(stage: &mut Stage) -> Outcome<()> {
     let missing: Vec<_> =
         ["", "page.css", "page.js", "favicon.svg"].into_iter().filter(|name| !is_there(name)).collect();
     expect(missing.is_empty(), || format!("not fetched: {missing:?}"))
+}
+
+fn links(stage: &mut Stage) -> Outcome<()> {
+    let texts = "(async () => {
+        const links = [...document.querySelectorAll('header a')].map(link => link.href);
+        const texts = await Promise.all(links.map(async link => (await fetch(link)).text()));
+        return links.map((link, number) => `${link.slice(link.lastIndexOf('/') + 1)} ${texts[number].slice(0, 12)}`).join('\\n');
+    })()";
+    let texts = stage.anna_evaluates(texts)?;
+    let expected = [
+        "showcase.rs //! The show",
+        "figures.rs //! ",
+        "load.rs //! ",
+        "addresses.rs //! ",
+        "page.js \"use strict\"",
+        "guide.md # First ser",
+    ];
+    let lines: Vec<&str> = texts.as_str().unwrap_or_default().lines().collect();
+    let is_right = lines.len() == expected.len()
+        && lines.iter().zip(expected).all(|(line, begin)| line.starts_with(begin));
+    expect(is_right, || format!("{lines:?}"))
 }
 
 fn silent_console(stage: &mut Stage) -> Outcome<()> {

@@ -1,5 +1,5 @@
 //! The examples `gate`, `banner`, `heartbeat`, `upload` and `testing`, used as the heads of their files say: with raw
-//! connections, curl, and their pages in Chromium.
+//! connections, curl, and their pages in Chromium, where those of `clock` and `chat` are looked at too.
 
 #[path = "browser/process.rs"]
 #[allow(dead_code)]
@@ -12,6 +12,9 @@ mod devtools;
 #[path = "common/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "browser/look.rs"]
+#[allow(dead_code)]
+mod look;
 #[path = "common/process.rs"]
 #[allow(dead_code)]
 mod process;
@@ -22,6 +25,7 @@ use chromium::Chromium;
 use common::{Steady, expect_close, websocket};
 use devtools::{Browser, Outcome, Tab};
 use http::{Answer, Http};
+use look::look;
 use process::{Example, TempDir, run};
 use sockets::hear;
 use std::net::SocketAddr;
@@ -289,6 +293,7 @@ fn pages(browser: &mut Browser) -> Outcome<()> {
         browser.click(&tab, &format!("button:nth-of-type({button})"))?;
         browser.wait(&tab, &shows(text))?;
     }
+    look(browser, &tab, "gate")?;
 
     let (_heartbeat, addr) = Example::start("heartbeat", &[]);
     let url = format!("http://{addr}/");
@@ -311,6 +316,7 @@ fn pages(browser: &mut Browser) -> Outcome<()> {
     let ben_is = browser.evaluate(&ben, me)?;
     enter(browser, &anna, &format!("stop {}", ben_is.as_str().unwrap_or_default()))?;
     browser.wait(&ben, &shows("closed 1000 stopped"))?;
+    look(browser, &ben, "heartbeat")?;
 
     let dir = TempDir::new("upload-page");
     let folder = dir.write("here", "").parent().unwrap().to_str().unwrap().to_owned();
@@ -321,7 +327,38 @@ fn pages(browser: &mut Browser) -> Outcome<()> {
         input.files = files.files;
         input.dispatchEvent(new Event('change')); return true; })()";
     browser.evaluate(&tab, choose)?;
-    browser.wait(&tab, "state.textContent === '1000000'")
+    browser.wait(&tab, "state.textContent === '1000000'")?;
+    look(browser, &tab, "upload")?;
+
+    let (_clock, addr) = Example::start("clock", &[]);
+    let tab = browser.open("the clock", &format!("http://{addr}/"))?;
+    browser.wait(&tab, "/^\\d\\d:\\d\\d:\\d\\d UTC$/.test(document.getElementById('time').textContent)")?;
+    look(browser, &tab, "clock")?;
+    chat(browser)
+}
+
+/// Two visitors, one of whom has much to say.
+fn chat(browser: &mut Browser) -> Outcome<()> {
+    let (_chat, addr) = Example::start("chat", &[]);
+    let url = format!("http://{addr}/");
+    let (anna, ben) = (browser.open("Anna", &url)?, browser.open("Ben", &url)?);
+    browser.wait(&anna, "document.querySelector('#here').textContent === '2 here'")?;
+    browser.enter(&ben, "#name", "Ben")?;
+    let line = "W".repeat(200);
+    browser.enter(&ben, "#text", &line)?;
+    let shows = |kind: &str, text: &str| {
+        format!(
+            "[...document.querySelectorAll('#log .{kind}')].some(line => line.textContent.endsWith('{text}'))"
+        )
+    };
+    browser.wait(&anna, &shows("said", &line))?;
+    // A click on a name begins a private message.
+    browser.click(&anna, "#log .said button")?;
+    let begun = browser.evaluate(&anna, "document.querySelector('#text').value")?;
+    let begun = begun.as_str().unwrap_or_default().to_owned();
+    browser.enter(&anna, "#text", &format!("{begun}psst"))?;
+    browser.wait(&ben, &shows("whispered", "psst"))?;
+    look(browser, &ben, "chat")
 }
 
 #[test]

@@ -20,11 +20,12 @@ pub mod report;
 #[doc(hidden)]
 pub mod serve;
 
+use base::error::Error;
 use clap::Parser;
 use cli::{Bench, Cli, Command};
 use std::process::ExitCode;
 
-/// A condition of `--fail-if` was met, a property does not hold, or a goal was missed.
+/// A condition of `--fail-if` was met, a property does not hold, a goal was missed, or the server did not answer as it should.
 const FAILED: u8 = 1;
 /// Nothing could be measured.
 const BROKEN: u8 = 2;
@@ -36,7 +37,8 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("jackfield: {error}");
-            ExitCode::from(BROKEN)
+            let is_refused = matches!(error.downcast_ref(), Some(Error::Refused(_)));
+            ExitCode::from(if is_refused { FAILED } else { BROKEN })
         }
     }
 }
@@ -46,7 +48,7 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Bench { what } => bench(what)?,
         Command::Fuzz(args) => verdict(fuzz::fuzz(args)?, FAILED),
         Command::Sim(args) => verdict(fuzz::sim::sim(args)?, FAILED),
-        Command::Attack(args) => verdict(attack::attack(args)?, FAILED),
+        Command::Attack(args) => attack::attack(args)?,
         Command::Serve(args) => {
             serve::serve(args)?;
             ExitCode::SUCCESS

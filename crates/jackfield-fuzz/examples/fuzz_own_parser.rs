@@ -1,8 +1,8 @@
 //! Fuzzing your own parser: no server, no other tool, stable Rust.
 //!
 //! ```sh
-//! cargo run --release --example fuzz_own_parser
-//! cargo run --release --example fuzz_own_parser -- --with-bug
+//! cargo run --release -p jackfield-fuzz --example fuzz_own_parser
+//! cargo run --release -p jackfield-fuzz --example fuzz_own_parser -- --with-bug
 //! ```
 //!
 //! The parser is one for records: a kind, a length in two bytes, and that many bytes. What must hold for any input stands in
@@ -12,6 +12,7 @@
 use jackfield_fuzz::{Log, Runner, Target, count_round_trips, same_however_cut};
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: fuzz_own_parser [--with-bug]";
 /// The longest value.
 const VALUE_BYTES_MAX: usize = 1000;
 
@@ -85,7 +86,18 @@ fn records_with_bug_hold(data: &[u8]) {
 }
 
 fn main() -> ExitCode {
-    let has_bug = options::Options::read("fuzz_own_parser [--with-bug]").has("--with-bug");
+    let has_bug = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("--with-bug") => true,
+        Some("--help") => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Some(_) => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
     let target = if has_bug {
         Target::new("records_with_bug_hold", records_with_bug_hold)
     } else {

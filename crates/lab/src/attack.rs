@@ -11,6 +11,7 @@ use jackfield_cli::attack;
 use jackfield_cli::attack::args::{Attack, What};
 use jackfield_cli::attack::goal::{Bound, Row};
 use jackfield_cli::attack::table;
+use jackfield_cli::attack::task::Stop;
 use jackfield_cli::base::error::Error;
 use jackfield_cli::bench::plan::Play;
 use jackfield_cli::bench::server::Server;
@@ -50,10 +51,12 @@ const SECTION: Section = Section("attack");
 /// The command line makes no sense, the server does not answer as it should from the start, or a file can't be
 /// written.
 pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
+    attack::check(&args.attack)?;
+    let rows = || attack::rows(&args.attack, &Stop::default());
     let mut rows = match (&args.attack.target, args.attack.what) {
         (None, What::SilentHandshakes) => silent_handshakes(&args.attack)?,
-        (None, What::All) => [attack::rows(&args.attack)?, silent_handshakes(&args.attack)?].concat(),
-        _ => attack::rows(&args.attack)?,
+        (None, What::All) => [rows()?, silent_handshakes(&args.attack)?].concat(),
+        _ => rows()?,
     };
     rows.iter_mut().for_each(set_goal);
     let holds = attack::show(&args.attack, &rows)?;
@@ -68,17 +71,17 @@ pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
 /// The attack that needs TLS, which the built-in server speaks only with a certificate.
 fn silent_handshakes(args: &Attack) -> Result<Vec<Row>, Error> {
     let identity = Identity::new()?;
-    let timeout = format!("--handshake-timeout={}ms", args.head_timeout.as_millis());
+    let timeout = format!("--handshake-timeout={}ms", args.head_timeout().as_millis());
     let server = Server::start(false, &[&identity.args()[..], &[timeout]].concat())?;
     let url = format!("https://{}{}", server.addr, Play::Http.built_in_path());
-    let rows = attack::rows(&Attack {
+    let args = Attack {
         what: What::SilentHandshakes,
         target: Some(url.parse().map_err(Error::Usage)?),
         server_pid: server.pid,
         insecure: true,
-        json: None,
         ..args.clone()
-    });
+    };
+    let rows = attack::rows(&args, &Stop::default());
     identity.remove();
     rows
 }

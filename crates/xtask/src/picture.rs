@@ -1,4 +1,5 @@
-//! The picture of the published comparison, for light and for dark pages, drawn from what `lab compare` measured.
+//! The picture of the published comparison, for light and for dark pages, drawn from what `lab compare` measured. Only rows
+//! that are decided are in it, in the order of the comparison: nobody chooses them by their result.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -10,13 +11,8 @@ use std::process::ExitCode;
 const RESULT: &str = "docs/report/compare.json";
 const FOLDER: &str = "docs/report";
 
-/// The rows that are shown, each with its title.
-const PANELS: [(&str, &str); 4] = [
-    ("http-browser", "HTTP, requests as a browser sends them"),
-    ("ws-16", "WebSocket, 16 echoes of 20 bytes in flight"),
-    ("fanout", "WebSocket, one message to many"),
-    ("sse-16", "Event streams, 16 events to each of 100"),
-];
+/// How many rows are shown at most.
+const PANELS_MAX: usize = 4;
 /// Servers that are shown beside ours: the best ones.
 const PEERS: usize = 5;
 
@@ -27,6 +23,9 @@ const BAR_STEP: f64 = 23.0;
 const NAME_WIDTH: f64 = 128.0;
 const BAR_WIDTH: f64 = 220.0;
 const HEAD_HEIGHT: f64 = 44.0;
+/// From the top of a panel to its first bar, and below its last one.
+const PANEL_HEAD: f64 = 42.0;
+const PANEL_FOOT: f64 = 10.0;
 
 /// The colours of one picture.
 struct Palette {
@@ -60,7 +59,7 @@ const PALETTES: [Palette; 2] = [
 /// A server in a panel.
 struct Bar {
     name: String,
-    /// Nanoseconds, the median of all runs.
+    /// Nanoseconds or bytes, the median of all runs.
     cost: f64,
     /// The least and the most of all runs.
     spread: (f64, f64),
@@ -81,22 +80,49 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The rows in which the spreads of this server and its best peer do not overlap.
+fn decided(result: &Value) -> Vec<&Value> {
+    rows(result).filter(|row| row["verdict"] == "less" || row["verdict"] == "more").collect()
+}
+
+fn rows(result: &Value) -> impl Iterator<Item = &Value> {
+    result["rows"].as_array().into_iter().flatten()
+}
+
+/// What the front page says of all rows that have a peer.
+#[cfg(test)]
+fn summary(result: &Value) -> String {
+    let count = |verdict: &str| rows(result).filter(|row| row["verdict"] == verdict).count();
+    let [less, more, undecided] = ["less", "more", "undecided"].map(count);
+    format!(
+        "Of {} rows {} are decided: Jackfield needs less in {less} and more in {more}; the other {undecided} are undecided. \
+         The picture shows the first {} of the decided rows.",
+        less + more + undecided,
+        less + more,
+        PANELS_MAX.min(less + more)
+    )
+}
+
 fn draw(result: &Value, palette: &Palette) -> Result<String, String> {
-    let panel_height = 34.0 + BAR_STEP * (PEERS + 1) as f64;
-    let height = HEAD_HEIGHT + 2.0 * panel_height + 26.0;
+    let rows: Vec<&Value> = decided(result).into_iter().take(PANELS_MAX).collect();
+    if rows.is_empty() {
+        return Err("no row is decided".into());
+    }
+    let panel_height = PANEL_HEAD + BAR_STEP * (PEERS + 1) as f64 + PANEL_FOOT;
+    let height = HEAD_HEIGHT + rows.len().div_ceil(2) as f64 * panel_height + 26.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
          font-family=\"system-ui, -apple-system, 'Segoe UI', sans-serif\">\n\
-         <title>Processor time of one operation, for Jackfield and its best peers: less is better</title>\n\
+         <title>What one operation costs Jackfield and its best peers: less is better</title>\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>\n",
         palette.background
     );
-    let heading = "Processor time of the server for one operation: less is better";
+    let heading = "Processor time of the server for one operation, or its memory: less is better";
     text(&mut svg, (10.0, 24.0), heading, "font-size=\"16\" font-weight=\"600\"", palette.text);
-    for (index, (id, title)) in PANELS.iter().enumerate() {
+    for (index, row) in rows.into_iter().enumerate() {
         let left = 10.0 + PANEL_WIDTH * (index % 2) as f64;
         let top = HEAD_HEIGHT + panel_height * (index / 2) as f64;
-        panel(&mut svg, (left, top), title, &bars(result, id)?, palette);
+        panel(&mut svg, (left, top), row, palette)?;
     }
     let machine = result["origin"]["machine"].as_str().unwrap_or("a machine that is not known");
     let commit = result["origin"]["commit"].as_str().and_then(|commit| commit.get(..7)).unwrap_or("unknown");
@@ -109,9 +135,7 @@ fn draw(result: &Value, palette: &Palette) -> Result<String, String> {
 }
 
 /// Ours, and then the best peers.
-fn bars(result: &Value, id: &str) -> Result<Vec<Bar>, String> {
-    let rows = result["rows"].as_array().ok_or("there are no rows")?;
-    let row = rows.iter().find(|row| row["id"] == id).ok_or_else(|| format!("there is no row `{id}`"))?;
+fn bars(row: &Value) -> Result<Vec<Bar>, String> {
     let servers = row["servers"].as_array().ok_or("there are no servers")?;
     let mut bars: Vec<Bar> =
         servers.iter().filter(|server| server["name"] != "limit").filter_map(bar).collect();
@@ -119,7 +143,7 @@ fn bars(result: &Value, id: &str) -> Result<Vec<Bar>, String> {
     bars.truncate(PEERS + 1);
     match bars.first() {
         Some(first) if first.name == "ours" => Ok(bars),
-        _ => Err(format!("row `{id}` has nothing of ours")),
+        _ => Err(format!("row {} has nothing of ours", row["id"])),
     }
 }
 
@@ -132,12 +156,17 @@ fn bar(server: &Value) -> Option<Bar> {
     Some(Bar { name: server["name"].as_str()?.to_owned(), cost, spread })
 }
 
-fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, bars: &[Bar], palette: &Palette) {
+fn panel(svg: &mut String, (left, top): (f64, f64), row: &Value, palette: &Palette) -> Result<(), String> {
+    let bars = bars(row)?;
+    let [title, cost] = ["title", "cost"].map(|name| row[name].as_str().unwrap_or_default());
+    let (title, rest) = title.split_once([',', ':']).unwrap_or((title, cost));
     text(svg, (left, top + 14.0), title, "font-size=\"13\" font-weight=\"600\"", palette.text);
+    text(svg, (left, top + 30.0), rest.trim(), "font-size=\"11\"", palette.faint);
+    let show = if cost.starts_with("bytes") { bytes } else { time };
     let longest = bars.iter().map(|bar| bar.spread.1).fold(f64::MIN_POSITIVE, f64::max);
     let end_of = |cost: f64| left + NAME_WIDTH + BAR_WIDTH * cost / longest;
     for (index, bar) in bars.iter().enumerate() {
-        let (y, is_ours) = (top + 26.0 + BAR_STEP * index as f64, bar.name == "ours");
+        let (y, is_ours) = (top + PANEL_HEAD + BAR_STEP * index as f64, bar.name == "ours");
         let (name, weight) =
             if is_ours { ("Jackfield", " font-weight=\"600\"") } else { (bar.name.as_str(), "") };
         let style = format!("font-size=\"12\" text-anchor=\"end\"{weight}");
@@ -151,8 +180,9 @@ fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, bars: &[Bar], p
         let (least, most) = (end_of(bar.spread.0), end_of(bar.spread.1));
         let (middle, faint) = (y + BAR_HEIGHT / 2.0, palette.faint);
         let _ = writeln!(svg, "<path d=\"M{least:.1} {middle:.1}H{most:.1}\" stroke=\"{faint}\"/>");
-        text(svg, (most + 6.0, y + 13.0), &time(bar.cost), &format!("font-size=\"12\"{weight}"), faint);
+        text(svg, (most + 6.0, y + 13.0), &show(bar.cost), &format!("font-size=\"12\"{weight}"), faint);
     }
+    Ok(())
 }
 
 fn text(svg: &mut String, (x, y): (f64, f64), text: &str, style: &str, colour: &str) {
@@ -168,6 +198,10 @@ fn time(nanoseconds: f64) -> String {
     }
 }
 
+fn bytes(bytes: f64) -> String {
+    if bytes < 1024.0 { format!("{bytes:.0} B") } else { format!("{:.1} KiB", bytes / 1024.0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +211,7 @@ mod tests {
         serde_json::json!({ "name": name, "turns": turns })
     }
 
-    fn result() -> Value {
+    fn row(id: &str, title: &str, verdict: Option<&str>, cost: &str) -> Value {
         let servers = [
             server("slow & old", &[9000.0]),
             server("limit", &[1.0]),
@@ -185,28 +219,63 @@ mod tests {
             server("ours", &[300.0, 100.0, 200.0]),
             server("best", &[150.0]),
         ];
-        let rows: Vec<Value> =
-            PANELS.iter().map(|(id, _)| serde_json::json!({ "id": id, "servers": servers })).collect();
+        serde_json::json!({ "id": id, "title": title, "verdict": verdict, "cost": cost, "servers": servers })
+    }
+
+    fn result() -> Value {
+        let time = "nanoseconds of the server's processor time";
+        let rows = [
+            row("a", "Alone", None, time),
+            row("b", "Doubtful, 64 connections", Some("undecided"), time),
+            row("c", "Cheap, 64 connections", Some("less"), time),
+            row("d", "Dear: made and closed", Some("more"), time),
+            row("e", "Memory of one", Some("less"), "bytes for each connection"),
+        ];
         serde_json::json!({ "rows": rows, "origin": { "commit": "0123456789", "machine": "two cores" } })
     }
 
     #[test]
     fn ours_is_first_and_the_peers_follow_by_their_cost() {
-        let bars = bars(&result(), "ws-16").unwrap();
+        let bars = bars(&result()["rows"][0]).unwrap();
         let seen: Vec<(&str, f64)> = bars.iter().map(|bar| (bar.name.as_str(), bar.cost)).collect();
         assert_eq!(seen, [("ours", 200.0), ("best", 150.0), ("slow & old", 9000.0)]);
-        assert!(super::bars(&result(), "none").is_err());
+        assert!(super::bars(&serde_json::json!({ "servers": [] })).is_err());
     }
 
     #[test]
-    fn each_panel_is_drawn_in_each_palette() {
+    fn each_decided_row_is_drawn_in_each_palette_and_no_other() {
         for palette in &PALETTES {
             let svg = draw(&result(), palette).unwrap();
-            for (_, title) in PANELS {
-                assert!(svg.contains(title), "{title}");
+            for text in
+                [">Cheap<", ">64 connections<", ">Dear<", ">Memory of one<", ">bytes for each connection<"]
+            {
+                assert!(svg.contains(text), "{text}: {svg}");
             }
+            assert!(!svg.contains("Alone") && !svg.contains("Doubtful"), "{svg}");
             assert!(svg.contains("slow &amp; old") && svg.contains("200 ns") && svg.contains("9.00 µs"));
+            assert!(svg.contains("200 B") && svg.contains("8.8 KiB"), "{svg}");
             assert!(svg.contains("at 0123456, on two cores; medians"));
+            let undecided = serde_json::json!({ "rows": [result()["rows"][1]] });
+            assert!(draw(&undecided, palette).is_err());
         }
+        assert!(
+            summary(&result()).starts_with(
+                "Of 4 rows 3 are decided: Jackfield needs less in 2 and more in 1; the other 1 "
+            )
+        );
+    }
+
+    /// After another comparison: `cargo run -p xtask -- picture`, and the sentence below the picture.
+    #[test]
+    fn the_published_picture_and_its_sentence_are_those_of_the_comparison() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+        let result: Value = serde_json::from_str(&read(RESULT)).unwrap();
+        for palette in &PALETTES {
+            let path = format!("{FOLDER}/comparison-{}.svg", palette.name);
+            assert!(read(&path) == draw(&result, palette).unwrap(), "{path}: `xtask picture` draws it anew");
+        }
+        let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(readme.contains(&summary(&result)), "README.md does not say: {}", summary(&result));
     }
 }

@@ -23,7 +23,7 @@ mod tree;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use faces::what_is_handed_on_is_described_for_its_users;
+use faces::{the_most_used_types_have_an_example, what_is_handed_on_is_described_for_its_users};
 use readers::{
     anchors, contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze,
 };
@@ -288,6 +288,34 @@ const RULES: &[Rule] = &[
         ]],
     },
     Rule {
+        find: the_most_used_types_have_an_example,
+        bad: &[
+            (
+                "crates/jackfield/src/client/raw.rs:3",
+                &[("crates/jackfield/src/client/raw.rs", "/// ```\n\npub struct Raw;\n")],
+            ),
+            (
+                "crates/jackfield/src/client/raw.rs:1",
+                &[("crates/jackfield/src/client/raw.rs", "struct Raw;\n")],
+            ),
+        ],
+        good: &[
+            &[(
+                "crates/jackfield/src/client/raw.rs",
+                "/// A.\n///\n/// ```\n/// ```\n#[a]\npub struct Raw;\n",
+            )],
+            &[("crates/jackfield/src/client/rare.rs", "pub struct Raw;\n")],
+        ],
+    },
+    Rule {
+        find: pages_have_no_links_to_elsewhere,
+        bad: &[("a.html:2", &[("a.html", "<a href=\"b.rs\">\n<a href=\"https://a.example/\">\n")])],
+        good: &[&[
+            ("a.html", "<a href=\"b.rs\">https://a.example/\n"),
+            ("a.md", "<a href=\"http://a.example\">\n"),
+        ]],
+    },
+    Rule {
         find: no_paths_of_one_machine,
         bad: &[
             ("a.toml:2", &[("a.toml", concat!("a = 1\npath = \"/ho", "me/me/b\"\n"))]),
@@ -538,6 +566,19 @@ fn links_lead_somewhere(tree: &Tree) -> Vec<Offence> {
                 offences.push(source.offence(line, format!("the link to `{target}` leads nowhere")));
             }
         }
+    }
+    offences
+}
+
+/// Nothing checks whether such a link is dead. Links of a page to its own server are followed by the tests in Chromium.
+fn pages_have_no_links_to_elsewhere(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for source in tree.with_extension(&["html"]) {
+        let leads_away = |line: &str| {
+            ["http:", "https:", "//"].iter().any(|begin| line.contains(&format!("href=\"{begin}")))
+        };
+        let lines = numbered(&source.text).filter(|(_, line)| leads_away(line));
+        offences.extend(lines.map(|(number, _)| source.offence(number, "the link leads to another server")));
     }
     offences
 }

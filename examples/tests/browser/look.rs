@@ -10,7 +10,7 @@ const SIZES: [(u32, u32); 3] = [(1280, 800), (768, 1024), (360, 740)];
 
 /// What is beyond the edge of the window, and labels that their drawing cuts off. What scrolls by itself, such as a wide
 /// table, may be wider inside.
-const BEYOND: &str = "(() => {
+pub(crate) const BEYOND: &str = "(() => {
     const scrolls = (e) => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
     const right = (e) => e.getBoundingClientRect().right;
     const isBeyond = (e) => right(e) > innerWidth + .5 && !scrolls(e.parentElement);

@@ -4,6 +4,7 @@ use super::devtools::{Browser, Outcome};
 use super::look::{expect, look};
 use super::process::{Chromium, Reaped, Served};
 use super::{COME_BACK, STAY_AWAY};
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, process, thread};
@@ -81,6 +82,71 @@ fn the_dashboard_resumes_and_shows_a_gap_after_a_restart() {
         // What Chromium says of the server that was away.
         browser.console.clear();
         look(browser, &tab, "dashboard")
+    });
+}
+
+#[test]
+fn the_showcase_comes_back_after_a_restart_and_says_that_lines_may_be_lost() {
+    check(|browser| {
+        let mut showcase = Served::start("showcase", &[]);
+        let tab = browser.open("showcase", &showcase.url)?;
+        let connected = "document.querySelector('#status').dataset.state === 'connected'";
+        browser.wait(&tab, &format!("{connected} && samples.length > 1"))?;
+        browser.enter(&tab, "#name", "Anna")?;
+        browser.enter(&tab, "#line", "before")?;
+        let shows = |text: &str| {
+            format!(
+                "[...document.querySelectorAll('#log li')].some(line => line.textContent.startsWith('{text}'))"
+            )
+        };
+        browser.wait(&tab, &shows("Youbefore"))?;
+        let (addr, id) = (showcase.addr.clone(), showcase.process.id().to_string());
+        let sent = Command::new("kill").args(["-TERM", &id]).status().map_err(|error| error.to_string())?;
+        expect(sent.success() && showcase.process.ends()?.success(), || "it did not end".into())?;
+        browser.wait(&tab, "document.querySelector('#charts').dataset.stale === 'true'")?;
+        // Its port may be taken by somebody else for a while.
+        let again = |_| {
+            thread::sleep(PAUSE);
+            Served::try_start_at("showcase", &addr, &[])
+        };
+        let _showcase = (0..TRIES_MAX).find_map(again).ok_or("its port does not become free")?;
+        browser.wait(&tab, connected)?;
+        browser.wait(&tab, &shows("Some lines may be lost"))?;
+        browser.wait(
+            &tab,
+            "document.querySelector('#charts').dataset.stale === 'false' && samples.length > 1",
+        )?;
+        browser.enter(&tab, "#line", "after")?;
+        browser.wait(&tab, &shows("Youafter"))?;
+        let state = "[document.querySelector('#name').value,
+            [...document.querySelectorAll('#log li')].filter(line => line.textContent.startsWith('Some lines')).length].join()";
+        let state = browser.evaluate(&tab, state)?;
+        expect(state == "Anna,1", || format!("{state}"))?;
+        // What Chromium says of the server that was away.
+        browser.console.clear();
+        Ok(())
+    });
+}
+
+/// A phone gets the address of this machine in the network, if there is a network.
+#[test]
+fn the_showcase_shows_its_address_for_a_phone() {
+    let own = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect("192.0.2.1:9")?;
+        socket.local_addr()
+    });
+    let Some(own) = own.ok().map(|addr| addr.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+    else {
+        println!("skipped: this machine has no address in a network");
+        return;
+    };
+    check(|browser| {
+        let showcase = Served::try_start_at("showcase", "0.0.0.0:0", &[]).ok_or("it does not start")?;
+        let port = showcase.addr.rsplit(':').next().unwrap_or_default().to_owned();
+        let tab = browser.open("showcase", &format!("http://127.0.0.1:{port}/"))?;
+        browser
+            .wait(&tab, &format!("document.querySelector('#where a')?.href === 'http://{own}:{port}/'"))?;
+        look(browser, &tab, "showcase-network")
     });
 }
 

@@ -113,6 +113,7 @@ fn every_example_prints_how_to_try_it() {
         ("ticker", &[], "open http://ADDR/".into()),
         ("dashboard", &[], "open http://ADDR/".into()),
         ("showcase", &[], "open http://ADDR/ in two tabs".into()),
+        ("testbed", &[], "try: curl http://ADDR/".into()),
     ];
     for (name, options, expected) in &hints {
         let (mut example, addr) = Example::start(name, options);
@@ -121,8 +122,8 @@ fn every_example_prints_how_to_try_it() {
         let hint = hint(&mut example);
         assert!(hint.starts_with(&expected), "{name}: {hint}");
     }
-    // `banner` has three addresses, `cluster` needs a Redis, and both have tests elsewhere; `testbed` is for programs.
-    let elsewhere = ["banner", "cluster", "testbed"];
+    // `banner` has three addresses, `cluster` needs a Redis, and both have tests elsewhere.
+    let elsewhere = ["banner", "cluster"];
     for name in [examples_of("../Cargo.toml"), examples_of("../libraries/Cargo.toml")].concat() {
         let is_here = hints.iter().any(|(tested, ..)| *tested == name);
         assert!(is_here || elsewhere.contains(&&*name), "{name} prints no way to try it");
@@ -133,10 +134,7 @@ fn every_example_prints_how_to_try_it() {
 fn every_example_ends_well_at_sigterm() {
     for name in ["hello", "echo", "clock", "lines", "chat", "showcase", "testbed"] {
         let (mut example, addr) = Example::start(name, &[]);
-        // The testbed is for programs, which read its addresses only.
-        if name != "testbed" {
-            hint(&mut example);
-        }
+        hint(&mut example);
         if name == "showcase" {
             assert!(example.line().starts_with("this server is alone; "));
         }

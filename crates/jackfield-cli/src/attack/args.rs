@@ -1,5 +1,6 @@
 //! The command line of `attack`.
 
+use crate::base::error::Error;
 use crate::base::target::Target;
 use crate::base::units::parse_timeout;
 use clap::{Args, ValueEnum};
@@ -24,27 +25,29 @@ pub struct Attack {
     /// For https: trust every certificate. Use it for test servers only
     #[arg(long, requires = "target", conflicts_with = "ca_file")]
     pub insecure: bool,
-    /// The seed of all random choices. The same seed gives the same bytes
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// How many connections to open; `mutants` ignores it [default: `slow-heads` 5000, `silent-handshakes` 1000, `idle` 15000,
+    /// The seed of all random choices in `slow-heads` and `mutants`. The same seed gives the same bytes [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How many connections to open, in all attacks but `mutants` [default: `slow-heads` 5000, `silent-handshakes` 1000, `idle` 15000,
     /// `descriptors` 600, `slow-readers` 3000]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub connections: Option<u32>,
-    /// How many requests `mutants` sends. It opens a tenth as many WebSockets
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    #[arg(value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
-    pub count: u64,
-    /// How many file descriptors the built-in server may open in `descriptors`
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=100_000))]
-    pub descriptors: u64,
-    /// How long the server waits for the head of a request, such as `10s` or `500ms`. The built-in server is started with it; set it to
-    /// the timeout of your own server. For `silent-handshakes` it is the time for a handshake
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "10s")]
-    pub head_timeout: Duration,
-    /// Write the figures to this file as JSON. An earlier file is overwritten [default: write no file]
+    /// How many requests `mutants` sends. It opens a tenth as many WebSockets [default: 1000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
+    pub count: Option<u64>,
+    /// How many file descriptors the built-in server may open in `descriptors` [default: 256]
+    #[arg(long, value_name = "N", conflicts_with = "target", value_parser = clap::value_parser!(u64).range(32..=100_000))]
+    pub descriptors: Option<u64>,
+    /// How long the server waits for the head of a request, such as `10s` or `500ms`, in `slow-heads`. The built-in server is started
+    /// with it; set it to the timeout of your own server. In `silent-handshakes` it is the time for a handshake [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub head_timeout: Option<Duration>,
+    /// Write the figures to this file as JSON [default: write no file]
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write over the file that --json names, if it is there already
+    #[arg(long, requires = "json")]
+    pub force: bool,
 }
 
 /// An attack by its name.
@@ -66,7 +69,81 @@ pub enum What {
     All,
 }
 
+/// Descriptors of each side that are no connections.
+pub(crate) const OTHER_DESCRIPTORS: usize = 64;
+
+impl What {
+    /// Attacks that open as many connections as `--connections` says, and how many if it says nothing.
+    const CROWDS: [(Self, usize); 5] = [
+        (Self::SlowHeads, 5000),
+        (Self::SilentHandshakes, 1000),
+        (Self::Idle, 15_000),
+        (Self::Descriptors, 600),
+        (Self::SlowReaders, 3000),
+    ];
+
+    /// Its name on the command line.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 impl Attack {
+    /// Looks for what makes no sense in the options.
+    ///
+    /// # Errors
+    /// An option means nothing to this attack, or there are too few descriptors for its connections.
+    pub fn check(&self, descriptor_limit: Option<usize>) -> Result<(), Error> {
+        use What::{All, Descriptors, Mutants, SilentHandshakes, SlowHeads};
+        let crowds = What::CROWDS.map(|(what, _)| what);
+        let options: [(&str, bool, &[What]); 5] = [
+            ("--connections", self.connections.is_some(), &crowds),
+            ("--count", self.count.is_some(), &[Mutants]),
+            ("--descriptors", self.descriptors.is_some(), &[Descriptors]),
+            ("--head-timeout", self.head_timeout.is_some(), &[SlowHeads, SilentHandshakes]),
+            ("--seed", self.seed.is_some(), &[SlowHeads, Mutants]),
+        ];
+        for (option, is_given, attacks) in options {
+            if is_given && self.what != All && !attacks.contains(&self.what) {
+                let names: Vec<String> = attacks.iter().map(|what| what.name()).collect();
+                let (name, names) = (self.what.name(), names.join(", "));
+                return Err(Error::Usage(format!("{name} has no use for {option}: it is for {names}")));
+            }
+        }
+        crowds.into_iter().try_for_each(|attack| self.check_descriptors(attack, descriptor_limit))
+    }
+
+    fn check_descriptors(&self, attack: What, limit: Option<usize>) -> Result<(), Error> {
+        let connections = self.connections_of(attack);
+        let wanted = connections + OTHER_DESCRIPTORS;
+        // Among all attacks this one has by far the most connections, so there it is only a gap.
+        let is_gap = attack == What::Idle && self.what == What::All;
+        match limit {
+            Some(limit) if limit < wanted && self.includes(attack) && !is_gap => Err(Error::Usage(format!(
+                "{}: {connections} connections need {wanted} file descriptors, and the system lets a process open only {limit}: \
+                 run `ulimit -n {wanted}` first, or give a smaller number with -c",
+                attack.name()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many connections this attack opens.
+    pub(crate) fn connections_of(&self, attack: What) -> usize {
+        let default = What::CROWDS.iter().find(|(what, _)| *what == attack).map_or(0, |(_, count)| *count);
+        self.connections.map_or(default, |count| count as usize)
+    }
+
+    /// The seed of all random choices.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// How long the server waits for a head, or for a handshake.
+    pub fn head_timeout(&self) -> Duration {
+        self.head_timeout.unwrap_or(Duration::from_secs(10))
+    }
+
     /// True if this attack is to be made. All attacks are those that the target can have.
     pub fn includes(&self, attack: What) -> bool {
         let is_possible = attack != What::SilentHandshakes || self.is_tls();
@@ -93,5 +170,54 @@ a status of 2xx. `slow-readers` needs a path with a body of 1 MiB or more.
 Each line of the result is a figure. Some have a goal that is right for every server: the normal client is served, and \
 no connection is left behind. Memory and processor time have no goal, because only you know how much is acceptable.
 
-Exit status: 0 if every goal that could be measured is met; 1 if one is missed, or the server ended; 2 if nothing could be \
-measured.";
+Exit status: 0 if every goal that could be measured is met; 1 if one is missed, the server ended, or it did not answer as it should \
+from the start; 2 if the command line is wrong or a file can't be written; 130 after Ctrl-C, which shows the attacks that had ended.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        attack: Attack,
+    }
+
+    #[track_caller]
+    fn check(line: &str, limit: Option<usize>, why: Option<&str>) {
+        let words = ["attack"].into_iter().chain(line.split(' '));
+        let line = Line::try_parse_from(words).expect("it is a command line");
+        let error = line.attack.check(limit).map_err(|error| error.to_string()).err();
+        match why {
+            Some(why) => assert!(error.as_ref().is_some_and(|error| error.contains(why)), "{error:?}"),
+            None => assert_eq!(error, None),
+        }
+    }
+
+    #[test]
+    fn options_without_a_use_are_refused() {
+        let why = "mutants has no use for --connections: it is for slow-heads, silent-handshakes";
+        check("mutants -c 100", None, Some(why));
+        check("idle --head-timeout 5s", None, Some("idle has no use for --head-timeout"));
+        check("slow-heads --count 100", None, Some("it is for mutants"));
+        check("slow-readers --descriptors 100", None, Some("it is for descriptors"));
+        check("idle --seed 2", None, Some("it is for slow-heads, mutants"));
+        check("all -c 100 --count 100 --descriptors 100 --head-timeout 5s --seed 2", None, None);
+        check("slow-heads -c 100 --head-timeout 5s --seed 2", None, None);
+        let line = ["attack", "descriptors", "127.0.0.1:1", "--descriptors", "100"];
+        assert!(Line::try_parse_from(line).is_err(), "the server there can't be told");
+    }
+
+    #[test]
+    fn too_few_descriptors_are_found_before_the_attack() {
+        let few = Some("slow-heads: 30000 connections need 30064 file descriptors");
+        check("slow-heads -c 30000", Some(20_000), few);
+        check("slow-heads -c 30000", Some(30_064), None);
+        check("slow-heads -c 30000", None, None);
+        check("idle", Some(10_000), Some("idle: 15000 connections"));
+        check("all", Some(10_000), None);
+        check("all", Some(4000), Some("slow-heads: 5000 connections"));
+        check("all -c 100", Some(4000), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! Connections that do what an attack says: many at a time, on the client's side of our own reactor.
 
+use super::task::{self, Stop};
 use super::victim::Place;
 use crate::base::error::Error;
 use crate::base::progress::Progress;
@@ -63,6 +64,7 @@ pub(crate) struct Crowd<R: Role> {
     driver: Driver,
     cast: Cast<R>,
     place: Place,
+    stop: Stop,
     /// The kernel's receive buffer of each connection.
     receive_bytes: Option<usize>,
 }
@@ -85,9 +87,9 @@ impl<R: Role> Crowd<R> {
     ///
     /// # Errors
     /// The system gives no event queue.
-    pub(crate) fn new(role: R, place: Place) -> Result<Self, Error> {
+    pub(crate) fn new(role: R, place: Place, stop: &Stop) -> Result<Self, Error> {
         let cast = Cast { role, members: Vec::new(), out: Vec::new() };
-        Ok(Self { driver: Driver::new(0, limits())?, cast, place, receive_bytes: None })
+        Ok(Self { driver: Driver::new(0, limits())?, cast, place, stop: stop.clone(), receive_bytes: None })
     }
 
     /// Sets the kernel's receive buffer of connections that are opened from now on.
@@ -135,8 +137,9 @@ impl<R: Role> Crowd<R> {
     /// Waits for an event, for a short time at most.
     ///
     /// # Errors
-    /// Polling fails.
+    /// Polling fails, or Ctrl-C came.
     pub(crate) fn turn(&mut self) -> Result<(), Error> {
+        task::check(&self.stop)?;
         Ok(self.driver.poll(Some(TICK), &mut self.cast)?)
     }
 

@@ -1,12 +1,12 @@
 //! `descriptors`: more connections than the server has descriptors.
 
-use super::args::Attack;
+use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::goal::{Figure, Sheet, Unit, growth};
 use super::normal::Normal;
+use super::task::Task;
 use super::victim::Victim;
 use crate::base::error::Error;
-use crate::base::progress::Progress;
 use crate::bench::request::Request;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -39,6 +39,8 @@ enum Welcome {
     Ignored,
 }
 
+/// How many descriptors the built-in server has if no number is asked for.
+const DESCRIPTORS: u64 = 256;
 /// The time that the server has to answer or refuse all connections. Any machine has enough of it.
 const OPENING: Duration = Duration::from_secs(10);
 /// The time after that until the processor time is measured.
@@ -53,18 +55,20 @@ const RELIEFS: usize = 5;
 /// How many leave each time.
 const LEAVING: usize = 20;
 
-pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
-    let wanted = args.connections.map_or(600, |count| count as usize);
+pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
+    let (args, progress) = (task.args, &task.progress);
+    let wanted = args.connections_of(What::Descriptors);
     let mut sheet = Sheet::new("descriptors");
     if args.target.is_some() {
         let gap = "only the built-in server can be told its limit".to_owned();
         sheet.at_most("new connections left waiting", 0.0, Unit::Count, Err(gap));
         return Ok(sheet);
     }
-    let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors)])?;
+    let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors.unwrap_or(DESCRIPTORS))])?;
     let normal = Normal::start(&victim, false)?;
     let request = Request::get(victim.host(), &victim.path).encode();
-    let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.place())?;
+    let role = Askers { request: request.clone(), ..Askers::default() };
+    let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
     let opened = crowd.open(wanted, f64::INFINITY, |open| {
         describe_crowd(progress, "descriptors", open, wanted);
     })?;

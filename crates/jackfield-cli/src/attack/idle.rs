@@ -1,10 +1,12 @@
 //! `idle`: the memory of connections that are idle after one request.
 
-use super::args::Attack;
+use super::args::{OTHER_DESCRIPTORS, What};
 use super::goal::{Figure, Sheet, Unit};
+use super::task::{self, Task};
 use super::victim::Victim;
 use crate::base::error::Error;
 use crate::base::proc;
+use crate::base::progress::Progress;
 use crate::bench;
 use crate::bench::plan::{Plan, Play};
 use std::time::Duration;
@@ -13,11 +15,9 @@ use std::time::Duration;
 const REST: Duration = Duration::from_millis(300);
 /// How long the server may take to notice that they have closed.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Descriptors of each side that are no connections.
-const OTHER_DESCRIPTORS: usize = 64;
 
-pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
-    let wanted = args.connections.map_or(15_000, |count| count as usize);
+pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
+    let wanted = task.args.connections_of(What::Idle);
     let mut sheet = Sheet::new("idle");
     for (play, what) in [(Play::IdleHttp, "an HTTP connection"), (Play::IdleWs, "a WebSocket")] {
         let what = format!("memory for {what}, of {wanted}");
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
             Some(limit) if limit < wanted + OTHER_DESCRIPTORS => {
                 Err(format!("the system lets a process open only {limit} descriptors"))
             }
-            _ => cost(args, play, wanted)?,
+            _ => cost(task, play, wanted)?,
         };
         sheet.figure(&what, Unit::Bytes, figure).note("growth of its own pages");
     }
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
 
 /// The growth of the server's pages between a tenth of the connections and all of them, for each connection. So memory
 /// that is needed only once does not count.
-fn cost(args: &Attack, play: Play, wanted: usize) -> Result<Figure, Error> {
+fn cost(task: &Task<'_>, play: Play, wanted: usize) -> Result<Figure, Error> {
+    let args = task.args;
     let victim = Victim::new(args, &[])?;
     let few = (wanted / 10).max(1);
     let start = victim.descriptors();
@@ -43,7 +44,9 @@ fn cost(args: &Attack, play: Play, wanted: usize) -> Result<Figure, Error> {
         if args.target.is_some() {
             plan.path.clone_from(&victim.path);
         }
-        let outcome = bench::bench(&plan, victim.server())?;
+        let outcome = bench::bench_until(&task.stop, &plan, victim.server(), Progress::new())?;
+        task::check(&task.stop)?;
+        let outcome = outcome.complete()?;
         let memory = outcome.server.and_then(|server| server.own_memory_end);
         Ok(memory.map(|bytes| bytes as f64).ok_or_else(|| "the server's memory can't be read".to_owned()))
     };

@@ -15,6 +15,7 @@ mod mutants;
 mod normal;
 mod slow_readers;
 pub mod table;
+pub mod task;
 mod unfinished;
 mod victim;
 
@@ -22,46 +23,77 @@ use crate::base::error::Error;
 use crate::base::output::say;
 use crate::base::proc;
 use crate::base::progress::Progress;
+use crate::load::interrupt;
 use args::{Attack, What};
 use goal::{Row, Sheet, Verdict};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use task::{Stop, Task};
 use unfinished::Manner;
 
 /// Does one attack.
-type Run = fn(&Attack, &Progress) -> Result<Sheet, Error>;
+type Run = fn(&Task<'_>) -> Result<Sheet, Error>;
 
-/// Attacks, and shows what came of it. False if a goal is missed.
+/// The exit code if a goal was missed.
+const MISSED: u8 = 1;
+
+/// Attacks, and shows what came of it.
 ///
 /// # Errors
-/// As [`rows`] and [`show`].
-pub fn attack(args: &Attack) -> Result<bool, Error> {
-    show(args, &rows(args)?)
+/// As [`check`], [`rows`] and [`show`].
+pub fn attack(args: &Attack) -> Result<ExitCode, Error> {
+    check(args)?;
+    let stop = interrupt::flag()?;
+    let holds = show(args, &rows(args, &stop)?)?;
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("interrupted: these are the attacks that had ended");
+        return Ok(ExitCode::from(interrupt::EXIT));
+    }
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::from(MISSED) })
 }
 
-/// Attacks, and says what came of it.
+/// Looks for all that can be found wrong before an attack.
 ///
 /// # Errors
-/// The command line makes no sense, or the server does not answer as it should from the start.
-pub fn rows(args: &Attack) -> Result<Vec<Row>, Error> {
-    args.json.as_deref().map(check_writable).transpose()?;
+/// The command line makes no sense, or the file for the figures can't be written.
+pub fn check(args: &Attack) -> Result<(), Error> {
     proc::raise_descriptor_limit();
+    args.check(proc::descriptor_limit())?;
+    args.json.as_deref().map_or(Ok(()), |path| check_writable(path, args.force))
+}
+
+/// Attacks, and says what came of it. After Ctrl-C these are the attacks that had ended.
+///
+/// # Errors
+/// The server does not answer as it should from the start.
+pub fn rows(args: &Attack, stop: &Stop) -> Result<Vec<Row>, Error> {
     let attacks: [(What, &'static str, Run); 6] = [
-        (What::SlowHeads, "slow-heads", |args, progress| unfinished::run(args, progress, Manner::Slow)),
-        (What::SilentHandshakes, "silent-handshakes", |args, progress| {
-            unfinished::run(args, progress, Manner::Silent)
-        }),
-        (What::Idle, "idle", |args, _| idle::run(args)),
+        (What::SlowHeads, "slow-heads", |task| unfinished::run(task, Manner::Slow)),
+        (What::SilentHandshakes, "silent-handshakes", |task| unfinished::run(task, Manner::Silent)),
+        (What::Idle, "idle", idle::run),
         (What::Descriptors, "descriptors", descriptors::run),
         (What::Mutants, "mutants", mutants::run),
         (What::SlowReaders, "slow-readers", slow_readers::run),
     ];
     let wanted = attacks.into_iter().filter(|(what, ..)| args.includes(*what));
-    all(wanted.map(|(_, name, run)| (name, move || run(args, &Progress::new()))))
+    all(wanted.map(|(_, name, run)| {
+        let task = Task { args, progress: Progress::new(), stop: stop.clone() };
+        // What fails after Ctrl-C says nothing about the server.
+        (name, move || run(&task).map_err(|error| task::check(&task.stop).err().unwrap_or(error)))
+    }))
 }
 
-/// Checks that the file for the figures can be written, before anything is attacked.
-fn check_writable(path: &Path) -> Result<(), Error> {
+/// Checks that the file for the figures can be written. A file of somebody else is not written over; what is no file, such as
+/// `/dev/stdout`, may be there.
+fn check_writable(path: &Path, is_forced: bool) -> Result<(), Error> {
+    if path.is_file() && !is_forced {
+        return Err(Error::Usage(format!(
+            "{} is there already; name another file, or write over it with --force",
+            path.display()
+        )));
+    }
     let is_new = !path.exists();
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
     opened.map_err(|error| Error::File(path.to_owned(), error))?;
@@ -80,6 +112,7 @@ fn all<A: FnOnce() -> Result<Sheet, Error>>(
     for (name, run) in attacks {
         match run() {
             Ok(sheet) => rows.extend(sheet.rows),
+            Err(Error::Interrupted) => break,
             Err(error) if rows.is_empty() => return Err(error),
             // The earlier attacks have ended the server, perhaps. That is a result, and so is what they have shown.
             Err(error) => {
@@ -131,5 +164,15 @@ mod tests {
         assert_eq!(verdicts(&[true, false, true]).ok(), Some(expected));
         assert!(run(&[true, false]).is_ok_and(|rows| rows[1].shown().contains("nobody is there")));
         assert!(run(&[false, true]).is_err(), "nothing was measured");
+    }
+
+    #[test]
+    fn after_ctrl_c_the_attacks_that_had_ended_are_shown() {
+        let mut sheet = Sheet::new("first");
+        sheet.at_most("failures", 0.0, Unit::Count, Ok(0.0));
+        let ends = [Ok(sheet), Err(Error::Interrupted), Err(Error::Refused("it was not to be tried".into()))];
+        let rows = all(ends.into_iter().map(|end| ("a", move || end)));
+        assert!(rows.is_ok_and(|rows| rows.len() == 1 && rows[0].verdict() == Verdict::Met));
+        assert!(all([("a", || Err(Error::Interrupted))].into_iter()).is_ok_and(|rows| rows.is_empty()));
     }
 }

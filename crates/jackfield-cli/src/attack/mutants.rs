@@ -1,13 +1,12 @@
 //! `mutants`: mutated requests and WebSocket sessions, on many connections.
 
-use super::args::Attack;
 use super::breed::Breeder;
 use super::crowd::{Crowd, Leave, Role, Turn};
 use super::goal::{Figure, Sheet, Unit, growth, larger};
 use super::normal::Normal;
+use super::task::Task;
 use super::victim::Victim;
 use crate::base::error::Error;
-use crate::base::progress::Progress;
 use crate::base::units;
 use std::time::{Duration, Instant};
 
@@ -59,6 +58,8 @@ trait Scored: Role {
     fn score(&self) -> Score;
 }
 
+/// How many requests there are, if no number is asked for.
+const COUNT: u64 = 1_000_000;
 /// Connections at a time.
 const POOL: usize = 64;
 /// Writes on one connection.
@@ -81,46 +82,52 @@ const REQUESTS_PER_SESSION: u64 = 10;
 /// Mutants before memory is first read, so that memory that is needed only once does not count.
 const WARM_UP: u64 = 500;
 
-pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
+pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
+    let args = task.args;
+    let (count, seed) = (args.count.unwrap_or(COUNT), args.seed());
     let mut sheet = Sheet::new("mutants");
     let victim = Victim::new(args, &[])?;
     let role = |seed| Requests { breeder: Breeder::new(seed), score: Score::default() };
-    let counts = [args.count, args.count / REQUESTS_PER_SESSION];
+    let counts = [count, count / REQUESTS_PER_SESSION];
     let what = ["mutated requests", "mutated WebSocket sessions"];
     let goal = (what[0], counts[0]);
-    attack(&victim, goal, [role(args.seed.wrapping_neg()), role(args.seed)], progress, &mut sheet)?;
+    attack(task, &victim, goal, [role(seed.wrapping_neg()), role(seed)], &mut sheet)?;
     let role = |seed| Sessions { breeder: Breeder::new(seed), score: Score::default() };
     let goal = (what[1], counts[1]);
-    let roles = [role(args.seed.wrapping_neg()), role(args.seed)];
-    if let Err(error) = attack(&victim, goal, roles, progress, &mut sheet) {
-        sheet.gave_out(&error);
+    let roles = [role(seed.wrapping_neg()), role(seed)];
+    match attack(task, &victim, goal, roles, &mut sheet) {
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) => {
+            sheet.gave_out(&error);
+            Ok(sheet)
+        }
+        Ok(()) => Ok(sheet),
     }
-    Ok(sheet)
 }
 
 /// Sends mutants, and notes the results. The first role is for the warm-up.
 fn attack<R: Scored>(
+    task: &Task<'_>,
     victim: &Victim,
     (what, count): (&'static str, u64),
     [warm_up, role]: [R; 2],
-    progress: &Progress,
     sheet: &mut Sheet,
 ) -> Result<(), Error> {
     let normal = Normal::start(victim, true)?;
     let descriptors = victim.descriptors();
-    send(&mut Crowd::new(warm_up, victim.place())?, WARM_UP.min(count), |_| {})?;
+    send(&mut Crowd::new(warm_up, victim.place(), &task.stop)?, WARM_UP.min(count), |_| {})?;
     // The rows below show the result.
     let _ = victim.settle(&descriptors, PATIENCE);
     let memory = victim.memory();
     let mut most: Figure = Ok(0.0);
     let begin = Instant::now();
-    let mut crowd = Crowd::new(role, victim.place())?;
+    let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
     let mut next = begin;
     send(&mut crowd, count, |score| {
         if Instant::now() >= next {
             next += Duration::from_millis(200);
             most = larger(&most, &growth(&memory, &victim.memory()));
-            progress.counted(
+            task.progress.counted(
                 "mutants",
                 score.reached,
                 count,

@@ -153,11 +153,21 @@ impl Asker {
     }
 }
 
+/// Reads what has come. A signal such as that of Ctrl-C interrupts a read that has a timeout, and is no failure of the server.
+pub(crate) fn read(connection: &mut dyn Line, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match connection.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 /// Reads an answer. Returns whether the connection serves another request.
 fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
     let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
     let status = loop {
-        let count = connection.read(&mut room)?;
+        let count = read(connection, &mut room)?;
         if count == 0 {
             break answers.end().ok_or_else(|| io::Error::other("closed without an answer"))?;
         }

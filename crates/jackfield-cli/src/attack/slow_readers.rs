@@ -1,9 +1,10 @@
 //! `slow-readers`: readers of a large shared body that stop reading, and vanish.
 
-use super::args::Attack;
+use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::goal::{Sheet, Unit, growth, larger};
-use super::normal::Normal;
+use super::normal::{self, Normal};
+use super::task::Task;
 use super::victim::Victim;
 use crate::base::error::Error;
 use crate::base::proc;
@@ -12,7 +13,7 @@ use crate::base::units;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// Each sends a request, reads the beginning of the answer, and nothing more.
@@ -39,8 +40,9 @@ const STAY: Duration = Duration::from_secs(2);
 /// How long it may take until all are answered, and afterwards until the server has closed them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
-    let wanted = args.connections.map_or(3000, |count| count as usize);
+pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
+    let (args, progress) = (task.args, &task.progress);
+    let wanted = args.connections_of(What::SlowReaders);
     let victim = Victim::new(args, &[])?;
     // The user's own server gets requests for the path of its URL.
     let path = if args.target.is_some() { victim.path.clone() } else { PATH.to_owned() };
@@ -63,7 +65,8 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     };
     let normal = Normal::start(&victim, true)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
-    let mut crowd = Crowd::new(SlowReaders { request, answered: 0, refused: 0, cut_off: 0 }, victim.place())?;
+    let role = SlowReaders { request, answered: 0, refused: 0, cut_off: 0 };
+    let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
     crowd.set_receive_bytes(RECEIVE_BYTES);
     let opened = fill(&mut crowd, wanted, progress)?;
     let mut most = growth(&start, &victim.memory());
@@ -122,7 +125,7 @@ fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
     let (mut answers, mut room, mut length) = (Answers::new(), vec![0; 64 << 10], 0);
     let (mut kept, limits) = (0, Limits::default());
     loop {
-        let count = connection.read(&mut room[kept..])?;
+        let count = normal::read(&mut *connection, &mut room[kept..])?;
         if count == 0 {
             return Err(io::Error::other(format!("it ends after {length} bytes")));
         }

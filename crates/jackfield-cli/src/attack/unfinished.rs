@@ -1,14 +1,14 @@
 //! `slow-heads` and `silent-handshakes`: connections that never ask for anything. They send a request's head byte by byte, as
 //! long as the server allows; or no more of a TLS handshake than its first bytes.
 
-use super::args::Attack;
+use super::args::What;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::effect::{Others, judge_normal};
 use super::goal::{Figure, Sheet, Unit, growth};
 use super::normal::Normal;
+use super::task::Task;
 use super::victim::{Place, Victim};
 use crate::base::error::Error;
-use crate::base::progress::Progress;
 use jackfield::sim::Random;
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,10 @@ impl Manner {
         }
     }
 
-    /// How many connections there are if no number is asked for.
-    fn connections(self) -> usize {
+    fn attack(self) -> What {
         match self {
-            Self::Slow => 5000,
-            Self::Silent => 1000,
+            Self::Slow => What::SlowHeads,
+            Self::Silent => What::SilentHandshakes,
         }
     }
 }
@@ -75,39 +74,40 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long the normal client runs before the attack: as long as during it, but at most this.
 const BEFORE_MAX: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: &Attack, progress: &Progress, manner: Manner) -> Result<Sheet, Error> {
-    let name = manner.name();
+pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
+    let (args, progress, name) = (task.args, &task.progress, manner.name());
+    let head_timeout = args.head_timeout();
     if manner == Manner::Silent && !args.is_tls() {
         return Err(Error::Usage(format!("{name}: needs the URL of a server that speaks TLS, https://...")));
     }
-    let wanted = args.connections.map_or(manner.connections(), |count| count as usize);
-    let victim = Victim::new(args, &[format!("--head-timeout={}ms", args.head_timeout.as_millis())])?;
+    let wanted = args.connections_of(manner.attack());
+    let victim = Victim::new(args, &[format!("--head-timeout={}ms", head_timeout.as_millis())])?;
     let normal = Normal::start(&victim, true)?;
     let others = Others::new(&victim);
-    std::thread::sleep(args.head_timeout.min(BEFORE_MAX));
+    task.sleep(head_timeout.min(BEFORE_MAX))?;
     let before = normal.lap();
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
 
     let place = victim.place();
     let role = Unfinished {
         manner,
-        random: Random::new(args.seed),
+        random: Random::new(args.seed()),
         opened: 0,
         ended: 0,
         answered: 0,
         longest: Duration::ZERO,
     };
     let tls = place.tls.filter(|_| manner == Manner::Slow);
-    let mut crowd = Crowd::new(role, Place { tls, ..place })?;
+    let mut crowd = Crowd::new(role, Place { tls, ..place }, &task.stop)?;
     let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, name, open, wanted))?;
     let opened_at = Instant::now();
     // What silence costs others is seen when all are there.
     let opening = (manner == Manner::Silent).then(|| normal.lap());
     // All connections are open until the first one's timeout. Reading the server's memory takes milliseconds, which
     // would delay the normal client, so it is done once.
-    crowd.play_until(opened_at + args.head_timeout / 2, |_| false)?;
+    crowd.play_until(opened_at + head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
-    let deadline = opened_at + args.head_timeout + LINGER_MAX + SLACK;
+    let deadline = opened_at + head_timeout + LINGER_MAX + SLACK;
     wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
         progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
     })?;
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress, manner: Manner) -> Result<
 
     let mut sheet = Sheet::new(name);
     sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
-    crowd.role().judge_ends(args.head_timeout + SLACK, rid, &mut sheet);
+    crowd.role().judge_ends(head_timeout + SLACK, rid, &mut sheet);
     let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
     let mut during = normal.lap();

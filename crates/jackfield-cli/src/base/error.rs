@@ -14,6 +14,8 @@ pub enum Error {
     Server(io::Error),
     /// The server does not answer as it should, from the start.
     Refused(String),
+    /// Ctrl-C came before there was anything to show.
+    Interrupted,
     /// The system failed this process.
     Io(io::Error),
     /// A file can't be read or written.
@@ -28,6 +30,7 @@ impl fmt::Display for Error {
             Self::Usage(text) | Self::Target(text) => f.write_str(text),
             Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
             Self::Refused(why) => write!(f, "the server does not answer as it should: {why}"),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Io(error) => write!(f, "the load generator failed: {error}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::NoResult(path) => write!(f, "{} is not a result of `jackfield bench`", path.display()),

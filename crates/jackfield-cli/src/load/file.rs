@@ -240,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn the_plans_in_the_documents_are_read() {
+        let help = super::super::args::PLAN;
+        let help = help.split_once(":\n").and_then(|(_, rest)| rest.split_once("\n\nEach stage"));
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tool.md");
+        // The package does not have it.
+        let page = fs::read_to_string(page).unwrap_or_default();
+        let page = page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```"));
+        for (plan, _) in help.into_iter().chain(page) {
+            let stages = stages(plan).unwrap_or_else(|why| panic!("{why}: {plan}"));
+            assert_eq!((stages.len(), stages[0].fail_if.len(), stages[1].plan.connections), (2, 2, 256));
+        }
+        assert!(help.is_some());
+    }
+
+    #[test]
     fn an_invalid_value_is_named_with_its_key() {
         for (from, to, words) in [
             ("connections = 10", "conections = 10", "unknown field `conections`"),

@@ -2,7 +2,7 @@
 
 pub(crate) mod args;
 mod file;
-mod interrupt;
+pub(crate) mod interrupt;
 mod plan;
 pub(crate) mod stages;
 mod values;
@@ -37,8 +37,8 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let old = output.compare.as_deref().map(report::read).transpose()?;
     proc::raise_descriptor_limit();
     check_descriptors(&plan, proc::descriptor_limit())?;
-    let folder = output.report.as_deref().map(|path| Folder::open(path, output.force)).transpose()?;
     let stop = interrupt::flag()?;
+    let folder = output.report.as_deref().map(|path| Folder::open(path, output.force)).transpose()?;
     let server = Server::of(&plan)?;
     let outcome = bench::bench_until(&stop, &plan, &server, progress(output.json))?;
     let result = json::result(&plan, &server, &outcome);

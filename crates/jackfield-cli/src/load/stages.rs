@@ -28,8 +28,8 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
         let path = args.report.as_ref().map(|report| report.join(&stage.name));
         path.map(|path| Folder::open(&path, args.force)).transpose()
     };
-    let folders = stages.iter().map(folder).collect::<Result<Vec<Option<Folder>>, Error>>()?;
     let stop = interrupt::flag()?;
+    let folders = stages.iter().map(folder).collect::<Result<Vec<Option<Folder>>, Error>>()?;
     let Some(first) = stages.first() else { return Ok(ExitCode::SUCCESS) };
     let server = Server::of(&first.plan)?;
     let (mut results, mut code, mut unwritten) = (Vec::new(), ExitCode::SUCCESS, None);

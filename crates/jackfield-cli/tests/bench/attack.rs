@@ -87,7 +87,7 @@ fn for_a_remote_server_only_visible_values_are_shown() {
     );
     check(&["slow-readers", &url], &["readers"], 1);
     let (code, _, stderr) = run(&["attack", "mutants", &server.addr]);
-    assert!(code == 2 && stderr.contains("for /: status 404"), "{stderr}");
+    assert!(code == 1 && stderr.contains("for /: status 404"), "{stderr}");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_server_that_does_not_answer_is_not_attacked() {
     let hangs_up = odd::listen(drop);
     for (target, why) in [(odd::nobody(), "refused"), (hangs_up, "")] {
         let (code, stdout, stderr) = run(&["attack", "slow-heads", "-c", "10", &target]);
-        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
         assert!(stderr.starts_with("jackfield: ") && stderr.contains(why), "{stderr}");
     }
 }
@@ -133,7 +133,7 @@ fn a_target_may_speak_tls() {
     check(&["slow-readers", "-c", "10", &large, "--ca-file", &cert], &unknown, 5);
     check(&["idle", "-c", "10", &plain, "--ca-file", &cert], &unknown, 2);
     let (code, _, stderr) = run(&["attack", "mutants", &plain]);
-    assert!(code == 2 && stderr.contains("certificate"), "{stderr}");
+    assert!(code == 1 && stderr.contains("certificate"), "{stderr}");
     let (code, _, stderr) = run(&["attack", "silent-handshakes"]);
     assert!(code == 2 && stderr.contains("https://"), "{stderr}");
     let (code, _, stderr) = run(&["attack", "mutants", &server.addr, "--insecure"]);
@@ -149,15 +149,35 @@ fn a_file_that_cannot_be_written_is_reported_before_the_attack() {
     // An attack that can't begin leaves no file, and an earlier one as it was.
     let directory = Directory::new();
     fs::create_dir_all(directory.path("")).expect("it is made");
-    for earlier in [None, Some("figures")] {
-        let path = directory.path("attack.json");
-        if let Some(earlier) = earlier {
-            fs::write(&path, earlier).expect("it is written");
-        }
-        let file = path.to_str().expect("the path is UTF-8");
-        let (code, ..) = run(&["attack", "mutants", "--count", "10", "--json", file, &odd::nobody()]);
-        assert_eq!((code, fs::read_to_string(&path).ok().as_deref()), (2, earlier));
+    let path = directory.path("attack.json");
+    let file = path.to_str().expect("the path is UTF-8");
+    for (earlier, force, expected, why) in [
+        (None, None, 1, "refused"),
+        (Some("figures"), None, 2, "attack.json is there already"),
+        (Some("figures"), Some("--force"), 1, "refused"),
+    ] {
+        earlier.map_or(Ok(()), |text| fs::write(&path, text)).expect("it is written");
+        let target = odd::nobody();
+        let args = ["attack", "mutants", "--count", "10", "--json", file, &target];
+        let (code, _, stderr) = run(&args.into_iter().chain(force).collect::<Vec<_>>());
+        assert_eq!((code, fs::read_to_string(&path).ok().as_deref()), (expected, earlier), "{stderr}");
+        assert!(stderr.contains(why), "{stderr}");
     }
+    let args = ["attack", "mutants", "--count", "50", "--json", file, "--force"];
+    assert!(run(&args).0 != 2 && fs::read_to_string(&path).is_ok_and(|text| text.contains("rows")));
     let (code, _, stderr) = run(&["attack", "slow-heads", "--head-timeout", "0"]);
     assert!(code == 2 && stderr.contains("above zero"), "{stderr}");
+}
+
+#[test]
+fn options_that_mean_nothing_to_an_attack_are_refused() {
+    for (args, why) in [
+        (&["mutants", "-c", "100"][..], "no use for --connections"),
+        (&["slow-heads", "--count", "100"], "no use for --count"),
+        (&["descriptors", "127.0.0.1:1", "--descriptors", "100"], "--descriptors"),
+        (&["idle", "--force"], "--json"),
+    ] {
+        let (code, stdout, stderr) = run(&[&["attack"], args].concat());
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(why), "{args:?}: {stderr}");
+    }
 }

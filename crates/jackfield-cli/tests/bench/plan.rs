@@ -97,6 +97,25 @@ fn the_stages_are_shown_one_by_one_and_side_by_side() {
 }
 
 #[test]
+fn a_report_of_somebody_else_stays_unless_forced() {
+    let good = PLAN.replace("/nowhere", "/plaintext");
+    let directory = Directory::new();
+    let [file, mine] = ["plan.toml", "report/full/index.html"].map(|name| directory.path(name));
+    fs::create_dir_all(directory.path("report/full")).expect("it is made");
+    fs::write(&file, good).and_then(|()| fs::write(&mine, "mine")).expect("they are written");
+    let [file, report] = [file, directory.path("report")].map(|path| path.into_os_string().into_string());
+    let (file, report) = (file.expect("it is UTF-8"), report.expect("it is UTF-8"));
+    let args = ["bench", "plan", &file, "--report", &report];
+    let (code, stdout, stderr) = run(&args);
+    assert!(code == 2 && stdout.is_empty() && stderr.contains("--force"), "{stdout}{stderr}");
+    assert_eq!(fs::read_to_string(&mine).ok().as_deref(), Some("mine"));
+    assert!(!directory.path("report/paced").exists(), "nothing is left of a plan that has not begun");
+    let (code, _, stderr) = run(&[&args[..], &["--force"]].concat());
+    assert_ne!(code, 2, "{stderr}");
+    tree::check(&fs::read_to_string(&mine).expect("it is there"));
+}
+
+#[test]
 fn an_invalid_plan_is_reported_before_anything_is_started() {
     for (from, to, why) in [
         ("weight", "wait", "unknown field `wait`"),

@@ -135,6 +135,11 @@ impl Board {
         rates.map(|rate| rate.median).min_by(f64::total_cmp)
     }
 
+    /// The servers that were measured at fixed rates, with their places in the row.
+    pub(crate) fn paced(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter(|(_, entry)| entry.is_measured())
+    }
+
     /// True if anything was counted.
     pub(crate) fn is_counted(&self) -> bool {
         self.entries.iter().any(|entry| entry.counts.is_some())

@@ -4,7 +4,7 @@ use super::args::Whereabouts;
 use super::child::{Gap, Running};
 use super::contender::{Contender, Places};
 use super::identity::Identity;
-use super::pace::QUANTILES;
+use super::pace::{QUANTILES, RATE_KEPT_MIN};
 use super::rows::{self, Row};
 use super::turn::Turn;
 use crate::base::cores::{self, Cores};
@@ -31,8 +31,6 @@ pub(crate) struct Ground {
 const IDLE_MAX: Duration = Duration::from_millis(300);
 /// With a larger share of full handshakes, the row would measure something else.
 const FULL_SHARE_MAX: f64 = 0.05;
-/// A server that does less of a fixed rate has not kept up with it.
-const RATE_KEPT_MIN: f64 = 0.98;
 /// The time for a server to notice that its clients have left.
 const PAUSE: Duration = Duration::from_millis(200);
 

@@ -33,7 +33,7 @@ pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
 fn pace_table(board: &Board, pace: &Pace) -> String {
     let names = QUANTILES.map(|(name, _)| name);
     let mut text = format!("| server | {} |\n| ---{} |\n", names.join(" | "), " | ---:".repeat(names.len()));
-    for (number, entry) in board.entries.iter().enumerate() {
+    for (number, entry) in board.paced() {
         let _ = writeln!(text, "| {} | {} |", entry.contender.name, pace.cells(number).join(" | "));
     }
     text
@@ -227,6 +227,7 @@ fn significant(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::board::tests::board;
+    use super::super::turn::Turn;
     use super::*;
 
     #[test]
@@ -238,6 +239,19 @@ mod tests {
         assert!(text.contains("| actix | gap: not <built> | | | | | |\n"), "{text}");
         let summary = summary(&[board]);
         assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | less | hyper | – | – | – |\n"), "{summary}");
+    }
+
+    #[test]
+    fn a_server_without_the_row_is_not_among_the_latencies() {
+        let mut board = board(&[(0, &[1000.0]), (3, &[])]);
+        let turn = Turn { latencies: [1e3; 3], latencies_are_valid: true, ..Turn::default() };
+        let turns = vec![vec![Some(turn)], vec![None]];
+        board.paces = vec![Pace { share: "half", rate: 1000.0, turns }];
+        let text = section(&[board], &Origin { facts: Vec::new() });
+        assert!(
+            text.contains("\n| ours | 1.00 µs | 1.00 µs | 1.00 µs |\n") && !text.contains("not valid"),
+            "{text}"
+        );
     }
 
     #[test]

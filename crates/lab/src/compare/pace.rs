@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 pub(crate) const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)];
 /// The rates, as shares of what the slowest server can do.
 pub(crate) const SHARES: [(&str, f64); 2] = [("half", 0.5), ("four fifths", 0.8)];
+/// A server that does less of a fixed rate has not kept up with it.
+pub(crate) const RATE_KEPT_MIN: f64 = 0.98;
+
+/// Why the latencies of most runs say nothing about the server.
+const FAILED: &str = "not valid: it failed";
+const NOT_KEPT: &str = "not valid: the rate was not kept";
+const LATE: &str = "not valid: the load generator was late";
 
 /// All turns of a row at one rate.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ pub(crate) struct Pace {
     pub(crate) share: &'static str,
     /// Operations a second.
     pub(crate) rate: f64,
-    /// For each server in the order of its row, one turn for each run; `None` where it failed.
+    /// For each server in the order of its row, one turn for each run; `None` where it failed, or has no such row at all.
     pub(crate) turns: Vec<Vec<Option<Turn>>>,
 }
 
@@ -26,22 +33,35 @@ impl Pace {
         format!("At {} a second, {} of what the slowest can do", units::count(self.rate), self.share)
     }
 
-    /// The latencies of one server, if most of its runs say anything about it.
-    fn latencies(&self, server: usize) -> Option<[Figure; 3]> {
+    /// The latencies of one server, if most of its runs say anything about it; otherwise why not.
+    fn latencies(&self, server: usize) -> Result<[Figure; 3], &'static str> {
         let turns = &self.turns[server];
         let good: Vec<&Turn> = turns.iter().flatten().filter(|turn| turn.latencies_are_valid).collect();
         if good.len() * 2 <= turns.len() {
-            return None;
+            return Err(self.why_not(turns));
         }
         let figure = |quantile: usize| Figure::of(good.iter().map(|turn| turn.latencies[quantile]));
-        Some([figure(0)?, figure(1)?, figure(2)?])
+        let figures = || Some([figure(0)?, figure(1)?, figure(2)?]);
+        figures().ok_or(FAILED)
+    }
+
+    fn why_not(&self, turns: &[Option<Turn>]) -> &'static str {
+        let most = |count: usize| count * 2 > turns.len();
+        let is_kept = |turn: &&Turn| turn.rate >= self.rate * RATE_KEPT_MIN;
+        if most(turns.iter().filter(|turn| turn.is_none()).count()) {
+            FAILED
+        } else if most(turns.iter().flatten().filter(is_kept).count()) {
+            LATE
+        } else {
+            NOT_KEPT
+        }
     }
 
     /// The cells of each server behind its name.
     pub(crate) fn cells(&self, server: usize) -> Vec<String> {
         match self.latencies(server) {
-            Some(latencies) => latencies.map(|figure| figure.spread(units::time)).into(),
-            None => vec!["not valid: the rate was not kept".to_owned(); QUANTILES.len()],
+            Ok(latencies) => latencies.map(|figure| figure.spread(units::time)).into(),
+            Err(why) => vec![why.to_owned(); QUANTILES.len()],
         }
     }
 
@@ -67,13 +87,17 @@ mod tests {
 
     #[test]
     fn latencies_are_shown_only_if_most_runs_kept_the_rate() {
-        let turn = |p50: f64, is_valid: bool| {
-            Some(Turn { latencies: [p50, 2e6, 3e6], latencies_are_valid: is_valid, ..Turn::default() })
+        let turn = |p50: f64, rate: f64, latencies_are_valid: bool| {
+            Some(Turn { latencies: [p50, 2e6, 3e6], rate, latencies_are_valid, ..Turn::default() })
         };
         let rows = [
-            (vec![turn(1e3, true), turn(3e3, true), turn(9e9, false)], "2.00 µs (1.00 – 3.00)"),
-            (vec![turn(1e3, true), turn(3e3, false), None], "not valid: the rate was not kept"),
-            (vec![None, None], "not valid: the rate was not kept"),
+            (
+                vec![turn(1e3, 1e3, true), turn(3e3, 1e3, true), turn(9e9, 900.0, false)],
+                "2.00 µs (1.00 – 3.00)",
+            ),
+            (vec![turn(1e3, 1e3, true), turn(3e3, 900.0, false), None], NOT_KEPT),
+            (vec![turn(1e3, 1e3, false), turn(3e3, 990.0, false), turn(1e3, 500.0, false)], LATE),
+            (vec![turn(1e3, 1e3, true), None, None], FAILED),
         ];
         for (turns, expected) in rows {
             let pace = Pace { share: "half", rate: 1000.0, turns: vec![turns] };

@@ -115,7 +115,7 @@ fn pace_table(board: &Board, pace: &Pace) -> Markup {
             table {
                 thead { tr { th { "server" } @for (name, _) in QUANTILES { th.number { (name) } } } }
                 tbody {
-                    @for (number, entry) in board.entries.iter().enumerate() {
+                    @for (number, entry) in board.paced() {
                         tr.ours[entry.contender.kind == Kind::Ours] {
                             th { (entry.contender.name) }
                             @for cell in pace.cells(number) { td.number { (cell) } }

@@ -41,16 +41,15 @@ fn small_attacks_keep_within_our_goals() {
     let path = directory.path("attack.json");
     let json = path.to_str().expect("the path is UTF-8");
     // A busy machine needs a while for the handshakes of the normal client.
-    for (attack, connections, timeout) in [
-        ("slow-heads", "100", "500ms"),
-        ("silent-handshakes", "100", "2s"),
-        ("idle", "20", "500ms"),
-        ("descriptors", "100", "500ms"),
-        ("mutants", "100", "500ms"),
-        ("slow-readers", "100", "500ms"),
+    for small in [
+        &["slow-heads", "-c", "100", "--head-timeout", "500ms"][..],
+        &["silent-handshakes", "-c", "100", "--head-timeout", "2s"],
+        &["idle", "-c", "20"],
+        &["descriptors", "-c", "100", "--descriptors", "64"],
+        &["mutants", "--count", "2000"],
+        &["slow-readers", "-c", "100"],
     ] {
-        let small = ["-c", connections, "--count", "2000", "--descriptors", "64", "--head-timeout", timeout];
-        let (_, stdout, stderr) = run(&[&["attack", attack, "--json", json], &small[..]].concat());
+        let (_, stdout, stderr) = run(&[&["attack"], small, &["--json", json, "--force"]].concat());
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {stderr}"));
         let result: Value = serde_json::from_str(&text).expect("it is JSON");
         for row in result["rows"].as_array().expect("a list") {

@@ -1,5 +1,5 @@
 //! What the server's crate hands on of the crates below is described for its users: without the names of what only these crates
-//! are about.
+//! are about. And the types that they meet first have examples.
 
 use crate::readers::{contains_word, numbered};
 use crate::tree::{Offence, Source, Tree};
@@ -7,6 +7,37 @@ use crate::tree::{Offence, Source, Tree};
 const FACE: &str = "crates/jackfield/src/lib.rs";
 /// What a user of the server does not meet.
 const INNER: [&str; 6] = ["Machine", "super::Event", "Wires", "Service", "layer above", "on_close"];
+
+/// The types that a user meets first and most, and where they are defined.
+const MOST_USED: [(&str, &str); 15] = [
+    ("Server", "crates/jackfield/src/server/mod.rs"),
+    ("ServerBuilder", "crates/jackfield/src/server/builder/mod.rs"),
+    ("Client", "crates/jackfield/src/client/mod.rs"),
+    ("Connection", "crates/jackfield/src/client/connection.rs"),
+    ("WebSocket", "crates/jackfield/src/client/websocket.rs"),
+    ("Raw", "crates/jackfield/src/client/raw.rs"),
+    ("EventStream", "crates/jackfield/src/client/events.rs"),
+    ("Exchange", "crates/jackfield/src/client/exchange.rs"),
+    ("Request", "crates/jackfield-proto/src/http1/request.rs"),
+    ("Reply", "crates/jackfield/src/client/reply.rs"),
+    ("Upgrade", "crates/jackfield/src/client/upgrade.rs"),
+    ("Handle", "crates/jackfield/src/shared/handle.rs"),
+    ("Listener", "crates/jackfield/src/config/listener/mod.rs"),
+    ("Limits", "crates/jackfield/src/config/limits.rs"),
+    ("Message", "crates/jackfield-proto/src/websocket/event.rs"),
+];
+
+pub(crate) fn the_most_used_types_have_an_example(tree: &Tree) -> Vec<Offence> {
+    let sources = MOST_USED.iter().filter_map(|(name, path)| Some((*name, tree.get(path)?)));
+    let without = |(name, source): (&str, &Source)| {
+        let lines: Vec<&str> = source.text.lines().collect();
+        let at = lines.iter().position(|line| defined(line) == Some(name));
+        let above = lines[..at.unwrap_or(0)].iter().rev().take_while(|line| !line.is_empty());
+        let has_example = above.into_iter().any(|line| line.starts_with("/// ```"));
+        (!has_example).then(|| source.offence(at.map_or(1, |at| at + 1), format!("`{name}` has no example")))
+    };
+    sources.filter_map(without).collect()
+}
 
 pub(crate) fn what_is_handed_on_is_described_for_its_users(tree: &Tree) -> Vec<Offence> {
     let Some(face) = tree.get(FACE) else { return Vec::new() };
