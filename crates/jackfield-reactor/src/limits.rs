@@ -58,7 +58,9 @@ pub struct Limits {
     /// closing connection `flush_interval_bytes_min` applies too. Default: 1, so that a slow reader is kept as long as it
     /// reads at all; `outbox_bytes_max` bounds its cost.
     pub write_stall_bytes_min: usize,
-    /// How often the server checks that the peer of a closing connection takes queued bytes. Default: 15 s.
+    /// How often the server checks that the peer of a closing connection takes queued bytes. A connection that is closed because
+    /// its peer reads too slowly is aborted after four of these intervals. Every other may take as long as its peer is fast
+    /// enough, however much is queued. Default: 15 s.
     pub flush_interval: Duration,
     /// The least that it must take in such an interval, or all that is left; otherwise the connection is aborted with
     /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: only `write_stall` applies.

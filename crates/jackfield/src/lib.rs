@@ -72,9 +72,9 @@ mod web;
 #[cfg(feature = "compression")]
 pub use client::Compression;
 pub use client::{
-    BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, FrameAction,
-    HeartbeatAction, IntoClient, LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply,
-    ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
+    BodyPlan, Client, ClientFactory, Connection, ConnectionStats, Control, EventStream, Exchange,
+    FrameAction, HeartbeatAction, IntoClient, LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse,
+    Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
     last_event_id,
 };
 #[cfg(any(feature = "tls-webpki-roots", feature = "tls-native-roots"))]
@@ -117,7 +117,7 @@ pub use jackfield_reactor as reactor;
 #[doc(inline)]
 pub use jackfield_reactor::Limits as ReactorLimits;
 pub use jackfield_reactor::{
-    Addr, Bandwidth, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
+    Addr, Bandwidth, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time,
 };
 /// The rustls version whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]

@@ -52,6 +52,7 @@ impl Reactor {
             timer_key::READ_TOKENS => self.wires.read_by_new_tokens(id),
             timer_key::WRITE_TOKENS => self.on_write_tokens(id),
             timer_key::UNREAD => self.on_unread(id),
+            timer_key::FLUSH_END => self.on_flush_end(id),
             timer_key::HANDSHAKE => self.wires.on_handshake_due(id),
             key if !self.wires.is_closing(id) => service.on_timer(&mut self.wires, id, key),
             _ => {}
@@ -114,6 +115,13 @@ impl Reactor {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
             self.wires.arm_flush_timer(id);
+        }
+    }
+
+    /// A closing wire whose flush is bounded has not written all of it in time.
+    fn on_flush_end(&mut self, id: ConnectionId) {
+        if self.wires.left_to_flush(id).is_some() {
+            self.wires.abort(id, Reason::Timeout(Timeout::Write));
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) const UNREAD: u32 = u32::MAX - 5;
 pub(crate) const FLUSH: u32 = u32::MAX - 6;
 pub(crate) const READ_TOKENS: u32 = u32::MAX - 7;
 pub(crate) const WRITE_TOKENS: u32 = u32::MAX - 8;
+pub(crate) const FLUSH_END: u32 = u32::MAX - 9;
 
 /// The largest timer key that the service may use.
 pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;

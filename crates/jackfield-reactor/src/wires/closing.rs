@@ -12,6 +12,9 @@ use crate::wire::life::{Act, Event, Phase};
 use crate::wire::peer::PeerSlot;
 use crate::wire::timer_key;
 
+/// The longest that a flush with a bound may last, in [`Limits::flush_interval`](crate::Limits::flush_interval).
+const FLUSH_INTERVALS_MAX: u32 = 4;
+
 impl Wires {
     /// Closes the connection in good order: writes the queued output and then our FIN.
     /// [`Service::on_close`](crate::Service::on_close) comes then. The connection lingers until the peer's FIN has come,
@@ -97,6 +100,16 @@ impl Wires {
         if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
             // The lower half is enough, because the number only shrinks, and the difference wraps.
             self.arm_noted(id, timer_key::FLUSH, at, left as u32);
+        }
+    }
+
+    /// Bounds the whole flush of a closing connection: what is left after four times
+    /// [`Limits::flush_interval`](crate::Limits::flush_interval) is dropped, and the connection is reset. For a peer that is closed
+    /// because it reads too slowly: it would keep its place as long as its last message lasts.
+    pub fn bound_flush(&mut self, id: ConnectionId) {
+        if self.left_to_flush(id).is_some() {
+            let bound = self.limits.flush_interval.saturating_mul(FLUSH_INTERVALS_MAX);
+            self.arm(id, timer_key::FLUSH_END, self.now.after(bound).0);
         }
     }
 

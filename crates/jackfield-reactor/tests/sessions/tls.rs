@@ -2,7 +2,7 @@
 
 use crate::identity::Identity;
 use crate::world::{HEADER, PEER, SIZES, World, client, client_config, configs, name, server};
-use jackfield_reactor::{FarEnd, Limits, Reason, Session, Tls};
+use jackfield_reactor::{FarEnd, Hello, Limits, Reason, Session, Tls};
 use rustls::version::TLS12;
 use rustls::{
     CipherSuiteCommon, ClientConnection, Connection, ServerConfig, SupportedCipherSuite, Tls12CipherSuite,
@@ -163,19 +163,24 @@ fn a_handshake_message_that_is_too_long_gets_a_fatal_alert() {
         crumbs,
         record(&[header(4), vec![0; 4]].concat()),
     ];
-    for (number, bytes) in cases.iter().enumerate() {
+    // As a listener with a ready configuration begins, and as one with hosts does.
+    let begins: [(&str, fn() -> World); 2] =
+        [("tls", tls), ("hello", || World::new(|stream| Hello::new(stream).into()))];
+    let rows = begins.iter().flat_map(|begin| cases.iter().enumerate().map(move |case| (begin, case)));
+    for ((session, begin), (number, bytes)) in rows {
         for size in [1, 5, 1000, 1 << 20].into_iter().filter(|size| bytes.len() / size < 1000) {
-            let mut world = tls();
+            let mut world = begin();
             let answer = world.send(bytes, size);
             assert_eq!(
                 (answer.len(), &answer[..1], &answer[3..6]),
                 (7, &[21][..], &[0, 2, 2][..]),
-                "{number}"
+                "{session}, {number}"
             );
             assert!(world.far.has_server_finished() && !world.far.is_reset());
             world.far.finish();
             world.run();
-            assert_eq!(world.log(), [format!("close Tls {PEER} at 3")], "{number} in pieces of {size}");
+            let case = format!("{session}, {number} in pieces of {size}");
+            assert_eq!(world.log(), [format!("close Tls {PEER} at 3")], "{case}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::message::{Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::{Overflow, Subscribed};
 use jackfield_proto::http1::Request;
-use jackfield_reactor::{Bandwidth, ConnectionId, Credentials, ReadPause, Time, WireStats, Wires};
+use jackfield_reactor::{Bandwidth, ConnectionId, Credentials, ReadPause, Time, Wires};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
@@ -136,14 +136,6 @@ impl Connection<'_> {
     pub fn listener(&self) -> usize {
         let listener = usize::from(self.links.table[self.id.slot()].listener);
         self.links.settings.listeners[listener].number
-    }
-
-    /// Its counters: bytes in and out, age and the like.
-    #[doc(alias = "ReadCount")]
-    #[doc(alias = "WriteCount")]
-    #[must_use]
-    pub fn stats(&self) -> Option<WireStats> {
-        self.wires.wire_stats(self.id)
     }
 
     /// Bytes that were sent to it and wait for the kernel, including those of this callback. The answer to its handshake and
@@ -326,7 +318,8 @@ impl Connection<'_> {
         self.wires.pause(self.id);
     }
 
-    /// Reads again.
+    /// Ends a pause. If the queue for the peer is above the high-water mark, reading begins again when it has drained:
+    /// [`Connection::read_pause`] says so.
     #[doc(alias = "Resume")]
     pub fn resume_read(&mut self) {
         self.wires.resume(self.id);

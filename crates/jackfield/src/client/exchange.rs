@@ -152,6 +152,15 @@ impl<'a> Exchange<'a> {
         self.defer()
     }
 
+    /// The same for a file, which the server itself reads: a peer that closes its side still gets it.
+    #[cfg(feature = "files")]
+    pub(crate) fn defer_file(mut self) -> Reply {
+        let sequence = self.connection.defer_answer();
+        let Connection { id, wires, links } = &mut self.connection;
+        links.note_file(wires, *id, sequence);
+        Reply::new(self.connection.handle(), self.connection.id, sequence)
+    }
+
     /// Begins an event stream, with these additional header lines.
     fn begin_events(&mut self, fields: Fields) {
         let Connection { id, wires, links } = &mut self.connection;

@@ -17,6 +17,7 @@ mod reactor;
 mod reply;
 mod response;
 mod setup;
+mod stats;
 mod stream;
 mod upgrade;
 mod visit;
@@ -38,6 +39,7 @@ pub use reply::{Reply, ReplyStream};
 pub use response::{ResponseBuilder, ResponseTarget};
 pub use setup::Setup;
 pub(crate) use setup::Tick;
+pub use stats::ConnectionStats;
 pub use stream::ResponseStream;
 pub use upgrade::Upgrade;
 pub(crate) use visit::Visit;
@@ -170,7 +172,8 @@ pub trait Client: sealed::AsAny {
         data.len()
     }
 
-    /// The queue for the peer was above the high-water mark, and has now drained to the low-water mark: you can send more.
+    /// The queue for the peer was above the high-water mark, and has now drained to the low-water mark: you can send more. The
+    /// peer is read again too, unless you have paused it; between the two marks it was not read.
     /// It comes after the messages in the queue of an [`Overflow`](crate::Overflow) policy, as far as the peer has room for them.
     /// (It has nothing to do with the drain at a shutdown.)
     #[doc(alias = "ReadyToSend")]

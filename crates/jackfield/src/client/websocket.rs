@@ -150,12 +150,7 @@ impl WebSocket<'_> {
     #[doc(alias = "latency")]
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        let links = &self.connection.links;
-        let kept = match &links.table[self.connection.id.slot()].protocol {
-            Protocol::WebSocket(socket) => socket.round_trip.get(),
-            _ => None,
-        };
-        links.round_trip.or(kept)
+        self.connection.last_round_trip()
     }
 
     /// Sets the heartbeat of this WebSocket; the server's heartbeat does not apply to it any more.

@@ -141,7 +141,7 @@ pub struct Limits {
     /// the peer counts as gone, and its connection ends immediately with [`Reason::Peer`](crate::Reason::Peer), so that no work
     /// is done for a peer that has left. `true`: the connection is kept, for peers that half-close (RFC 9112 section 9.6),
     /// and `answer_timeout` bounds the wait. In both cases, an answer that is given in the request's own callback is sent,
-    /// and an event stream ends. Default: `false`.
+    /// and so is a file (`Files`), and an event stream ends. Default: `false`.
     pub half_closed: bool,
     /// Longest wait for the answer to a peer that has closed its side; then 503 and close. Also the longest time in
     /// which nothing is written to an answer that is being sent in parts; then it is reset. The second is checked once

@@ -47,6 +47,7 @@ pub struct Published {
     pub here: usize,
     /// Other reactors that it was sent to.
     pub reactors: usize,
-    /// Reactors with subscribers and a full mailbox: their subscribers did not get it.
+    /// Reactors with subscribers and a full mailbox: their subscribers did not get it. If the server has ended: all its reactors,
+    /// and no history has it either.
     pub full: usize,
 }

@@ -183,16 +183,17 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
     {
         let (mut job, handle) = (Some(job), self.clone());
-        let is_taken = self.0.pool.submit(|| {
-            let job = job.take();
-            Box::new(move || {
-                let Some(job) = job else { return };
-                let result: Offloaded<T> = attempt(job);
-                // A reactor that has ended gives it back.
-                let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
-            })
-        });
-        let why = if self.state() >= ServerState::Stopped { Busy::Stopped } else { Busy::Full };
+        let is_taken = !self.has_ended()
+            && self.0.pool.submit(|| {
+                let job = job.take();
+                Box::new(move || {
+                    let Some(job) = job else { return };
+                    let result: Offloaded<T> = attempt(job);
+                    // A reactor that has ended gives it back.
+                    let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
+                })
+            });
+        let why = if self.has_ended() { Busy::Stopped } else { Busy::Full };
         match job.filter(|_| !is_taken) {
             Some(value) => Err(NotPosted { value, why }),
             None => Ok(()),
@@ -225,6 +226,9 @@ impl Handle {
     /// }
     /// ```
     pub fn post_to_topic<T: Any + Clone + Send>(&self, topic: &str, value: T) -> Published {
+        if self.has_ended() {
+            return self.refused_by_all();
+        }
         let Some((name, counts)) = self.0.topic_index.find(topic) else { return Published::default() };
         let mut published = Published::default();
         for reactor in 0..self.reactors() {
@@ -241,8 +245,8 @@ impl Handle {
     /// Gives a topic a history, in one order for all its subscribers on all reactors. On event streams each publication
     /// gets an id, which replaces its own, and [`Connection::subscribe_from`](crate::Connection::subscribe_from) sends a
     /// client that connects again the messages that it missed. Call it before the first client subscribes. False: the
-    /// topic was declared before, or has subscribers; nothing changes then. The topic and its history stay until the server ends, so
-    /// bound the number of topics that peers can make you declare.
+    /// topic was declared before, or has subscribers, or the server has ended; nothing changes then. The topic and its history stay
+    /// until the server ends, so bound the number of topics that peers can make you declare.
     ///
     /// A publish to such a topic takes a lock that its reactors share. If a reactor is so late that the history does not
     /// reach back far enough, its subscribers get a `resync` event. A server without such topics has no cost for them.
@@ -261,6 +265,9 @@ impl Handle {
     #[doc(alias = "history")]
     #[doc(alias = "replay")]
     pub fn declare_topic(&self, topic: &str, history: History) -> bool {
+        if self.has_ended() {
+            return false;
+        }
         let order = match &self.0.cluster {
             Some(cluster) => PositionSource::Broker(cluster.node),
             None => PositionSource::Own(self.new_epoch()),
@@ -349,7 +356,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new
-    /// one.
+    /// one. [`Busy::Stopped`]: the server has ended.
     #[doc(alias = "setHeartbeat")]
     pub fn set_heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Busy> {
         let heartbeat = Arc::new(heartbeat);
@@ -426,6 +433,11 @@ impl Handle {
         state_of(self.0.state.load(Ordering::Acquire))
     }
 
+    /// Whether every reactor has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state() >= ServerState::Stopped
+    }
+
     /// Shuts the server down. It accepts no new connections. Requests that have arrived are answered, and the answer has
     /// `Connection: close`. WebSockets get a Close, event streams get a `retry:` and their end; connections with your own
     /// protocol end after their queue is written. At the deadline the remaining connections are aborted, also read-paused
@@ -472,7 +484,7 @@ impl Handle {
         let remote = self.remote(id.reactor()).ok_or(Busy::Unknown)?;
         match remote.roster.contains(id) {
             true => Ok(remote),
-            false if self.state() >= ServerState::Stopped => Err(Busy::Stopped),
+            false if self.has_ended() => Err(Busy::Stopped),
             false => Err(Busy::Gone),
         }
     }

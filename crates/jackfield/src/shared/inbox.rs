@@ -116,8 +116,9 @@ impl Receive for Receiver {
 }
 
 impl Receiver {
+    /// `None` also when the server has ended: nothing is kept or reported then.
     fn handle(&self) -> Option<Handle> {
-        self.shared.upgrade().map(Handle)
+        self.shared.upgrade().map(Handle).filter(|handle| !handle.has_ended())
     }
 
     fn find(&self, topic: &str) -> Option<(Handle, Arc<TopicLog<Prepared>>)> {

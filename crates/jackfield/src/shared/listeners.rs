@@ -30,7 +30,8 @@ pub struct ListenerInfo {
     pub name: Option<Arc<str>>,
     /// Its addresses, as they were when the server was bound.
     pub addrs: Vec<Addr>,
-    /// Its state. A shutdown of the server does not change it.
+    /// Its state. While the server shuts down and when it has ended, all are stopped; no report of the observer says so for
+    /// each.
     pub state: ListenerState,
     /// How many open connections it has accepted.
     pub connections: usize,

@@ -21,7 +21,11 @@ impl Handle {
     #[doc(alias = "getListenerInfo")]
     #[must_use]
     pub fn listeners(&self) -> Vec<ListenerInfo> {
-        self.shared().listeners.infos()
+        let mut listeners = self.shared().listeners.infos();
+        if self.state() >= ServerState::Draining {
+            listeners.iter_mut().for_each(|listener| listener.state = ListenerState::Stopped);
+        }
+        listeners
     }
 
     /// Accepts no connections there until [`Handle::resume_listening`]: new connections wait in the backlog of the system,
@@ -36,7 +40,7 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// [`Busy::Unknown`]: there is no such listener.
+    /// [`Busy::Unknown`]: there is no such listener. [`Busy::Stopped`]: the server shuts down, or has ended.
     #[doc(alias = "Pause")]
     pub fn pause_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
         for number in self.find_listeners(which.into())? {
@@ -51,7 +55,7 @@ impl Handle {
     /// and open connections stay. [`Handle::resume_listening`] listens again.
     ///
     /// # Errors
-    /// [`Busy::Unknown`]: there is no such listener.
+    /// [`Busy::Unknown`]: there is no such listener. [`Busy::Stopped`]: the server shuts down, or has ended.
     #[doc(alias = "StopListening")]
     #[doc(alias = "stopListener")]
     #[doc(alias = "stopListenerNoWait")]
@@ -68,9 +72,6 @@ impl Handle {
     #[doc(alias = "StartListening")]
     #[doc(alias = "Resume")]
     pub fn resume_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
-        if self.state() >= ServerState::Draining {
-            return Err(Busy::Stopped);
-        }
         self.change_listeners(which.into(), ListenerState::Listening)
     }
 
@@ -88,7 +89,11 @@ impl Handle {
         self.ask_all_for_look();
     }
 
+    /// A shutdown has closed all listeners, for good.
     fn find_listeners(&self, which: WhichListener<'_>) -> Result<Vec<usize>, Busy> {
+        if self.state() >= ServerState::Draining {
+            return Err(Busy::Stopped);
+        }
         let found = self.shared().listeners.find(which);
         if found.is_empty() { Err(Busy::Unknown) } else { Ok(found) }
     }

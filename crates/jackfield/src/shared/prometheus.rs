@@ -122,7 +122,7 @@ fn turns(f: &mut impl Write, metrics: &Metrics) -> fmt::Result {
     }
     writeln!(f, "jackfield_{NAME}_sum {}", seconds(metrics.turn_ns_sum))?;
     writeln!(f, "jackfield_{NAME}_count {timed}")?;
-    head(f, "turns_total", "counter", "ReplayQueue of the reactors, timed or not.")?;
+    head(f, "turns_total", "counter", "Turns of the reactors, timed or not.")?;
     writeln!(f, "jackfield_turns_total {}", metrics.turns)
 }
 

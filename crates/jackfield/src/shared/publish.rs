@@ -69,6 +69,9 @@ impl Handle {
 
     /// Publishes on every reactor but one. Nothing is encoded if there is no subscriber.
     pub(crate) fn publish_but(&self, topic: &str, content: Content<'_>, but: usize) -> Published {
+        if self.has_ended() {
+            return self.refused_by_all();
+        }
         if let Some(log) = self.shared().logs.find(topic) {
             return match self.append(&log, None, content, ConnectionId::NONE) {
                 Ok(true) => self.notify(&log, but),
@@ -88,6 +91,11 @@ impl Handle {
             false => Published::default(),
         };
         Published { full: published.full + 1, ..published }
+    }
+
+    /// The result of publishing when the server has ended.
+    pub(crate) fn refused_by_all(&self) -> Published {
+        Published { full: self.reactors(), ..Published::default() }
     }
 
     fn pass_on_to_all(&self, topic: &str, content: Content<'_>, but: usize) -> Published {

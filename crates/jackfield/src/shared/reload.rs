@@ -8,6 +8,7 @@ use crate::shared::handle::Handle;
 use crate::shared::observer::Observer;
 #[cfg(feature = "expiry")]
 use crate::shared::settings::Settings;
+use crate::shared::state::Busy;
 use std::sync::Arc;
 
 impl Handle {
@@ -26,11 +27,14 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// Everything that is wrong with any of the files, such as a key that does not belong to its certificate. Then nothing
-    /// changes, for no listener.
+    /// Everything that is wrong with any of the files, such as a key that does not belong to its certificate; or that the
+    /// server has ended. Then nothing changes, for no listener.
     #[doc(alias = "RecheckSslCerts")]
     #[doc(alias = "reloadListenerCertificate")]
     pub fn reload_tls(&self) -> Result<(), Vec<String>> {
+        if self.has_ended() {
+            return Err(vec![Busy::Stopped.to_string()]);
+        }
         let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);
         let (mut loaded, mut faults) = (Vec::new(), Vec::new());
         for hosts in all {
@@ -52,7 +56,10 @@ impl Handle {
         let handle = self.clone();
         // A server that has ended shows no certificates any more.
         let _ = self.shared().pool.submit_reserved(Box::new(move || {
-            observer.on_tls_reload(&handle.reload_tls().err().unwrap_or_default());
+            let faults = handle.reload_tls().err().unwrap_or_default();
+            if !handle.has_ended() {
+                observer.on_tls_reload(&faults);
+            }
         }));
     }
 

@@ -53,6 +53,7 @@ pub struct Router<R> {
     /// Paths without parameters, which have priority, with the index of their entries.
     literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
     tree: matchit::Router<usize>,
+    websocket_paths: Vec<String>,
 }
 
 /// Collects routes, for a [`Router`].
@@ -85,6 +86,8 @@ pub enum Found<'r, 'b, R> {
     Options(&'r str),
     /// The path has routes, but for other methods. The value is for `Allow`.
     NotAllowed(&'r str),
+    /// A GET that asks for no WebSocket, for a path that has only a route for WebSockets.
+    UpgradeRequired,
     /// The path has no route.
     NotFound,
     /// A parameter of the path is not UTF-8 when it is decoded.
@@ -142,8 +145,8 @@ impl<R> Routes<R> {
         self.route("DELETE", path, route)
     }
 
-    /// For WebSockets: what [`Router::websocket_at`] finds. See
-    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths) too.
+    /// For WebSockets: what [`Router::websocket_at`] finds. [`Router::websocket_paths`] tells the server about all of these
+    /// paths. A GET that asks for no WebSocket gets 426 here, unless the path has a route for GET too.
     #[must_use]
     pub fn websocket(mut self, path: &str, route: R) -> Self {
         self.entry(path).websockets.push(route);
@@ -157,7 +160,7 @@ impl<R> Routes<R> {
     /// method or a WebSocket that was given twice.
     pub fn build(self) -> Result<Router<R>, RouterError> {
         let (mut tree, mut literal, mut faults) = (matchit::Router::new(), HashMap::default(), Vec::new());
-        let mut entries = Vec::new();
+        let (mut entries, mut websocket_paths) = (Vec::new(), Vec::new());
         for (path, mut entry) in self.paths {
             if !path.starts_with('/') {
                 faults.push(format!("`{path}` does not begin with `/`"));
@@ -170,13 +173,19 @@ impl<R> Routes<R> {
             if let Err(error) = tree.insert(path.clone(), entries.len()) {
                 faults.push(format!("`{path}`: {error}"));
             }
+            if !entry.websockets.is_empty() {
+                websocket_paths.push(path.clone());
+            }
             // Doubled braces stand for braces, and the tree handles them.
             if !path.contains(['{', '}']) {
                 literal.insert(path.into(), entries.len());
             }
             entries.push(entry);
         }
-        if faults.is_empty() { Ok(Router { entries, literal, tree }) } else { Err(RouterError(faults)) }
+        if !faults.is_empty() {
+            return Err(RouterError(faults));
+        }
+        Ok(Router { entries, literal, tree, websocket_paths })
     }
 
     fn entry(&mut self, path: &str) -> &mut Entry<R> {
@@ -242,6 +251,8 @@ impl<R> Router<R> {
         });
         match found {
             Found::NotAllowed(allow) if method == "OPTIONS" => Found::Options(allow),
+            // It is allowed, but only for a WebSocket.
+            Found::NotAllowed(allow) if method == "GET" && allows_get(allow) => Found::UpgradeRequired,
             other => other,
         }
     }
@@ -249,6 +260,22 @@ impl<R> Router<R> {
     /// What a request for a WebSocket asks for, in `on_upgrade`.
     pub fn websocket_at<'r, 'b>(&'r self, request: &Request<'b>) -> Found<'r, 'b, R> {
         self.find(request.path(), |entry| entry.websockets.first())
+    }
+
+    /// The paths that have a route for WebSockets, for
+    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths): at all other paths a request for a WebSocket
+    /// is then an ordinary request.
+    ///
+    /// ```
+    /// use jackfield::{Router, Server};
+    ///
+    /// let routes = Router::builder().get("/", "page").websocket("/rooms/{name}", "room").build()?;
+    /// let builder = Server::builder().listen("127.0.0.1:0").websocket_paths(routes.websocket_paths());
+    /// # builder.bind()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn websocket_paths(&self) -> impl Iterator<Item = &str> {
+        self.websocket_paths.iter().map(String::as_str)
     }
 
     fn find<'r, 'b>(
@@ -274,13 +301,14 @@ impl<R> Router<R> {
 }
 
 impl<R> Found<'_, '_, R> {
-    /// Answers if there is no route: with 404, with 405 or 204 and `Allow`, or with 400. (If it has a route, the answer
-    /// is a 500.)
+    /// Answers if there is no route: with 404, with 405 or 204 and `Allow`, with 400, or with 426 and `Upgrade: websocket`. (If
+    /// it has a route, the answer is a 500.)
     pub fn refuse(self, exchange: Exchange<'_>) {
         let (status, allow) = match self {
             Self::Route(..) => return exchange.error(500),
             Self::NotFound => return exchange.not_found(),
             Self::Malformed => return exchange.error(400),
+            Self::UpgradeRequired => return exchange.error(426),
             Self::Options(allow) => (204, allow),
             Self::NotAllowed(allow) => (405, allow),
         };
@@ -316,6 +344,11 @@ impl<'b> Params<'_, 'b> {
     fn are_text(&self) -> bool {
         self.iter().all(|(_, value)| !value.contains('%') || percent_decode_str(value).decode_utf8().is_ok())
     }
+}
+
+/// Whether this value of `Allow` has GET.
+fn allows_get(allow: &str) -> bool {
+    allow.split(", ").any(|method| method == "GET")
 }
 
 impl Hasher for PathHasher {

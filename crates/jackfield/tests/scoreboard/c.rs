@@ -711,9 +711,36 @@ fn c17_a_connection_counts() {
     lab.advance(SECOND * 5);
     let (bytes_in, bytes_out) = (get("/").len(), ok("x").len());
     let expected = format!(
-        "WireStats {{ bytes_in: {bytes_in}, bytes_out: {bytes_out}, queued: 0, age: 6s, quiet: 5s }}"
+        "ConnectionStats {{ bytes_in: {bytes_in}, bytes_out: {bytes_out}, queued: 0, age: 6s, quiet: 5s, round_trip: None }}"
     );
     assert!(lab.log.has(&expected), "{:?}", lab.log.events());
+}
+
+#[test]
+fn c17_the_counters_of_a_websocket_have_its_queue_and_its_round_trip() {
+    const SENT: usize = 50_000;
+    const TAKEN: usize = 20_000;
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, _| {
+            socket.send("x".repeat(SENT));
+            socket.set_timer(TimerId(1), SECOND / 10);
+        },
+        on_timer: |probe, connection, _| {
+            let stats = connection.stats().unwrap();
+            probe.log.note(format!("{} {:?}", stats.queued, stats.round_trip));
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 30);
+    lab.advance(Duration::from_millis(248));
+    lab.say(&far, socket::masked(socket::FIN | socket::PONG, b""));
+    far.take();
+    far.set_room(Some(TAKEN));
+    lab.say(&far, socket::text("go"));
+    lab.advance(SECOND / 10);
+    let queued = socket::header_bytes(SENT) + SENT - TAKEN;
+    assert!(lab.log.has(&format!("{queued} Some(248ms)")), "{:?}", lab.log.events());
 }
 
 #[test]

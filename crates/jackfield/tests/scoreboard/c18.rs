@@ -1,8 +1,9 @@
 //! A bandwidth limit: a token bucket in each direction. Bytes are counted by the server's own time.
 
 use crate::{support, tls};
+use jackfield::reactor::WireStats;
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{Bandwidth, BodyPlan, ConnectionId, Drain, Limits, Listener, ReadPause, WireStats};
+use jackfield::{Bandwidth, BodyPlan, ConnectionId, Drain, Limits, Listener, ReadPause};
 use std::time::Duration;
 use support::probe::Probe;
 use support::{Lab, get, socket, statuses, text};

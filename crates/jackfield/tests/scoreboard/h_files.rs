@@ -1,7 +1,7 @@
 //! H11: files as answers.
 
-use crate::support;
-use jackfield::test::{FarEnd, TestServer};
+use crate::{support, tls};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{Client, Exchange, Files, Request, Server};
 use std::fs;
 use std::io::Write;
@@ -11,6 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, UNIX_EPOCH};
 use support::real::{self, Live};
 use support::{statuses, text};
+use tls::{Identity, Secured};
 
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
@@ -305,6 +306,112 @@ fn h11_a_large_file_is_read_as_it_is_taken() {
     assert!(body[..bytes.len()] == bytes);
     let (head, last) = parts(&body[bytes.len()..]);
     assert_eq!((statuses(head.as_bytes()), &*last), (vec![206], &bytes[bytes.len() - 5..]));
+}
+
+/// Asks for this, ends its side at once or when the answer has begun, and returns the answer.
+fn ask_and_finish(
+    server: &mut TestServer,
+    request: &str,
+    identity: Option<&Identity>,
+    is_late: bool,
+) -> Vec<u8> {
+    let far = server.connect();
+    let mut peer =
+        identity.map(|identity| Secured::new(far.clone(), identity.client_config(rustls::DEFAULT_VERSIONS)));
+    match &mut peer {
+        Some(peer) => {
+            peer.say(server, "");
+            peer.send(request);
+        }
+        None => far.send(request.as_bytes()),
+    }
+    if is_late {
+        far.set_room(Some(ROOM));
+        server.run();
+    }
+    let all = match &mut peer {
+        Some(peer) => {
+            far.set_room(None);
+            peer.finish(server)
+        }
+        None => {
+            far.finish();
+            take_all(server, &far)
+        }
+    };
+    assert!(far.has_server_finished() && !far.is_reset());
+    all
+}
+
+/// The fault: of a large file came a part and a reset, and of one that was not cached nothing.
+#[test]
+fn h11_a_half_closed_peer_gets_the_whole_file() {
+    let bytes = large();
+    let folder = Folder::new(&[("small.txt", b"0123456789"), ("large.bin", &bytes)]);
+    std::thread::sleep(Duration::from_millis(30));
+    let identity = Identity::new();
+    let small = &b"0123456789"[..];
+    let rows = [
+        ("cached", "small.txt", 1 << 20, 1, vec![small]),
+        ("to be cached", "small.txt", 1 << 20, 0, vec![small]),
+        ("uncached", "small.txt", 0, 0, vec![small]),
+        ("pulled", "large.bin", 0, 0, vec![&bytes[..]]),
+        ("not there", "none", 0, 0, vec![&b"Not Found"[..]]),
+    ];
+    for (name, path, cache, asks_before, bodies) in rows {
+        for version in ["1.0", "1.1"] {
+            for (identity, is_late) in
+                [(None, false), (None, true), (Some(&identity), false), (Some(&identity), true)]
+            {
+                let files = Files::folder(folder.root()).unwrap().cache(cache);
+                let tls = identity.map(Identity::server_config);
+                let options = TestOptions { tls, ..TestOptions::default() };
+                let mut server = TestServer::with_options(options, move |_peer| Page(files.clone()));
+                let request = format!("GET /{path} HTTP/{version}\r\nHost: h\r\n\r\n");
+                for _ in 0..=asks_before {
+                    let all = ask_and_finish(&mut server, &request, identity, is_late);
+                    let case =
+                        format!("{name}, HTTP/{version}, TLS: {}, late: {is_late}", identity.is_some());
+                    assert!(parts(&all).1 == bodies.concat(), "{case}");
+                    assert_eq!(server.handle().count(), 0, "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// What it has asked for behind a file is read as before its end.
+#[test]
+fn h11_a_half_closed_peer_gets_all_the_files_that_it_asked_for() {
+    let folder = Folder::new(&[("small.txt", b"0123456789"), ("large.bin", &large())]);
+    let mut server = serve(Files::folder(folder.root()).unwrap().cache(0));
+    let request = ["large.bin", "small.txt", "large.bin", "none"]
+        .map(|path| format!("GET /{path} HTTP/1.1\r\nHost: h\r\n\r\n"))
+        .concat();
+    for is_late in [false, true] {
+        let all = ask_and_finish(&mut server, &request, None, is_late);
+        let heads: Vec<_> =
+            all.windows(12).filter(|window| window.starts_with(b"HTTP/1.1 ")).map(text).collect();
+        assert_eq!(heads, ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 404"]);
+        assert!(all.len() > 2 * large().len() && all.ends_with(b"Not Found"));
+    }
+}
+
+/// A half-closed peer that does not read ends as any other does.
+#[test]
+fn h11_a_half_closed_peer_that_takes_nothing_of_its_file_is_ended() {
+    let folder = Folder::new(&[("large.bin", &large())]);
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let far = server.connect();
+    far.set_room(Some(ROOM));
+    far.send(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n");
+    far.finish();
+    server.run();
+    let stall = jackfield::Limits::default().reactor.write_stall;
+    server.advance(stall - Duration::from_secs(1));
+    assert_eq!((server.handle().count(), far.is_reset()), (1, false));
+    server.advance(Duration::from_secs(1));
+    assert_eq!((server.handle().count(), far.is_reset()), (0, true));
 }
 
 /// A file that is kept is answered with as one that is read, and read anew when it has changed.

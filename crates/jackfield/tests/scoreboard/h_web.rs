@@ -69,7 +69,10 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         .get("/files/{*path}", Route::File)
         .get("/head", Route::Root)
         .route("HEAD", "/head", Route::OwnHead)
-        .websocket("/chat", Route::Chat);
+        .websocket("/chat", Route::Chat)
+        .websocket("/rooms/{id}", Route::Chat)
+        .get("/both", Route::Root)
+        .websocket("/both", Route::Chat);
     routes.build().unwrap()
 });
 
@@ -114,7 +117,12 @@ fn h13_a_request_without_a_route_is_404_405_204_or_400() {
         ("get", "/", 405, "GET, HEAD, OPTIONS"),
         ("GET", "/users", 405, "POST, PURGE, OPTIONS"),
         ("HEAD", "/users", 405, "POST, PURGE, OPTIONS"),
-        ("GET", "/chat", 405, "GET, OPTIONS"),
+        // A GET is allowed there, but only for a WebSocket.
+        ("GET", "/chat", 426, ""),
+        ("POST", "/chat", 405, "GET, OPTIONS"),
+        ("HEAD", "/chat", 405, "GET, OPTIONS"),
+        ("OPTIONS", "/chat", 204, "GET, OPTIONS"),
+        ("POST", "/both", 405, "GET, HEAD, OPTIONS"),
         ("OPTIONS", "/head", 204, "GET, HEAD, OPTIONS"),
         ("OPTIONS", "/none", 404, ""),
         // Not UTF-8, and a slash in more bytes than it has.
@@ -125,6 +133,9 @@ fn h13_a_request_without_a_route_is_404_405_204_or_400() {
         assert_eq!(statuses(answer.as_bytes()), [status], "{method} {path}");
         let line = format!("\r\nAllow: {allow}\r\n");
         assert_eq!(answer.contains(&line), !allow.is_empty(), "{method} {path}: {answer}");
+        // It says what to upgrade to (RFC 9110 section 15.5.22).
+        let upgrade = "\r\nUpgrade: websocket\r\nConnection: upgrade";
+        assert_eq!(answer.contains(upgrade), status == 426, "{method} {path}: {answer}");
     }
 }
 
@@ -166,12 +177,12 @@ fn w1_paths_for_websocket_are_declared() {
             socket.send(message);
         }
     }
-    let paths = Some(vec!["/chat".into(), "/rooms/".into()]);
+    let paths = Some(vec!["/chat".into(), "/halls/".into()]);
     let mut server =
         TestServer::with_options(TestOptions { websocket_paths: paths, ..TestOptions::default() }, |_peer| {
             Chat
         });
-    for (path, expected) in [("/chat", 101), ("/rooms/7", 404), ("/other", 200), ("/chat/", 200)] {
+    for (path, expected) in [("/chat", 101), ("/halls/7", 404), ("/other", 200), ("/chat/", 200)] {
         let far = server.connect();
         far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
         server.run();
@@ -187,7 +198,7 @@ fn w1_paths_for_websocket_are_declared() {
         TestOptions { websocket_paths: Some(vec!["/".into()]), ..TestOptions::default() },
         |_peer| Chat,
     );
-    for (path, expected) in [("/chat", 101), ("/rooms/7", 404), ("/", 404)] {
+    for (path, expected) in [("/chat", 101), ("/halls/7", 404), ("/", 404)] {
         let far = server.connect();
         far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
         server.run();
@@ -195,6 +206,26 @@ fn w1_paths_for_websocket_are_declared() {
     }
     let error = Server::builder().listen("127.0.0.1:0").websocket_paths(["chat"]).bind().unwrap_err();
     assert!(error.to_string().contains("`chat` is not a path"), "{error}");
+    // The router tells its paths, so that nobody has to write them twice.
+    assert_eq!(ROUTES.websocket_paths().collect::<Vec<_>>(), ["/chat", "/rooms/{id}", "/both"]);
+    let paths = Some(ROUTES.websocket_paths().map(str::to_owned).collect());
+    let mut server =
+        TestServer::with_options(TestOptions { websocket_paths: paths, ..TestOptions::default() }, |_peer| {
+            Chat
+        });
+    for (path, expected) in [
+        ("/chat", 101),
+        ("/rooms/7", 101),
+        ("/both", 101),
+        ("/rooms/", 200),
+        ("/rooms/7/8", 200),
+        ("/users/7", 200),
+    ] {
+        let far = server.connect();
+        far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
+        server.run();
+        assert_eq!(statuses(&far.take()), [expected], "{path}");
+    }
 }
 
 #[test]

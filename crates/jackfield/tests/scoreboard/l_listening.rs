@@ -167,6 +167,32 @@ fn l7_all_listeners_stop() {
     assert_eq!(live.handle.resume_listening(..), Err(Busy::Stopped));
 }
 
+/// The fault: a listener of a server that had ended was said to listen, could be paused and stopped, and told the observer of it
+/// after its last event.
+#[test]
+fn l12_the_listeners_of_a_server_that_ends_are_stopped() {
+    let notes = Notes::default();
+    let builder = Server::builder().listen("127.0.0.1:0").listen("127.0.0.1:0").observer(notes.clone());
+    let server = builder.bind().unwrap();
+    let handle = server.handle();
+    handle.pause_listening(0).unwrap();
+    let check = || {
+        let states: Vec<_> = handle.listeners().iter().map(|listener| listener.state).collect();
+        assert_eq!(states, [ListenerState::Stopped; 2]);
+        for which in [0, 1, 2] {
+            assert_eq!(handle.pause_listening(which), Err(Busy::Stopped));
+            assert_eq!(handle.stop_listening(which), Err(Busy::Stopped));
+            assert_eq!(handle.resume_listening(which), Err(Busy::Stopped));
+        }
+    };
+    handle.shutdown(jackfield::Drain::now());
+    check();
+    server.serve(Named::at).unwrap();
+    check();
+    let told: Vec<_> = notes.0.take().into_iter().filter(|note| note.starts_with("listener")).collect();
+    assert_eq!(told, ["listener 0 Paused"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn l7_a_unix_socket_stops_and_resumes() {
@@ -341,6 +367,42 @@ fn c16_if_no_connection_is_idle_the_new_one_is_refused() {
     let late = lab.connect();
     assert_eq!(statuses(&late.take()), [503]);
     assert_eq!((lab.log.count("refused Full"), lab.server.handle().count()), (1, 2));
+}
+
+/// Of 64 places the connection that was idle longest goes, and the next connection looks at the 64 after them.
+#[test]
+fn c16_the_idlest_of_64_places_is_replaced() {
+    const ALL: usize = 130;
+    let mut lab = Lab::with_limits(at_most(ALL, WhenFull::EvictIdle), Probe::default);
+    let ends: Vec<_> = (0..ALL).map(|_| lab.connect()).collect();
+    // From the one that was idle longest to the others.
+    let speaks = [vec![100], vec![30], (0..ALL).filter(|at| ![30, 100].contains(at)).collect()];
+    for some in speaks {
+        lab.advance(SECOND);
+        some.into_iter().for_each(|at: usize| assert_eq!(statuses(&lab.say(&ends[at], get("/"))), [200]));
+    }
+    for expected in [30, 100] {
+        lab.advance(SECOND);
+        let _fresh = lab.connect();
+        let gone: Vec<_> = (0..ALL).filter(|at| ends[*at].has_server_finished()).collect();
+        assert_eq!(gone.last(), Some(&expected), "{gone:?}");
+        assert_eq!(lab.server.handle().count(), ALL);
+    }
+}
+
+/// An idle connection behind 1,024 places that are not idle is not found at once; the next connection looks behind them.
+#[test]
+fn c16_no_more_than_1024_places_are_looked_at() {
+    const BUSY: usize = 1100;
+    let mut lab = Lab::with_limits(at_most(BUSY + 1, WhenFull::EvictIdle), Probe::default);
+    let _sockets: Vec<_> = (0..BUSY).map(|_| lab.websocket()).collect();
+    let idle = lab.connect();
+    lab.advance(SECOND);
+    let refused = lab.connect();
+    assert_eq!((statuses(&refused.take()), idle.has_server_finished()), (vec![503], false));
+    let fresh = lab.connect();
+    assert_eq!((statuses(&lab.say(&fresh, get("/"))), idle.has_server_finished()), (vec![200], true));
+    assert_eq!((lab.log.count("refused Full"), lab.server.handle().count()), (1, BUSY + 1));
 }
 
 #[test]

@@ -299,6 +299,37 @@ fn m3_a_peer_that_answers_pings_stays_for_a_day() {
     assert!(!far.has_server_finished());
 }
 
+/// Its bytes wait unread as long as its own backlog is too large, so that nothing is known of it.
+#[test]
+fn m4_a_peer_that_is_not_read_because_of_its_backlog_is_not_dead() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.set_timer(TimerId(1), SECOND * 31);
+        },
+        on_timer: |_, connection, _| {
+            connection.as_websocket().unwrap().send("x".repeat(300_000));
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 30);
+    assert_eq!(socket::frames(&far.take()).len(), 1, "a ping that waits for its pong");
+    far.set_room(Some(1000));
+    lab.advance(SECOND);
+    for _ in 0..12 {
+        lab.advance(SECOND * 5);
+        far.set_room(Some(1000));
+        lab.say(&far, socket::text("here"));
+        assert!(!lab.log.has("disconnect") && !lab.log.has("text"), "{:?}", lab.log.events());
+    }
+    far.set_room(None);
+    lab.run();
+    assert_eq!((lab.log.count("text here"), lab.log.count("disconnect")), (12, 0));
+    // It is read again: now its silence counts.
+    lab.advance(SECOND * 60);
+    assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
+}
+
 /// The last round trip of the heartbeat is known in every callback, from the first one on.
 #[test]
 fn m3_the_round_trip_of_a_ping_is_measured() {

@@ -276,16 +276,26 @@ fn value(text: &str, metric: &str) -> f64 {
 }
 
 /// The text is what Prometheus can read: each metric with one help, one type, then its samples; counters end in `_total`,
-/// and the buckets of a histogram grow up to its count.
+/// times are in seconds and sizes in bytes, a help is a sentence, and the buckets of a histogram grow up to its count.
 #[track_caller]
 fn check_exposition(text: &str) {
     let mut names = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let (name, _) = line.strip_prefix("# HELP ").unwrap().split_once(' ').unwrap();
+        let (name, help) = line.strip_prefix("# HELP ").unwrap().split_once(' ').unwrap();
+        assert!(is_sentence(help), "{help}");
         let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
         assert!(!names.contains(&name) && name.starts_with("jackfield_"), "{name}");
         assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        let units = [
+            ("Bytes", "_bytes"),
+            ("Time", "_seconds"),
+            ("How long", "_seconds"),
+            ("The longest", "_seconds"),
+        ];
+        let unit = units.into_iter().find(|(about, _)| help.starts_with(about)).map(|(_, unit)| unit);
+        let named = name.trim_end_matches("_total");
+        assert!(unit.is_none_or(|unit| named.ends_with(unit)), "{name}: {help}");
         names.push(name);
         let mut below = 0.0;
         while let Some(sample) = lines.next_if(|line| !line.starts_with('#')) {
@@ -302,6 +312,15 @@ fn check_exposition(text: &str) {
         }
     }
     assert!(names.len() > 20);
+}
+
+/// Whether it is one: it begins with an upper case letter or a number, ends with a full stop, and has no name of the code in it.
+fn is_sentence(help: &str) -> bool {
+    let is_name = |word: &str| word.contains(['_', '`']) || word.chars().skip(1).any(char::is_uppercase);
+    let words = || help.split([' ', ',', '.']);
+    help.starts_with(|first: char| first.is_uppercase() || first.is_ascii_digit())
+        && help.ends_with('.')
+        && !words().any(|word| is_name(word) && word != "WebSocket")
 }
 
 fn statused(paths: [&str; 2]) -> TestServer {
@@ -331,6 +350,16 @@ fn o4_metrics_and_health_are_served_before_any_client_is_asked() {
     assert_eq!(value(body, "jackfield_http_requests_total"), 2.0);
     assert_eq!(value(body, "jackfield_connections"), 2.0);
     assert_eq!(value(body, "jackfield_connection_ends_total{reason=\"peer\"}"), 0.0);
+    // The histogram of the turns has the buckets of the metrics, in seconds.
+    assert!(body.contains("\n# TYPE jackfield_turn_seconds histogram\n"));
+    for (bound, _) in server.handle().metrics().turn_times() {
+        let bound = bound.map_or("+Inf".into(), |bound| bound.as_secs_f64().to_string());
+        value(body, &format!("jackfield_turn_seconds_bucket{{le=\"{bound}\"}}"));
+    }
+    assert!(value(body, "jackfield_turn_seconds_sum") >= 0.0);
+    let count = value(body, "jackfield_turn_seconds_count");
+    assert_eq!(value(body, "jackfield_turn_seconds_bucket{le=\"+Inf\"}"), count);
+    assert!(count <= value(body, "jackfield_turns_total"));
     for (request, status) in [
         (get("/h"), 200),
         (get("/h").replace("GET", "HEAD"), 200),

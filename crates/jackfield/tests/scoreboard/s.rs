@@ -28,6 +28,40 @@ fn s1_an_exchange_becomes_an_event_stream() {
     }
 }
 
+/// The fault: both lines were sent, the user's and the server's.
+#[test]
+fn s1_an_event_stream_has_each_header_line_once() {
+    for (own, expected) in [
+        (("Cache-Control", "no-store"), ["Cache-Control: no-store", "X-Accel-Buffering: no"]),
+        (("cache-control", "no-store"), ["cache-control: no-store", "X-Accel-Buffering: no"]),
+        (("X-Accel-Buffering", "yes"), ["X-Accel-Buffering: yes", "Cache-Control: no-cache"]),
+    ] {
+        let mut server = TestServer::new(move |_peer| Beginner(own.0, own.1));
+        let far = server.connect();
+        far.send(get("/").as_bytes());
+        server.run();
+        let head = text(&far.take());
+        let lines: Vec<_> = head
+            .lines()
+            .filter(|line| {
+                ["cache-control", "x-accel-buffering"]
+                    .iter()
+                    .any(|name| line.to_lowercase().starts_with(name))
+            })
+            .collect();
+        assert_eq!(lines, expected, "{head}");
+    }
+}
+
+/// Begins an event stream with this line.
+struct Beginner(&'static str, &'static str);
+
+impl Client for Beginner {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.response(200).header(self.0, self.1).events().expect("the line is valid");
+    }
+}
+
 #[test]
 fn s1_an_event_stream_has_its_own_header_lines() {
     let mut lab = Lab::new(|| Probe {

@@ -134,6 +134,42 @@ fn a_message_that_has_begun_is_written_and_the_backlog_is_dropped() {
     check_socket(How::Send, &[2], 77_777);
 }
 
+/// A4 with its numbers: the peer of a slow consumer that was closed takes 12 KB each 5 s, far more than the floor of a flush. The
+/// fault: if a long message had begun, the connection kept its place for seven minutes.
+#[test]
+fn a_slow_consumer_that_was_closed_keeps_its_place_for_four_intervals_at_most() {
+    const EACH: u64 = 5;
+    for how in WAYS {
+        for (length, ends_after, code) in
+            [(10_000, 5, Some(1013)), (100_000, 45, Some(1013)), (MIB, 60, None)]
+        {
+            let case = format!("{how:?} of {length}");
+            let mut place = Place::new(TestOptions::default());
+            let far = place.server.connect();
+            far.send(UPGRADE.as_bytes());
+            place.server.run();
+            far.take();
+            far.set_room(Some(1000));
+            overflow(&mut place, how, &[length]);
+            let (mut got, mut seconds) = (far.take(), 0);
+            while place.ends.borrow().is_empty() {
+                assert_eq!(place.server.handle().count(), 1, "{case}");
+                place.server.advance(Duration::from_secs(EACH));
+                seconds += EACH;
+                far.set_room(Some(12_000));
+                place.server.run();
+                got.extend(far.take());
+            }
+            assert_eq!((seconds, far.is_reset()), (ends_after, code.is_none()), "{case}");
+            assert_eq!(place.ends.borrow()[0].reason, Reason::Limit(jackfield::Limit::Backlog), "{case}");
+            assert_eq!(place.server.handle().count(), 0, "{case}");
+            if code.is_some() {
+                assert_eq!(socket::frames(&got).last().and_then(Frame::code), code, "{case}");
+            }
+        }
+    }
+}
+
 /// A 101 that was not sent yet is no part of the backlog.
 #[test]
 fn bytes_before_the_messages_are_kept() {

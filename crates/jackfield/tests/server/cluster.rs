@@ -76,6 +76,21 @@ fn two(history: History) -> (Hub, [Site; 2]) {
     (hub, sites)
 }
 
+/// The fault: as long as a handle was left, the observer heard of the broker after its last event.
+#[test]
+fn a_server_that_has_ended_hears_nothing_of_its_broker() {
+    let (hub, told) = (Hub::default(), Told::default());
+    let Site { server, node } = Site::with(&hub, 0xa, History::new(10), 1000, told.clone());
+    let handle = server.handle();
+    drop(server);
+    told.0.lock().unwrap().clear();
+    for is_up in [false, true] {
+        node.set_up(is_up);
+    }
+    assert_eq!(handle.publish("t", "late").full, 1);
+    assert_eq!(*told.0.lock().unwrap(), [""; 0]);
+}
+
 /// Each client that wanted to resume before the broker had answered left its ID in a list, also when it was gone.
 #[test]
 fn clients_that_leave_before_the_broker_answers_leave_nothing_behind() {

@@ -2,13 +2,15 @@
 //! it has ended.
 
 use crate::support;
+use allocation_counter::measure;
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Drain, Handle, Limits, NotPosted, Server, ServerState, Subscribed,
+    Busy, Client, Connection, ConnectionId, Drain, Handle, Heartbeat, History, Limits, ListenerState,
+    NotPosted, Observer, Outgoing, Server, ServerState, Subscribed,
 };
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use support::probe::observed;
 use support::{get, text};
 
@@ -183,10 +185,38 @@ fn a_closure_runs_on_the_reactor() {
     assert_eq!(handle.run_on(1, |_| ()), Err(Busy::Unknown));
 }
 
-/// Each command to a server that has ended is an error, and nothing is kept for it.
+/// What an observer is told of the server and its listeners.
+#[derive(Clone, Default)]
+struct Reports(Arc<Mutex<Vec<String>>>);
+
+impl Reports {
+    fn note(&self, report: String) {
+        self.0.lock().unwrap().push(report);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Reports {
+    fn on_state(&self, _before: ServerState, now: ServerState) {
+        self.note(format!("{now:?}"));
+    }
+
+    fn on_listener(&self, listener: usize, now: ListenerState) {
+        self.note(format!("listener {listener} {now:?}"));
+    }
+
+    fn on_stopped(&self) {
+        self.note("the end".into());
+    }
+}
+
+/// Each command to a server that has ended is an error or says so, nothing is kept for it, and no observer hears of it.
 #[track_caller]
-fn check_ended(handle: &Handle, id: ConnectionId) {
-    let held = Arc::new(());
+fn check_ended(handle: &Handle, id: ConnectionId, reports: &Reports) {
+    let (held, last) = (Arc::new(()), reports.all());
     assert_eq!(handle.state(), ServerState::Stopped);
     for _ in 0..1000 {
         assert_eq!(handle.send(id, "x"), Err(Busy::Stopped));
@@ -195,20 +225,54 @@ fn check_ended(handle: &Handle, id: ConnectionId) {
         assert_eq!(handle.abort(id), Err(Busy::Stopped));
         let value = handle.post(id, held.clone()).unwrap_err();
         assert_eq!((value.why, Arc::strong_count(&value.value)), (Busy::Stopped, 2));
+        drop(value);
         let inside = held.clone();
         assert_eq!(handle.run_on(0, move |_| drop(inside)), Err(Busy::Stopped));
+        let inside = held.clone();
+        let visit = move |_: &mut Member, _: &mut Connection<'_>| drop(inside);
+        assert_eq!(handle.with_client(id, visit), Err(Busy::Stopped));
+        let inside = held.clone();
+        let job = handle.offload(id, move || drop(inside)).unwrap_err();
+        assert_eq!((job.why, Arc::strong_count(&held)), (Busy::Stopped, 2));
+        drop(job);
+        assert_eq!(handle.connect(Outgoing::tcp("127.0.0.1:1")), Err(Busy::Stopped));
+        assert_eq!(handle.set_heartbeat(Heartbeat::default()), Err(Busy::Stopped));
+        assert_eq!(handle.pause_listening(..), Err(Busy::Stopped));
+        assert_eq!(handle.stop_listening(..), Err(Busy::Stopped));
+        assert_eq!(handle.resume_listening(..), Err(Busy::Stopped));
+        assert_eq!(handle.reload_tls(), Err(vec![Busy::Stopped.to_string()]));
+        assert!(!handle.declare_topic("late", History::new(10)));
         handle.shutdown(Drain::now());
     }
-    assert_eq!((Arc::strong_count(&held), handle.metrics().memory_bytes, handle.ids()), (1, 0, Vec::new()));
+    // Neither a topic with a history keeps it, nor one without.
+    let published = measure(|| {
+        for topic in ["kept", "room"] {
+            for published in
+                [handle.publish(topic, "x".repeat(1000)), handle.post_to_topic(topic, held.clone())]
+            {
+                assert_eq!((published.here, published.reactors, published.full), (0, 0, handle.reactors()));
+            }
+        }
+    });
+    assert_eq!(published.bytes_current, 0);
+    assert!(handle.listeners().iter().all(|listener| listener.state == ListenerState::Stopped));
+    assert_eq!((handle.count(), handle.outgoing(), handle.subscribers("room")), (0, 0, 0));
+    assert_eq!((handle.members("room"), handle.ids(), handle.contains(id)), (Vec::new(), Vec::new(), false));
+    assert_eq!((Arc::strong_count(&held), handle.metrics().memory_bytes), (1, 0));
+    assert_eq!(reports.all(), last);
 }
 
 #[test]
 fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
     let held = Arc::new(());
-    let (told, _heard) = channel();
-    let mut server = TestServer::new(move |_peer| Member { told: told.clone() });
-    let _far = server.connect_to(listener::LINES);
+    let ((told, _heard), reports) = (channel(), Reports::default());
+    let options = TestOptions { observer: Arc::new(reports.clone()), ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, move |_peer| Member { told: told.clone() });
+    let far = server.connect_to(listener::LINES);
+    far.send(b"room\n");
+    server.run();
     let (handle, id) = (server.handle(), server.handle().ids()[0]);
+    assert!(handle.declare_topic("kept", History::new(10)));
     // These wait in the mailbox when it ends; one of them panics when it is dropped.
     struct Grenade;
     impl Drop for Grenade {
@@ -227,21 +291,29 @@ fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
     assert_eq!(Arc::strong_count(&held), 2001);
     drop(server);
     assert_eq!(Arc::strong_count(&held), 1, "what waited is dropped");
-    check_ended(&handle, id);
+    check_ended(&handle, id, &reports);
 }
 
 #[test]
 fn a_server_that_never_served_or_was_shut_down_takes_nothing_either() {
     let id = ConnectionId::new(0, 0, 0);
-    let server = Server::bind("127.0.0.1:0").unwrap();
+    let reports = Reports::default();
+    let bind = |reactors| {
+        let builder = Server::builder().listen("127.0.0.1:0").reactors(reactors).observer(reports.clone());
+        let server = builder.bind().unwrap();
+        assert!(server.handle().declare_topic("kept", History::new(10)));
+        server
+    };
+    let server = bind(1);
     let handle = server.handle();
     drop(server);
-    check_ended(&handle, id);
+    check_ended(&handle, id, &reports);
 
-    let server = Server::builder().listen("127.0.0.1:0").reactors(2).bind().unwrap();
+    let server = bind(2);
     let handle = server.handle();
     handle.shutdown(Drain::now());
     let (told, _heard) = channel();
     server.serve(move |_peer| Member { told: told.clone() }).unwrap();
-    check_ended(&handle, id);
+    assert_eq!(reports.all().last().unwrap(), "the end");
+    check_ended(&handle, id, &reports);
 }

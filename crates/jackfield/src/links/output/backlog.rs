@@ -170,6 +170,7 @@ impl Links {
             Overflow::Close => {
                 self.drop_backlog(wires, id);
                 self.close(wires, id, Reason::Limit(Limit::Backlog));
+                wires.bound_flush(id);
             }
             Overflow::GiveBack if !is_published => return,
             // Messages to one connection do not go through the queue.

@@ -33,9 +33,12 @@ impl Links {
 /// The type of an event stream.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
-/// Caches and proxies must not hold events back.
+/// Caches and proxies must not hold events back. The user's own lines have priority.
 fn add_fields(fields: &mut Fields) {
     for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
+        if fields.contains(name) {
+            continue;
+        }
         let pushed = fields.push(name, value);
         debug_assert!(pushed.is_ok(), "both lines are valid");
     }

@@ -42,8 +42,8 @@ pub struct AccessLog {
 impl AccessLog {
     /// The common log format: `192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /path HTTP/1.1" 200 123`. The bytes are
     /// those of the answer with its head; an exchange without an answer has the status 000. Bytes that are not allowed
-    /// inside quotes are escaped as `\xHH`. The address is that of [`Peer::addr`](crate::Peer::addr): behind a proxy that only
-    /// sets `X-Forwarded-For` it is the proxy's. Header lines are never written.
+    /// inside quotes are escaped as `\xHH`. The address is that of [`Finished::peer`](crate::Finished::peer): of a client behind a
+    /// trusted proxy the one that the proxy names. Header lines are never written.
     #[must_use]
     pub fn common(sink: impl Write + Send + 'static) -> Self {
         Self::new(Format::Common, sink)

@@ -204,9 +204,9 @@ impl ServerBuilder {
     }
 
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. A path
-    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths. May be repeated. If there is such a
-    /// path, new connections are accepted even under overload, and the head of their first request decides whether they stay;
-    /// with TLS that costs a handshake. Default: none.
+    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths; `{name}` and `{*name}` mean what they
+    /// mean in [`ServerBuilder::websocket_paths`]. May be repeated. If there is such a path, new connections are accepted even under
+    /// overload, and the head of their first request decides whether they stay; with TLS that costs a handshake. Default: none.
     #[must_use]
     pub fn overload_exempt(mut self, path: impl Into<String>) -> Self {
         self.reserved.push(path.into());
@@ -214,8 +214,10 @@ impl ServerBuilder {
     }
 
     /// Sets the paths at which a request may become a WebSocket; a path that ends with `/` stands for itself and all paths below
-    /// it, and `/` for all paths. At other paths an upgrade is ignored (RFC 9110 section 7.8), and the request comes with
-    /// `on_request` like any other. Repeated calls add to the list. Default: any path, and `on_upgrade` decides.
+    /// it, and `/` for all paths. `{name}` stands for one segment or its rest and `{*name}` for the rest of the path, so that
+    /// `Router::websocket_paths` can give its paths (feature `router`). At other paths an upgrade is ignored (RFC 9110 section 7.8),
+    /// and the request comes with `on_request` like any other. Repeated calls add to the list. Default: any path, and `on_upgrade`
+    /// decides.
     #[must_use]
     pub fn websocket_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.websockets.get_or_insert_default().extend(paths.into_iter().map(Into::into));

@@ -25,7 +25,9 @@ use std::sync::Arc;
 ///
 /// Files are opened and read on the pool of [`Handle::offload`](crate::Handle::offload), in pieces of 64 KiB, each when the
 /// connection has taken the one before; no reactor waits for a disk. If too many jobs wait there, the answer is 503. If a
-/// file changes while it is sent, the connection is reset, so that the peer does not mix two versions.
+/// file changes while it is sent, the connection is reset, so that the peer does not mix two versions. A peer that closes its
+/// side behind its request gets the whole file, whether it is cached or not; [`Limits::answer_timeout`](crate::Limits::answer_timeout)
+/// bounds the wait for the disk.
 ///
 /// On Linux, files of up to 1 MiB are cached in memory ([`Files::cache`]). The reactor itself answers with a cached file, after
 /// it has checked that the file has not changed. This check never waits for a disk.
@@ -206,7 +208,7 @@ impl Files {
             encodings,
         };
         let handle = exchange.handle();
-        let mut work = Some((asked, exchange.defer()));
+        let mut work = Some((asked, exchange.defer_file()));
         handle.shared().pool.submit(|| {
             let work = work.take();
             Box::new(move || work.into_iter().for_each(|(asked, reply)| asked.answer(reply)))
