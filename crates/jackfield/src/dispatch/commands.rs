@@ -44,7 +44,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
             }
             Command::Deliver(log) => drop(self.links.deliver(wires, &log)),
-            Command::Post(id, value) => self.hand_out(wires, id, value),
+            Command::Post(id, value, _) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, generation, copies) => {
                 self.hand_out_copies(wires, &topic, generation, copies);
             }

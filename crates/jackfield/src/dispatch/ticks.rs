@@ -54,7 +54,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         mut copies: Copies,
     ) {
         for id in self.links.members_of(wires, topic, generation) {
-            match guard(|| (copies.0)()) {
+            match guard(|| (copies.make)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
                 Err(payload) => {
                     self.report_panic(&*payload);
