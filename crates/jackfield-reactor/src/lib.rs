@@ -65,7 +65,7 @@ pub use turn::Reactor;
 pub use turn::service::{Incoming, Service};
 pub use wire::outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
 pub use wire::peer::Peer;
-pub use wire::timer_key::TIMER_KEY_MAX;
+pub use wire::timer_key::{CHARGED_TIMER_KEY_MAX, TIMER_KEY_MAX};
 pub use wires::dial::Dial;
 pub use wires::reading::ReadPause;
 pub use wires::ready::Ready;

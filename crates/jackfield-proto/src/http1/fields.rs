@@ -50,6 +50,12 @@ impl Fields {
         &self.lines
     }
 
+    /// Bytes that it owns on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.lines.capacity()
+    }
+
     /// Whether there is none.
     #[must_use]
     #[inline]

@@ -1,5 +1,6 @@
 //! The stream below TLS, with bytes that were read or written before there was a session.
 
+use super::records::Records;
 use crate::stream::Stream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -8,8 +9,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 #[derive(Debug)]
 pub(super) struct Below {
     pub(super) stream: Stream,
-    /// Bytes that were read before there was a session: they are its first. They are at most one read and the carry, they
-    /// are used at the next read, and they are not charged.
+    /// Bytes that were read before there was a session: they are its first. They are at most one read and the carry, and they
+    /// are used at the next read.
     early: VecDeque<u8>,
     /// Plain text that was written before or instead of a session, and that the kernel has not taken. It goes out
     /// before the bytes of the session.
@@ -17,6 +18,8 @@ pub(super) struct Below {
     plain: Plain,
     /// The last read of the stream was short, so it is probably empty.
     was_last_read_short: bool,
+    /// What rustls keeps of the bytes that it was given.
+    pub(super) records: Records,
     /// What is charged in the account of the reactor.
     pub(super) charged: u32,
 }
@@ -40,6 +43,7 @@ impl Below {
             before: Vec::new(),
             plain: Plain::Nothing,
             was_last_read_short: false,
+            records: Records::new(),
             charged: 0,
         }
     }
@@ -76,6 +80,11 @@ impl Below {
     /// The plain text that the kernel has not taken, in bytes.
     pub(super) fn waiting(&self) -> usize {
         self.before.len()
+    }
+
+    /// Bytes on the heap that were read before there was a session.
+    pub(super) fn early_bytes(&self) -> usize {
+        self.early.capacity()
     }
 
     /// True if a read since [`Below::begin_reads`] was short, so that another one would find nothing.
@@ -118,6 +127,7 @@ impl Read for Below {
             if self.early.is_empty() {
                 self.early = VecDeque::new();
             }
+            self.records.add(&room[..count]);
             return Ok(count);
         }
         let count = self.stream.receive(room)?;
@@ -125,6 +135,7 @@ impl Read for Below {
         if let Some(first) = room[..count].first() {
             self.look_at_first(*first);
         }
+        self.records.add(&room[..count]);
         Ok(count)
     }
 }

@@ -3,13 +3,14 @@
 //! rustls keeps the bytes: the handshake goes on with them, and nothing is read twice.
 
 use super::below::{Below, DECODE_ERROR, NOT_TLS, fatal_alert};
+use super::records::input_bytes;
 use super::tls::Tls;
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
 use rustls::server::{Accepted, AcceptedAlert, Acceptor, ClientHello};
 use rustls::{AlertDescription, Error, ServerConnection};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
 /// A stream whose ClientHello is to be read (RFC 8446 section 4.1.2). [`Service::on_hello`](crate::Service::on_hello) then
 /// chooses the TLS configuration, by the host that the peer asks for (RFC 6066 section 3) or anything else in the message.
@@ -21,6 +22,8 @@ pub struct Hello {
     fault: Option<io::Error>,
     /// The host that it asks for.
     server_name: Option<Box<str>>,
+    /// The length of the input buffer of rustls.
+    input: usize,
 }
 
 /// The state of the hello.
@@ -38,7 +41,7 @@ impl Hello {
     /// The server's side of a connection.
     pub fn new(stream: Stream) -> Self {
         let stage = Stage::Reading(Box::default());
-        Self { below: Below::new(stream), stage, fault: None, server_name: None }
+        Self { below: Below::new(stream), stage, fault: None, server_name: None, input: 0 }
     }
 
     /// As [`Tls::with_plain_answer`].
@@ -99,8 +102,10 @@ impl Hello {
 
     fn read_records(&mut self) -> ReadOutcome {
         loop {
-            let Stage::Reading(acceptor) = &mut self.stage else { return ReadOutcome::Nothing };
-            match acceptor.read_tls(&mut self.below) {
+            let Self { below, stage: Stage::Reading(acceptor), input, .. } = self else {
+                return ReadOutcome::Nothing;
+            };
+            match acceptor.read_tls(&mut Measured { below, input }) {
                 Ok(0) => return ReadOutcome::End,
                 Ok(_) if self.below.has_ended_in_plaintext() => {
                     return self.refuse(io::Error::other(NOT_TLS));
@@ -168,10 +173,14 @@ impl Hello {
         self.below.write_pending()
     }
 
-    /// The bytes that the kernel has not taken, and their charge.
-    pub(crate) fn waiting_with_charge(&mut self) -> (&mut u32, usize) {
-        let bytes = self.waiting_bytes();
-        (&mut self.below.charged, bytes)
+    /// The charge of what it keeps.
+    pub(crate) fn charge_mut(&mut self) -> &mut u32 {
+        &mut self.below.charged
+    }
+
+    /// As [`Tls::kept_bytes`].
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.waiting_bytes() + input_bytes(self.input) + self.below.early_bytes()
     }
 
     pub(crate) fn waiting_bytes(&self) -> usize {
@@ -189,6 +198,20 @@ impl Hello {
         }
         self.below.stream.shutdown_write()?;
         Ok(true)
+    }
+}
+
+/// The bytes for rustls, and the length of the buffer that it reads them into.
+struct Measured<'a> {
+    below: &'a mut Below,
+    input: &'a mut usize,
+}
+
+impl Read for Measured<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        // Nothing of the hello was used yet.
+        *self.input = self.below.records.kept() + room.len();
+        self.below.read(room)
     }
 }
 

@@ -11,6 +11,8 @@ mod decrypt_buffer;
 pub(crate) mod hello;
 pub(crate) mod preamble;
 #[cfg(feature = "tls")]
+mod records;
+#[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 use self::connecting::{Above, Connecting};
@@ -155,15 +157,28 @@ impl Session {
         }
     }
 
-    /// The encrypted bytes that it keeps, and their charge.
-    pub(crate) fn encrypted_with_charge(&mut self) -> Option<(&mut u32, usize)> {
+    /// The charge of what it keeps.
+    pub(crate) fn charge_mut(&mut self) -> Option<&mut u32> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.encrypted_with_charge()),
+            Self::Tls(tls) => Some(tls.charge_mut()),
             #[cfg(feature = "tls")]
-            Self::Hello(hello) => Some(hello.waiting_with_charge()),
-            Self::Preamble(behind) => behind.above.encrypted_with_charge(),
+            Self::Hello(hello) => Some(hello.charge_mut()),
+            Self::Preamble(behind) => behind.above.charge_mut(),
+        }
+    }
+
+    /// The bytes that it keeps beyond what each session has: encrypted ones that the kernel has not taken, and input of the
+    /// peer that is not complete.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) | Self::Connecting(_) => 0,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.kept_bytes(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.kept_bytes(),
+            Self::Preamble(behind) => behind.above.kept_bytes(),
         }
     }
 
@@ -191,16 +206,25 @@ impl Session {
         }
     }
 
-    /// The charge for its encrypted bytes.
-    pub(crate) fn encrypted_charged(&self) -> u32 {
+    /// What it is charged for [`Session::kept_bytes`].
+    pub(crate) fn charged(&self) -> u32 {
         match self {
             Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.charged(),
             #[cfg(feature = "tls")]
             Self::Hello(hello) => hello.charged(),
-            Self::Preamble(behind) => behind.above.encrypted_charged(),
+            Self::Preamble(behind) => behind.above.charged(),
         }
+    }
+
+    /// True if the last read has emptied the stream although it did not say so, because what the session keeps is to be charged
+    /// first.
+    pub(crate) fn has_emptied_stream(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls().is_some_and(Tls::has_emptied_stream);
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// How many encrypted bytes the last read has taken from the stream. Zero without TLS.

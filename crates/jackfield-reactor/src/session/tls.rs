@@ -6,6 +6,7 @@
 
 use super::below::{Bare, Below, DECODE_ERROR, NOT_TLS, fatal_alert, not_taken};
 use super::decrypt_buffer::DecryptBuffer;
+use super::records::{READ_BYTES, input_bytes};
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
@@ -30,6 +31,10 @@ pub struct Tls {
     /// Plain bytes that were given to rustls since the kernel last took everything: at most this many have not reached
     /// it.
     unwritten: u32,
+    /// Bytes of the input buffer of rustls beyond its first.
+    input: usize,
+    /// The last read has emptied the stream, but did not say so: see [`Tls::ask_for_charge`].
+    has_emptied_stream: bool,
 }
 
 /// What ends it.
@@ -91,13 +96,18 @@ impl Tls {
             encrypted_bytes_read: 0,
             encrypted: 0,
             unwritten: 0,
+            input: 0,
+            has_emptied_stream: false,
         }
     }
 
     /// Handles the bytes that were read after the ClientHello. False: they break TLS.
     pub(super) fn read_after_hello(&mut self) -> bool {
         match self.session.process_new_packets() {
-            Ok(_) => true,
+            Ok(_) => {
+                self.measure_input();
+                true
+            }
             Err(error) => {
                 self.refuse(io::Error::other(error));
                 false
@@ -179,8 +189,12 @@ impl Tls {
                 return ReadOutcome::Refused(Reason::Tls);
             }
         }
-        let outcome = self.decrypt_records(&mut DecryptBuffer::new(room));
-        self.shrink();
+        let mut outcome = self.decrypt_records(&mut DecryptBuffer::new(room));
+        self.has_emptied_stream = false;
+        if self.below.records.kept() + self.input > 0 || self.encrypted_bytes_read > READ_BYTES {
+            self.measure_input();
+            outcome = self.ask_for_charge(outcome);
+        }
         // Writes what TLS itself sends (handshake, alerts, key updates), also after an error.
         match (self.write_pending(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
@@ -296,11 +310,37 @@ impl Tls {
         room.feed_ahead(|bytes| session.read_tls(bytes))
     }
 
-    /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read.
-    fn shrink(&mut self) {
-        if self.encrypted_bytes_read > READ_BYTES {
-            let _ = self.session.read_tls(&mut Nothing);
+    /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read, and
+    /// the buffer is measured.
+    #[cold]
+    fn measure_input(&mut self) {
+        let Self { below, session, .. } = self;
+        if !session.is_handshaking() {
+            below.records.end_handshake();
+        } else if session.wants_write() {
+            below.records.answer();
         }
+        let mut room = Room(0);
+        let _ = session.read_tls(&mut room);
+        let kept = below.records.kept();
+        self.input = if kept == 0 { 0 } else { input_bytes(kept + room.0) };
+    }
+
+    /// The usual read charges nothing. If what is kept has changed, this read is made an unusual one.
+    fn ask_for_charge(&mut self, outcome: ReadOutcome) -> ReadOutcome {
+        match outcome {
+            ReadOutcome::Bytes { count, drained: true }
+                if self.kept_bytes() != self.below.charged as usize =>
+            {
+                self.has_emptied_stream = true;
+                ReadOutcome::Bytes { count, drained: false }
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(crate) fn has_emptied_stream(&self) -> bool {
+        self.has_emptied_stream
     }
 
     /// Returns the bytes that came before an error, or else the error.
@@ -376,10 +416,14 @@ impl Tls {
         Ok(true)
     }
 
-    /// The encrypted bytes that the kernel has not taken, and their charge.
-    pub(crate) fn encrypted_with_charge(&mut self) -> (&mut u32, usize) {
-        let bytes = self.encrypted_bytes();
-        (&mut self.below.charged, bytes)
+    /// The charge of what it keeps.
+    pub(crate) fn charge_mut(&mut self) -> &mut u32 {
+        &mut self.below.charged
+    }
+
+    /// Bytes that it keeps beyond what each session has: encrypted ones that the kernel has not taken, and input of the peer.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.encrypted_bytes() + self.input + self.below.early_bytes()
     }
 
     pub(crate) fn encrypted_bytes(&self) -> usize {
@@ -409,11 +453,12 @@ impl Tls {
     }
 }
 
-/// A stream that has no bytes for now.
-struct Nothing;
+/// A stream that has no bytes for now. It notes the room that it is offered.
+struct Room(usize);
 
-impl Read for Nothing {
-    fn read(&mut self, _room: &mut [u8]) -> io::Result<usize> {
+impl Read for Room {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0 = room.len();
         Err(ErrorKind::WouldBlock.into())
     }
 }
@@ -446,8 +491,6 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// The most encrypted bytes that rustls may hold: the records of one write.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
-/// What rustls reads at once.
-const READ_BYTES: usize = 4 << 10;
 /// The most slices that are encrypted together. Of the shortest pieces that an outbox does not copy, as many fill what rustls
 /// may hold.
 const SLICES_MAX: usize = 32;

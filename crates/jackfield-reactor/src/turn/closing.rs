@@ -27,7 +27,7 @@ impl Reactor {
             }
             Phase::Closing => {
                 let is_sent = wire.session.shutdown_write();
-                self.wires.charge_encrypted(id);
+                self.wires.charge_session(id);
                 match is_sent {
                     Ok(true) => self.await_end(id, service),
                     Ok(false) => {
@@ -52,7 +52,7 @@ impl Reactor {
             wire.flags.remove(Flags::END_DUE | WriteStop::BLOCKED);
             wire.flags.insert(WriteStop::CUT);
         }
-        self.wires.charge_encrypted(id);
+        self.wires.charge_session(id);
         match is_sent {
             Ok(true) => {}
             // The writable edge brings it back here.

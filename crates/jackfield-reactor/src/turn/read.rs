@@ -134,7 +134,7 @@ impl Reactor {
             let Some(wire) = self.wires.wire_mut(id) else { return };
             if wire.has(Flags::ENCRYPTS) {
                 // A read of TLS may also write.
-                self.wires.charge_encrypted(id);
+                self.wires.charge_session(id);
             }
             #[cfg(feature = "tls")]
             if self.deliver_hello(id, service) {
@@ -150,6 +150,7 @@ impl Reactor {
                 return self.on_empty_read(id, got, service);
             };
             let Some(wire) = self.wires.wire_mut(id) else { return };
+            let drained = drained || wire.session.has_emptied_stream();
             // A final read ends only when a read returns nothing.
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
@@ -349,10 +350,13 @@ fn hand_over<S: Service + ?Sized>(
 #[inline(never)]
 fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
     if !drained {
-        if let Some(wire) = wires.wire_mut(id).filter(|_| !planted(25)) {
-            wire.flags.insert(Flags::UNREAD);
+        wires.charge_session(id);
+        if wires.wire(id).is_none_or(|wire| !wire.session.has_emptied_stream()) {
+            if let Some(wire) = wires.wire_mut(id).filter(|_| !planted(25)) {
+                wire.flags.insert(Flags::UNREAD);
+            }
+            wires.queue_for_next_turn(id);
         }
-        wires.queue_for_next_turn(id);
     }
     if !rest.is_empty() {
         let mut carry = wires.carry_from_pool();
@@ -367,6 +371,7 @@ fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::car
     if let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake) {
         // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());
+        wires.charge_session(id);
         return wires.carry_to_pool(carry);
     }
     let goes_on = wires.wire(id).is_some_and(|wire| wire.phase < Phase::Closing);

@@ -132,7 +132,7 @@ impl Reactor {
         if was_taken {
             self.wires.put_off_stall(id);
         }
-        self.wires.charge_encrypted(id);
+        self.wires.charge_session(id);
         self.wires.note_write(id);
         self.continue_close(id);
     }
@@ -158,6 +158,7 @@ impl Reactor {
         service: &mut S,
     ) {
         self.wires.begin_event(id);
+        self.wires.charge_session(id);
         self.on_empty_read(id, got, service);
         self.wires.end_event();
     }

@@ -13,3 +13,7 @@ pub(crate) const FLUSH_END: u32 = u32::MAX - 9;
 
 /// The largest timer key that the service may use.
 pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;
+
+/// Timers with keys up to this one are charged to their connection, except for the first of them. Those with larger keys are few,
+/// and part of the cost of each connection.
+pub const CHARGED_TIMER_KEY_MAX: u32 = 0xffff;

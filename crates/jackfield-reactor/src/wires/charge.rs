@@ -85,13 +85,14 @@ impl Wires {
         self.after_charge(id, grew);
     }
 
-    /// Charges encrypted bytes in the session, which are not in the outbox any more. Returns their number.
-    pub(crate) fn charge_encrypted(&mut self, id: ConnectionId) -> usize {
+    /// Charges what the session keeps. Returns the number of encrypted bytes in it, which are not in the outbox any more.
+    pub(crate) fn charge_session(&mut self, id: ConnectionId) -> usize {
         let Some(wire) = wire_of(&mut self.slab, id) else { return 0 };
-        let Some((place, bytes)) = wire.session.encrypted_with_charge() else { return 0 };
+        let (bytes, encrypted) = (wire.session.kept_bytes(), wire.session.encrypted_bytes());
+        let Some(place) = wire.session.charge_mut() else { return 0 };
         let grew = self.account.set_charge(place, bytes);
         self.after_charge(id, grew);
-        bytes
+        encrypted
     }
 
     pub(crate) fn charge_carry(&mut self, id: ConnectionId) {
@@ -124,7 +125,7 @@ impl Wires {
         if wire.above > 0 {
             self.account.set_charge(&mut wire.above, 0);
         }
-        if let Some((place, _)) = wire.session.encrypted_with_charge() {
+        if let Some(place) = wire.session.charge_mut() {
             self.account.set_charge(place, 0);
         }
         self.after_charge(ConnectionId::NO_WIRE, false);
@@ -171,7 +172,7 @@ impl Wires {
         for (_, wire) in &self.slab {
             let outbox = wire.outbox.as_ref().map_or(0, |outbox| outbox.heap_bytes());
             let carry = wire.carry.as_ref().map_or(0, |carry| carry.heap_bytes());
-            let bytes = outbox + carry + wire.above as usize + wire.session.encrypted_bytes();
+            let bytes = outbox + carry + wire.above as usize + wire.session.kept_bytes();
             if bytes != wire.charged() {
                 return Err(format!("{} holds {bytes} bytes, and {} are charged", wire.id, wire.charged()));
             }
@@ -191,7 +192,7 @@ impl Wire {
     pub(super) fn charged(&self) -> usize {
         let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);
         let carry = self.carry.as_ref().map_or(0, |carry| carry.charged as usize);
-        outbox + carry + self.above as usize + self.session.encrypted_charged() as usize
+        outbox + carry + self.above as usize + self.session.charged() as usize
     }
 }
 

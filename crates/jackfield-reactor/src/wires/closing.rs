@@ -89,7 +89,7 @@ impl Wires {
     /// Bytes that a closing wire has still to write; `None`: none.
     pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
         let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Closing)?;
-        let left = wire.queued_bytes() + wire.session.encrypted_with_charge().map_or(0, |(_, bytes)| bytes);
+        let left = wire.queued_bytes() + wire.session.encrypted_bytes();
         (left > 0).then_some(left)
     }
 

@@ -66,7 +66,7 @@ impl Wires {
         // Bytes after the invalid ones are read and dropped, because a close with unread bytes would be a reset.
         wire.flags.insert(Flags::UNREAD);
         let written = wire.session.write_pending();
-        self.charge_encrypted(id);
+        self.charge_session(id);
         match written {
             Err(error) => self.abort(id, Reason::of_error(&error)),
             Ok(_) if !is_secured => self.close(id, Reason::Tls),

@@ -363,7 +363,7 @@ impl Wires {
     #[inline(never)]
     pub(super) fn check_water_marks(&mut self, id: ConnectionId, queued: usize) {
         // Encrypted bytes that the kernel has not taken count too.
-        let waiting = queued + self.charge_encrypted(id);
+        let waiting = queued + self.charge_session(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
         // A full outbox counts as congested, even if it is not above high water.
         let is_full = queued >= self.limits.outbox_bytes_max;

@@ -2,14 +2,17 @@
 //!
 //! Nearly every wire has one or two, which are chained through the wheel's entries. If a wire has more than
 //! [`CHAIN_MAX`], the others are in an index by key, so that the cost of setting, moving and cancelling one does not
-//! depend on their number. Then all timers of the wire and the index are charged to the connection.
+//! depend on their number. The index and the timers in it are charged to the connection, and of the chained timers those with
+//! a key up to [`CHARGED_TIMER_KEY_MAX`], except for one.
 
 use super::Wires;
 use super::timer_index::CHAIN_MAX;
 use crate::id::ConnectionId;
 use crate::planted::planted;
-use crate::wheel::NIL;
+use crate::wheel::{NIL, TIMER_BYTES};
 use crate::wire::flags::Flags;
+use crate::wire::timer_key::CHARGED_TIMER_KEY_MAX;
+use std::iter;
 
 impl Wires {
     pub(crate) fn arm(&mut self, id: ConnectionId, key: u32, at: u64) {
@@ -40,16 +43,23 @@ impl Wires {
 
     pub(crate) fn disarm(&mut self, id: ConnectionId, key: u32) -> bool {
         let Some(found) = self.timer_entry(id, key) else { return false };
+        let before = self.charge_that_may_change(id, key);
         let was_set = self.wheel.is_set(found);
         let rest = self.wheel.remove(found);
-        if self.timer_indexes.get_mut(&id.slot()).is_some_and(|index| index.entries.remove(&key).is_some()) {
-            self.charge_timers(id);
-            return was_set;
+        let index = self.has_many_timers(id).then(|| self.timer_indexes.get_mut(&id.slot())).flatten();
+        if index.is_none_or(|index| index.entries.remove(&key).is_none()) {
+            self.unchain(id, found, rest);
         }
-        let Some(wire) = self.slab.get_mut(id.slot()) else { return was_set };
+        self.charge_timers(id, before);
+        was_set
+    }
+
+    /// Takes a removed timer out of the chain of its wire; `rest` came after it.
+    fn unchain(&mut self, id: ConnectionId, found: u32, rest: u32) {
+        let Some(wire) = self.slab.get_mut(id.slot()) else { return };
         if wire.timers == found {
             wire.timers = rest;
-            return was_set;
+            return;
         }
         let mut entry = wire.timers;
         while entry != NIL && self.wheel.entry(entry).sibling != found {
@@ -58,11 +68,11 @@ impl Wires {
         if entry != NIL {
             self.wheel.entry_mut(entry).sibling = rest;
         }
-        was_set
     }
 
     /// Removes all timers of a wire.
     pub(super) fn drop_timers(&mut self, id: ConnectionId) {
+        let before = self.timer_bytes(id);
         let Some(wire) = self.wire_mut(id).filter(|_| !planted(3)) else { return };
         let mut timer = std::mem::replace(&mut wire.timers, NIL);
         let has_index = wire.has(Flags::MANY_TIMERS);
@@ -74,18 +84,34 @@ impl Wires {
             for entry in index.entries.values() {
                 self.wheel.remove(*entry);
             }
-            self.charge_timers_as(id, index.charged, 0);
+        }
+        if before > 0 {
+            self.charge_timers_as(id, before, 0);
         }
     }
 
     /// Bytes for its timers in the charge of the layer above.
     pub(super) fn timer_bytes(&self, id: ConnectionId) -> usize {
-        match self.wire(id) {
-            Some(wire) if wire.has(Flags::MANY_TIMERS) => {
-                self.timer_indexes.get(&id.slot()).map_or(0, |index| index.charged as usize)
-            }
-            _ => 0,
+        let Some(wire) = self.wire(id) else { return 0 };
+        if wire.has(Flags::MANY_TIMERS) {
+            return self.timer_indexes.get(&id.slot()).map_or(0, |index| index.charged as usize);
         }
+        self.count_charged(wire.timers).saturating_sub(1) * TIMER_BYTES
+    }
+
+    /// The number of timers in a chain that are charged, if one is free.
+    fn count_charged(&self, first: u32) -> usize {
+        self.chained(first).filter(|key| *key <= CHARGED_TIMER_KEY_MAX).count()
+    }
+
+    fn has_many_timers(&self, id: ConnectionId) -> bool {
+        self.wire(id).is_some_and(|wire| wire.has(Flags::MANY_TIMERS))
+    }
+
+    /// The keys of the timers in a chain.
+    fn chained(&self, first: u32) -> impl Iterator<Item = u32> {
+        let entry = |index: u32| (index != NIL).then(|| self.wheel.entry(index));
+        iter::successors(entry(first), move |found| entry(found.sibling)).map(|found| found.key)
     }
 
     pub(super) fn timer_entry(&self, id: ConnectionId, key: u32) -> Option<u32> {
@@ -111,33 +137,42 @@ impl Wires {
 
     /// Makes a timer that the wire does not have yet.
     fn make_timer(&mut self, id: ConnectionId, key: u32) -> Option<u32> {
-        let wire = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id)?;
-        let (mut chained, mut entry) = (0, wire.timers);
-        while entry != NIL && chained < CHAIN_MAX {
-            (chained, entry) = (chained + 1, self.wheel.entry(entry).sibling);
-        }
+        let wire = self.wire(id)?;
+        let (first, chained) = (wire.timers, self.chained(wire.timers).count());
+        let before = self.charge_that_may_change(id, key);
+        let made = self.wheel.insert(id, key, if chained < CHAIN_MAX { first } else { NIL });
+        let wire = self.slab.get_mut(id.slot())?;
         if chained < CHAIN_MAX {
-            wire.timers = self.wheel.insert(id, key, wire.timers);
-            return Some(wire.timers);
+            wire.timers = made;
+        } else {
+            wire.flags.insert(Flags::MANY_TIMERS);
+            self.timer_indexes.entry(id.slot()).or_default().entries.insert(key, made);
         }
-        wire.flags.insert(Flags::MANY_TIMERS);
-        let made = self.wheel.insert(id, key, NIL);
-        self.timer_indexes.entry(id.slot()).or_default().entries.insert(key, made);
-        self.charge_timers(id);
+        self.charge_timers(id, before);
         Some(made)
     }
 
-    fn charge_timers(&mut self, id: ConnectionId) {
-        let Some(index) = self.timer_indexes.get_mut(&id.slot()) else { return };
-        let bytes = u32::try_from(index.bytes()).unwrap_or(u32::MAX);
-        let before = std::mem::replace(&mut index.charged, bytes);
+    /// The charge for the timers of a wire, if it may change when the timer `key` comes or goes.
+    fn charge_that_may_change(&self, id: ConnectionId, key: u32) -> Option<usize> {
+        let is_charged = key <= CHARGED_TIMER_KEY_MAX || self.has_many_timers(id);
+        is_charged.then(|| self.timer_bytes(id))
+    }
+
+    /// Charges the timers of a wire, which was charged `before` for them.
+    fn charge_timers(&mut self, id: ConnectionId, before: Option<usize>) {
+        let Some(before) = before else { return };
+        let chained = self.wire(id).map_or(0, |wire| self.count_charged(wire.timers));
+        if let Some(index) = self.timer_indexes.get_mut(&id.slot()) {
+            index.charged = u32::try_from(index.bytes(chained)).unwrap_or(u32::MAX);
+        }
+        let bytes = self.timer_bytes(id);
         if before != bytes {
             self.charge_timers_as(id, before, bytes);
         }
     }
 
-    fn charge_timers_as(&mut self, id: ConnectionId, before: u32, bytes: u32) {
-        let above = self.wire(id).map_or(0, |wire| wire.above).saturating_sub(before);
-        self.charge_service_and_timers(id, above as usize + bytes as usize);
+    fn charge_timers_as(&mut self, id: ConnectionId, before: usize, bytes: usize) {
+        let above = (self.wire(id).map_or(0, |wire| wire.above) as usize).saturating_sub(before);
+        self.charge_service_and_timers(id, above + bytes);
     }
 }

@@ -39,7 +39,8 @@ impl Wires {
     }
 
     /// Sets or moves the timer `key` of the connection. `key` is at most [`TIMER_KEY_MAX`]. The shortest time is a
-    /// millisecond.
+    /// millisecond. Timers with keys up to [`CHARGED_TIMER_KEY_MAX`](crate::CHARGED_TIMER_KEY_MAX) are charged to the
+    /// connection, except for the first.
     pub fn set_timer(&mut self, id: ConnectionId, key: u32, after: Duration) {
         debug_assert!(key <= TIMER_KEY_MAX, "the largest keys are the reactor's own");
         self.arm(id, key, self.now.after(after.max(SHORTEST)).0);

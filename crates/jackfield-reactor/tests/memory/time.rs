@@ -199,8 +199,20 @@ fn many_timers_are_charged() {
     let mut world = World::new();
     world.connect();
     let id = world.id(0);
-    (0..8).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
-    assert_eq!(world.wires().memory_of(id), 0, "so many each connection may have");
+    let second = Duration::from_secs(1);
+    world.wires().set_timer(id, 0, second);
+    (CHARGED_TIMER_KEY_MAX + 1..).take(4).for_each(|key| world.wires().set_timer(id, key, second));
+    assert_eq!(
+        world.wires().memory_of(id),
+        0,
+        "one is part of each connection, and so are those of the service"
+    );
+    for timers in 1..4 {
+        world.wires().set_timer(id, timers, second);
+        assert!((timers as usize * 49..timers as usize * 55).contains(&world.wires().memory_of(id)));
+    }
+    (1..4).for_each(|key| assert!(world.wires().cancel_timer(id, key)));
+    assert_eq!(world.wires().memory_of(id), 0, "they are given back");
     world.wires().charge_service(id, 1000);
     (0..10_008).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
     let charged = world.wires().memory_of(id) - 1000;

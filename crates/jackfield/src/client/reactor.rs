@@ -101,6 +101,9 @@ impl Handle {
     /// Runs a closure on a reactor's thread, in its next turn. If the closure panics,
     /// [`Observer::on_panic`](crate::Observer::on_panic) gets a report, with an id that belongs to no connection.
     ///
+    /// Heap memory behind what the closure has captured does not count for
+    /// [`Limits::mailbox_bytes_max`](crate::Limits::mailbox_bytes_max). To pass on much, use [`Handle::post`].
+    ///
     /// # Errors
     /// [`Busy`]: the closure does not run, and is dropped.
     #[doc(alias = "defer")]

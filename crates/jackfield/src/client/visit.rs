@@ -12,7 +12,8 @@ pub(crate) type Visit = Box<dyn FnOnce(&mut dyn Any, &mut Connection<'_>) -> Res
 impl Handle {
     /// Runs a closure with the client of a connection, on its reactor's thread and between its callbacks, if the connection
     /// still exists. `C` is the type of the client; if clients are `Box<dyn Client>`, it is the type in the box. If the client
-    /// is of another type, the closure is dropped, and that is logged. A panic ends the connection, as in a callback.
+    /// is of another type, the closure is dropped, and that is logged. A panic ends the connection, as in a callback. As with
+    /// [`Handle::run_on`], heap memory behind what the closure has captured does not count in the mailbox.
     ///
     /// ```
     /// use jackfield::{Client, ConnectionId, Handle};

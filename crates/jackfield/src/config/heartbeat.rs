@@ -48,6 +48,11 @@ impl Heartbeat {
         Self { payload: payload.into(), ..self }
     }
 
+    /// Bytes that it takes behind an `Arc`.
+    pub(crate) fn shared_bytes(&self) -> usize {
+        2 * size_of::<usize>() + size_of::<Self>() + self.payload.capacity()
+    }
+
     pub(crate) fn of_limits(limits: &Limits) -> Self {
         Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }
     }

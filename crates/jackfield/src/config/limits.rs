@@ -53,9 +53,10 @@ pub struct Limits {
     /// begun. They don't count for `connections_max`. Default: 65,536.
     pub outgoing_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: bytes that were read and not
-    /// used, messages and bodies that are not complete, and bytes that wait for peers. Of shared memory only the
-    /// reference counts. Histories of topics are not part of it: [`History::max_bytes`](crate::History::max_bytes)
-    /// limits each.
+    /// used, messages and bodies that are not complete, and bytes that wait for peers; with TLS also unfinished handshake
+    /// messages and records. Of shared memory only the reference counts. What each connection has from its beginning is no
+    /// part of it: 264 bytes, or up to 8 KiB with TLS, so add up `connections_max` of them. Histories of topics are not part of
+    /// it either: [`History::max_bytes`](crate::History::max_bytes) limits each.
     ///
     /// When 80 % is used, connections that hold much are not read, until use is back at 70 %. At 100 % the connections
     /// that hold most are ended, with 503 or 1013 if that can still be sent. The limit can be exceeded by one read of each
@@ -65,8 +66,12 @@ pub struct Limits {
     /// The most commands that wait in a reactor's mailbox; one more is refused as full. Default: 65,536.
     pub mailbox_max: usize,
     /// The most bytes of the commands that wait in a reactor's mailbox. They are counted before the next command, so no
-    /// command is refused for its own size. They are part of `memory_bytes_max`. One more is refused as full. Default:
-    /// 64 MiB.
+    /// command is refused for its own size. They are part of `memory_bytes_max`. One more is refused as full. A command
+    /// counts with the heap memory that it owns, such as a message, a body or the bytes of a posted `Vec<u8>`. What the
+    /// server can't see does not count: heap memory behind a posted value of a type of your own, unless it is posted with
+    /// [`Handle::post_sized`](crate::Handle::post_sized), and heap memory behind what the closures of
+    /// [`Handle::run_on`](crate::Handle::run_on) and [`Handle::with_client`](crate::Handle::with_client) have captured.
+    /// Results of [`Handle::offload`](crate::Handle::offload) are charged, and never refused. Default: 64 MiB.
     pub mailbox_bytes_max: usize,
     /// The most messages and requests of one connection that are delivered in one turn; the rest waits for the next
     /// turn. Default: 64.

@@ -77,6 +77,20 @@ pub(crate) struct WebSocketRequest {
     pub(crate) is_uncompressed: bool,
 }
 
+impl WebSocketRequest {
+    fn heap_bytes(&self) -> usize {
+        let names = self.subprotocols.iter().map(String::capacity).sum::<usize>();
+        let fields =
+            self.fields.iter().map(|(name, value)| name.capacity() + value.capacity()).sum::<usize>();
+        self.target.capacity()
+            + self.host.capacity()
+            + self.subprotocols.capacity() * size_of::<String>()
+            + names
+            + self.fields.capacity() * size_of::<(String, String)>()
+            + fields
+    }
+}
+
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -238,6 +252,17 @@ impl Outgoing {
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
+    }
+
+    /// Bytes that it owns on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let target = match &self.target {
+            Target::Tcp(addr) => addr.capacity(),
+            Target::Unix(path) => path.capacity(),
+        };
+        #[cfg(feature = "tls")]
+        let target = target + self.server_name.as_ref().map_or(0, String::capacity);
+        target + self.websocket.as_ref().map_or(0, WebSocketRequest::heap_bytes)
     }
 
     /// The name of the server for TLS.

@@ -86,7 +86,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
                 self.batch.unfinished = (left > 0).then_some(Command::Deliver(log, left));
             }
-            Command::Post(id, value) => self.hand_out(wires, id, value),
+            Command::Post(id, value, _) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, generation, copies) => {
                 let members = self.links.members_of(wires, &topic, generation);
                 self.hand_out_copies(wires, members.into_iter(), copies);

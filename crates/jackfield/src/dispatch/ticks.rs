@@ -55,7 +55,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     ) {
         while let Some(id) = members.next() {
             wires.stats().visits.add(1);
-            match guard(|| (copies.0)()) {
+            match guard(|| (copies.make)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
                 Err(payload) => {
                     self.report_panic(&*payload);

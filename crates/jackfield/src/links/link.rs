@@ -12,9 +12,9 @@ use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Replays;
-use crate::message::{OverflowQueue, Source};
+use crate::message::{OverflowQueue, Source, boxed_bytes};
 use crate::shared::Permit;
-use crate::topics::{ARC_BYTES, Overflow, Subscription};
+use crate::topics::{Overflow, Subscription};
 use std::sync::Arc;
 
 /// The server's half of a connection.
@@ -130,8 +130,7 @@ impl Extra {
     pub(crate) fn heap_bytes(&self) -> usize {
         let close = self.close.as_ref().map_or(0, |(_, reason)| reason.len());
         let bucket = self.bucket.as_ref().map_or(0, |bucket| size_of_val(&**bucket));
-        let heartbeat =
-            self.heartbeat.as_ref().map_or(0, |own| ARC_BYTES + size_of_val(&**own) + own.payload.capacity());
+        let heartbeat = self.heartbeat.as_ref().map_or(0, |own| own.shared_bytes());
         let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
         let deflater = self.deflater.as_ref().map_or(0, |own| own.heap_bytes());
         let fragments = self.fragments.as_ref().map_or(0, |fragments| fragments.heap_bytes());
@@ -141,7 +140,7 @@ impl Extra {
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
         let queue = self.queue.as_ref().map_or(0, |queue| queue.heap_bytes());
         let last_event_id = self.last_event_id.as_ref().map_or(0, |id| id.len());
-        let source = self.source.as_ref().map_or(0, |(_, source)| size_of_val(&**source));
+        let source = self.source.as_ref().map_or(0, |(_, source)| boxed_bytes(&**source));
         size_of::<Self>()
             + queue
             + source
@@ -172,6 +171,9 @@ pub(crate) mod key {
     pub(crate) const ANSWER: u32 = 0x1_0006;
     pub(crate) const DRAIN: u32 = 0x1_0007;
 }
+
+/// A connection may have many timers of its user, but few of the server.
+const _: () = assert!(key::USER_MAX == jackfield_reactor::CHARGED_TIMER_KEY_MAX);
 
 /// Each connection has a link: it stays within a cache line.
 const _: () = assert!(size_of::<Link>() <= 48);

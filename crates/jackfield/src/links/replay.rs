@@ -53,7 +53,11 @@ impl Replay {
 
 impl Replays {
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.list.capacity() * size_of::<Replay>()
+        let names = self.list.iter().map(|replay| match &replay.progress {
+            Progress::Named(name) | Progress::AskedFor(name) => name.len(),
+            Progress::At(_) => 0,
+        });
+        self.list.capacity() * size_of::<Replay>() + names.sum::<usize>()
     }
 
     pub(crate) fn position(&self, topic: &str) -> Option<usize> {

@@ -225,7 +225,7 @@ impl Links {
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if let Some(lost) = found.lost {
-            let _followed = self.end_replay(id, index);
+            let _followed = self.end_replay(wires, id, index);
             let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
             self.skip_to_present(wires, id, &log, after);
             return found.visits;
@@ -237,7 +237,7 @@ impl Links {
         }
         let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
         if is_complete {
-            let _followed = self.end_replay(id, index);
+            let _followed = self.end_replay(wires, id, index);
             self.join(wires, id, &log.name, Some(at));
             self.handle.notify_reactor(&log, self.reactor);
         } else {
@@ -291,6 +291,7 @@ impl Links {
             }
             if let Some(place) = log.locate(&name, wires.now()) {
                 replay.progress = Progress::At(place);
+                self.charge(wires, id);
                 return Some((index, place));
             }
             if !is_asked && self.handle.ask_broker_for(&log, &name) {
@@ -298,7 +299,7 @@ impl Links {
                 self.link(id).extra().replays.list[index].progress = Progress::AskedFor(name);
                 continue;
             }
-            let _followed = self.end_replay(id, index);
+            let _followed = self.end_replay(wires, id, index);
             self.skip_to_present(wires, id, &log, None);
         }
         self.wait(wires, id);
@@ -343,8 +344,10 @@ impl Links {
     /// The topic is followed as long as the returned value lives: until the connection is a member, which follows it too.
     /// Without it the topic could be unfollowed in between, and the broker would be asked again for all that it has.
     #[must_use]
-    fn end_replay(&mut self, id: ConnectionId, index: usize) -> Replay {
-        self.link(id).extra().replays.list.swap_remove(index)
+    fn end_replay(&mut self, wires: &mut Wires, id: ConnectionId, index: usize) -> Replay {
+        let replay = self.link(id).extra().replays.list.swap_remove(index);
+        self.charge(wires, id);
+        replay
     }
 
     /// A client can't get all messages after this offset: it gets a `resync`, and then the new messages.

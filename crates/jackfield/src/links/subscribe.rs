@@ -79,6 +79,7 @@ impl Links {
         let Some(extra) = &mut self.table[id.slot()].extra else { return false };
         if let Some(index) = extra.replays.position(topic) {
             extra.replays.list.swap_remove(index);
+            self.charge(wires, id);
             return true;
         }
         let Some(place) = self.topics.place(topic) else { return false };
@@ -178,5 +179,45 @@ impl Links {
         let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
         let topics = extra.map_or(&[][..], |extra| &extra.topics);
         topics.iter().filter_map(|subscription| self.topics.name(subscription.topic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::topics::{TopicIndex, Topics};
+    use allocation_counter::measure;
+    use jackfield_reactor::ConnectionId;
+    use std::sync::Arc;
+
+    /// On each reactor the first member is charged for the name and the counts, which reactors share. So for a topic with
+    /// members on two reactors they are charged twice, and everything else once.
+    #[test]
+    fn n5_topics_on_two_reactors_are_charged() {
+        const TOPICS: usize = 100;
+        for (members, name_bytes) in [(1, 1), (1, 200), (8, 100), (100, 20)] {
+            let index = TopicIndex::new(2, Arc::default());
+            let mut reactors = [Topics::default(), Topics::default()];
+            let mut charged = 0;
+            let given = measure(|| {
+                for (reactor, topics) in reactors.iter_mut().enumerate() {
+                    for (topic, slot) in
+                        (0..TOPICS).flat_map(|topic| (0..members).map(move |slot| (topic, slot)))
+                    {
+                        let id = ConnectionId::new(reactor as u8, 0, slot);
+                        let subscription =
+                            topics.join(id, &format!("{topic:0name_bytes$}"), &index, Default::default);
+                        charged += topics.bytes_of(subscription);
+                    }
+                }
+            });
+            charged += reactors.iter().map(Topics::table_bytes).sum::<usize>() + index.table_bytes();
+            let given = usize::try_from(given.bytes_current).unwrap();
+            let shared = TOPICS * (16 + name_bytes.max(2) + 32 + 2 * 48);
+            println!(
+                "{members} members, names of {name_bytes}: {charged} charged, {given} given, {shared} shared"
+            );
+            assert!(charged * 20 >= given * 19, "{charged} of {given}");
+            assert!(charged.saturating_sub(shared) * 20 <= given * 21, "{charged} of {given}");
+        }
     }
 }

@@ -11,4 +11,12 @@ pub(crate) trait Source: fmt::Debug + Send {
     /// # Errors
     /// The source failed before its end: the answer is broken off.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>>;
+
+    /// Bytes that it owns on the heap.
+    fn heap_bytes(&self) -> usize;
+}
+
+/// Bytes of a source in its box.
+pub(crate) fn boxed_bytes(source: &dyn Source) -> usize {
+    size_of_val(source) + source.heap_bytes()
 }

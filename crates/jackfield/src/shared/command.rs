@@ -3,7 +3,8 @@
 #[cfg(feature = "tls")]
 use crate::config::HostAnswer;
 use crate::config::{Agreed, Heartbeat, Outgoing};
-use crate::message::{Body, Prepared, Source};
+use crate::message::{Body, Prepared, Source, boxed_bytes};
+use crate::shared::owned_bytes::owned_bytes;
 use crate::shared::send_window::Permit;
 use crate::shared::state::Drain;
 use crate::topics::{MembersGeneration, TopicLog};
@@ -24,7 +25,8 @@ pub(crate) enum Command {
     /// Something new is in the history of a topic. The next commands wait until so many publications have gone out, or
     /// all.
     Deliver(Arc<TopicLog<Prepared>>, usize),
-    Post(ConnectionId, Box<dyn Any + Send>),
+    /// A value, and the heap memory that it owns, in bytes.
+    Post(ConnectionId, Box<dyn Any + Send>, usize),
     PostToTopic(Arc<str>, MembersGeneration, Copies),
     /// The same for those that have not got theirs in the turn before.
     PostToRest(std::vec::IntoIter<ConnectionId>, Copies),
@@ -58,37 +60,36 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Bytes that it takes while it waits: its place in a mailbox and its heap memory. For a posted value only its own
-    /// size is known, not what it points to.
+    /// Bytes that it takes while it waits: its place in a mailbox and its heap memory. Of what closures of users own nothing
+    /// is known.
     pub(crate) fn bytes(&self) -> usize {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(.., message) => message.heap_bytes(),
-            Self::Post(_, value) => size_of_val(&**value),
+            Self::Post(_, value, owned) => size_of_val(&**value) + owned,
             Self::Run(job, captured) | Self::RunWith(_, job, captured) => size_of_val(&**job) + captured,
-            Self::PostToTopic(.., copies) => size_of_val(&*copies.0),
-            Self::PostToRest(ids, copies) => size_of_val(ids.as_slice()) + size_of_val(&*copies.0),
+            Self::PostToTopic(.., copies) => copies.bytes(),
+            Self::PostToRest(ids, copies) => size_of_val(ids.as_slice()) + copies.bytes(),
             Self::CloseWith(.., reason) => reason.len(),
-            Self::Connect(outgoing) => size_of_val(&**outgoing),
-            Self::Resolved(_, addrs) => size_of_val(&**addrs),
+            Self::Connect(outgoing) => size_of::<Outgoing>() + outgoing.heap_bytes(),
+            Self::Resolved(_, addrs) => addrs.capacity() * size_of::<SocketAddr>(),
             Self::Answer(answer) => {
                 size_of::<Answer>()
                     + answer.content_type.len()
-                    + answer.fields.as_bytes().len()
+                    + answer.fields.heap_bytes()
                     + answer.kind.heap_bytes()
             }
             Self::Part(part) => size_of::<Part>() + part.kind.heap_bytes(),
-            Self::Accept(acceptance) => {
-                size_of::<Acceptance>() + acceptance.switching.fields.as_bytes().len()
-            }
+            Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.switching.fields.heap_bytes(),
+            Self::Heartbeat(heartbeat) => heartbeat.shared_bytes(),
             #[cfg(feature = "tls")]
             Self::Secured(_, answer) => size_of_val(&**answer),
+            // The host's configuration belongs to the listener.
             #[cfg(feature = "tls")]
             Self::HostFound(..) => 0,
             Self::Adopt(..)
             | Self::Deliver(..)
             | Self::Close(_)
             | Self::Abort(_)
-            | Self::Heartbeat(_)
             | Self::StandIn(_)
             | Self::LookAtListeners
             | Self::Shutdown(_)
@@ -106,11 +107,20 @@ pub(crate) const PUBLICATIONS_PER_DELIVERY: usize = 1024;
 const PLACE_BYTES: usize = (size_of::<Command>() + 2 * size_of::<usize>()) * 21 / 20;
 
 /// Makes a copy of a value for each client that gets it.
-pub(crate) struct Copies(pub(crate) Box<dyn FnMut() -> Box<dyn Any + Send> + Send>);
+pub(crate) struct Copies {
+    pub(crate) make: Box<dyn FnMut() -> Box<dyn Any + Send> + Send>,
+    /// The heap memory that the value owns, in bytes.
+    owned: usize,
+}
 
 impl Copies {
     pub(crate) fn of<T: Any + Clone + Send>(value: T) -> Self {
-        Self(Box::new(move || Box::new(value.clone())))
+        let owned = owned_bytes(&value);
+        Self { make: Box::new(move || Box::new(value.clone())), owned }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.make) + self.owned
     }
 }
 
@@ -175,8 +185,8 @@ impl PartKind {
     fn heap_bytes(&self) -> usize {
         match self {
             Self::Bytes(body, _) => body.heap_bytes(),
-            Self::End(trailers) => trailers.as_bytes().len(),
-            Self::Pulled(bytes, source) => bytes.capacity() + size_of_val(&**source),
+            Self::End(trailers) => trailers.heap_bytes(),
+            Self::Pulled(bytes, source) => bytes.capacity() + boxed_bytes(&**source),
             Self::Broken => 0,
         }
     }

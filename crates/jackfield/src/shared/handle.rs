@@ -13,6 +13,7 @@ use crate::shared::listeners::Listeners;
 use crate::shared::metrics::Metrics;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::offload::{Offloaded, Pool, attempt};
+use crate::shared::owned_bytes::owned_bytes;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::resolver::LookUps;
 use crate::shared::state::{Busy, Drain, ServerState};
@@ -118,19 +119,52 @@ impl Handle {
 
     /// Posts a value to a connection: its client gets it with `on_post`, on its own reactor.
     ///
+    /// The mailbox counts the value's own size, and also the heap memory of a `Vec<u8>`, `String`, `Box<[u8]>`, `Box<str>`,
+    /// `Arc<[u8]>`, `Arc<str>`, [`Body`](crate::Body) or [`Prepared`](crate::Prepared). For other types that own much, use
+    /// [`Handle::post_sized`].
+    ///
     /// # Errors
     /// [`NotPosted`] has the value, and the reason why it was not posted.
     #[doc(alias = "GetTaskRunner")]
     #[doc(alias = "do_send")]
     pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), NotPosted<T>> {
+        let owned = owned_bytes(&value);
+        self.post_sized(id, value, owned)
+    }
+
+    /// The same for a value that owns so many bytes on the heap, which the server can't see. They count for
+    /// [`Limits::mailbox_bytes_max`](crate::Limits::mailbox_bytes_max), and are charged as long as the value waits.
+    ///
+    /// ```
+    /// use jackfield::{ConnectionId, Handle};
+    ///
+    /// struct Picture {
+    ///     width: u32,
+    ///     pixels: Vec<u8>,
+    /// }
+    ///
+    /// fn show(handle: &Handle, id: ConnectionId, picture: Picture) -> bool {
+    ///     let bytes = picture.pixels.capacity();
+    ///     handle.post_sized(id, picture, bytes).is_ok()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Handle::post`].
+    pub fn post_sized<T: Any + Send>(
+        &self,
+        id: ConnectionId,
+        value: T,
+        heap_bytes: usize,
+    ) -> Result<(), NotPosted<T>> {
         let remote = match self.remote_of(id) {
             Ok(remote) => remote,
             Err(why) => return Err(NotPosted { value, why }),
         };
-        let command = Command::Post(id, Box::new(value));
+        let command = Command::Post(id, Box::new(value), heap_bytes);
         let bytes = command.bytes();
         match remote.try_post(command, bytes) {
-            Some((why, Command::Post(_, value))) => match value.downcast() {
+            Some((why, Command::Post(_, value, _))) => match value.downcast() {
                 Ok(value) => Err(NotPosted { value: *value, why }),
                 Err(_) => unreachable!("it is the same value"),
             },
@@ -189,8 +223,9 @@ impl Handle {
                 Box::new(move || {
                     let Some(job) = job else { return };
                     let result: Offloaded<T> = attempt(job);
+                    let owned = result.as_ref().map_or(0, owned_bytes);
                     // A reactor that has ended gives it back.
-                    let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
+                    let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result), owned));
                 })
             });
         let why = if self.has_ended() { Busy::Stopped } else { Busy::Full };

@@ -20,6 +20,7 @@ mod metrics;
 mod not_posted;
 mod observer;
 mod offload;
+mod owned_bytes;
 mod panic_text;
 mod peer;
 mod presence;

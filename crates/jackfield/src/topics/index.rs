@@ -194,7 +194,7 @@ impl TopicSubscribers {
     pub(super) fn remove_member(&self, reactor: usize, position: usize) {
         if let Some(count) = self.0.get(reactor) {
             let mut members = lock(&count.members);
-            members.swap_remove(position);
+            remove_gently(&mut members, position);
             if members.is_empty() {
                 *members = Vec::new();
             }
@@ -225,6 +225,15 @@ pub(super) fn push_gently(members: &mut Vec<ConnectionId>, id: ConnectionId) {
     members.push(id);
 }
 
+/// Removes a member as [`Vec::swap_remove`] does. At a quarter of the capacity a list shrinks to half of it, so that the
+/// memory of a peak is freed, at a cost of one copied member or less for each that has left.
+pub(super) fn remove_gently(members: &mut Vec<ConnectionId>, position: usize) {
+    members.swap_remove(position);
+    if members.capacity() > MEMBERS_FIRST && members.len() <= members.capacity() / 4 {
+        members.shrink_to((members.capacity() / 2).max(MEMBERS_FIRST));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +257,20 @@ mod tests {
             assert!(index.find("taken").is_none(), "nothing is left of it");
             drop(locked);
         });
+    }
+
+    /// A list of members is at most four times as long as it must be, and few members are copied.
+    #[test]
+    fn a_list_shrinks_when_members_leave() {
+        let (mut members, mut copied) = (Vec::new(), 0);
+        (0..10_000).for_each(|slot| push_gently(&mut members, ConnectionId::new(0, 0, slot)));
+        for left in (1..10_000).rev() {
+            let before = members.capacity();
+            remove_gently(&mut members, left / 2);
+            copied += if members.capacity() < before { left } else { 0 };
+            assert!(members.len() == left && members.capacity() <= (4 * left).max(MEMBERS_FIRST));
+        }
+        assert!(copied <= 10_000, "{copied} copies");
     }
 
     /// Topics that share a number do not hide each other.

@@ -1,7 +1,7 @@
 //! The topics of one reactor, and their members.
 
 use crate::topics::index::{
-    ARC_BYTES, MEMBERS_FIRST, MembersGeneration, TopicIndex, TopicSubscribers, push_gently,
+    ARC_BYTES, MEMBERS_FIRST, MembersGeneration, TopicIndex, TopicSubscribers, push_gently, remove_gently,
 };
 use crate::topics::overflow::Policy;
 use jackfield_reactor::ConnectionId;
@@ -30,6 +30,8 @@ pub(crate) struct Topics {
     places: HashMap<Arc<str>, usize>,
     topics: Vec<Option<Topic>>,
     free: Vec<usize>,
+    /// Places in the lists of members of all topics that are charged neither to a member nor to a topic.
+    spare: isize,
     /// The list of members of a topic is taken out.
     is_taken: bool,
 }
@@ -63,11 +65,12 @@ pub(crate) enum LeaveOutcome {
 }
 
 impl Topics {
-    /// Bytes of the tables of all topics.
+    /// Bytes of the tables of all topics, and of the spare places in both lists of their members.
     pub(crate) fn table_bytes(&self) -> usize {
-        hash_table_bytes::<(Arc<str>, usize)>(self.places.capacity())
+        let tables = hash_table_bytes::<(Arc<str>, usize)>(self.places.capacity())
             + self.topics.capacity() * size_of::<Option<Topic>>()
-            + self.free.capacity() * size_of::<usize>()
+            + self.free.capacity() * size_of::<usize>();
+        tables.saturating_add_signed(2 * self.spare * size_of::<ConnectionId>() as isize)
     }
 
     /// Bytes that are charged to a member: its places in both lists, and for the first member also the topic.
@@ -143,7 +146,9 @@ impl Topics {
     ) -> Subscription {
         let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), index, policy()));
         let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
+        self.spare -= topic.spare();
         push_gently(&mut topic.members, id);
+        self.spare += topic.spare();
         topic.counts.push_member(id);
         topic.counts.set(id.reactor(), topic.members.len());
         Subscription { topic: place, position: topic.members.len() - 1 }
@@ -157,13 +162,15 @@ impl Topics {
         index: &TopicIndex,
     ) -> LeaveOutcome {
         let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return LeaveOutcome::Last };
-        topic.members.swap_remove(subscription.position);
+        self.spare -= topic.spare();
+        remove_gently(&mut topic.members, subscription.position);
         topic.counts.remove_member(reactor, subscription.position);
         if topic.members.is_empty() {
             return self
                 .close(subscription.topic, reactor, index)
                 .map_or(LeaveOutcome::Last, LeaveOutcome::Empty);
         }
+        self.spare += topic.spare();
         topic.counts.set(reactor, topic.members.len());
         topic
             .members
@@ -197,6 +204,14 @@ impl Topics {
 }
 
 impl Topic {
+    /// Places in its list of members that are charged neither to a member nor to the topic. Below zero: too many are charged.
+    fn spare(&self) -> isize {
+        if self.members.is_empty() {
+            return 0;
+        }
+        self.members.capacity() as isize - (self.members.len() + MEMBERS_FIRST - 1) as isize
+    }
+
     /// Bytes of its name, of its counts, and of the first capacity of both lists without one place.
     fn heap_bytes(&self) -> usize {
         let name = ARC_BYTES + self.name.len().next_multiple_of(align_of::<usize>());

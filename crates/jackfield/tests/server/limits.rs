@@ -14,7 +14,13 @@ const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and
 
 const TAIL: &str = "\nA server with a broker has one more bound, which is no option: of a topic with members on it, at most 16,384 \
     publications\nmay be on their way, from the publish until they come back from the broker. One more is refused\n\
-    (`Published::full`, `Metrics::broker_refused`), whatever the queue of the broker allows.\n";
+    (`Published::full`, `Metrics::broker_refused`), whatever the queue of the broker allows.\n\n\
+    `memory_bytes_max` has no room for what each connection has from its beginning, because no choice of one to evict depends\n\
+    on it: 264 bytes in plain text, and up to 8 KiB with TLS, of which the buffers, keys and state of rustls are most. How\n\
+    much that is depends on the version, the cipher and the cryptography; a part of `aws-lc` is C and asks another allocator.\n\
+    Add up `connections_max` of them. Nor is there room for the messages of this side in a TLS handshake, for a ClientHello\n\
+    whose host is being looked up, and for the certificates of trusted clients. What else a peer sends and TLS keeps is\n\
+    charged: unfinished handshake messages and records.\n";
 
 #[test]
 fn the_document_is_the_table() {

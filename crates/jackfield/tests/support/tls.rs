@@ -214,12 +214,18 @@ impl Secured {
 
     /// Says something without waiting for an answer.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.session.writer().write_all(bytes.as_ref()).unwrap();
+        let records = self.encrypt(bytes.as_ref());
+        self.far.send(&records);
+    }
+
+    /// The records of these bytes, which are not sent.
+    pub fn encrypt(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.session.writer().write_all(bytes).unwrap();
         let mut records = Vec::new();
         while self.session.wants_write() {
             self.session.write_tls(&mut records).unwrap();
         }
-        self.far.send(&records);
+        records
     }
 
     /// Says the goodbye of TLS, and nothing after it.

@@ -74,6 +74,14 @@ impl FileSource {
 }
 
 impl Source for FileSource {
+    fn heap_bytes(&self) -> usize {
+        let texts = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.capacity(),
+            Piece::Bytes(_) => 0,
+        });
+        self.pieces.capacity() * size_of::<Piece>() + texts.sum::<usize>()
+    }
+
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         match self.pieces.pop_front() {
             None => Ok(None),
@@ -104,4 +112,24 @@ pub(super) fn multipart_pieces(spans: &[Span], bytes: u64, boundary: &str, conte
     }
     pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n").into_bytes()));
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::boxed_bytes;
+    use allocation_counter::measure;
+
+    #[test]
+    fn n5_a_source_is_charged_as_it_was_allocated() {
+        let name = std::env::current_exe().unwrap();
+        let mut boxed: Option<Box<dyn Source>> = None;
+        let given = measure(|| {
+            let file = File::open(&name).unwrap();
+            let stamp = Stamp::of(&file).unwrap();
+            let pieces = vec![Piece::Text(vec![7; 100]), Piece::Bytes(0..100), Piece::Text(vec![7; 30])];
+            boxed = Some(Box::new(FileSource::new(file, stamp, pieces)));
+        });
+        assert_eq!(boxed_bytes(&*boxed.unwrap()) as i64, given.bytes_current);
+    }
 }
