@@ -2,15 +2,25 @@
 //! has a limit on its clients; further clients get a message and are closed.
 //!
 //! ```text
-//! $ cargo run --example banner -- --max 1
+//! $ cargo run --example banner -- --desk 127.0.0.1:2000 --shout 127.0.0.1:2001 --http 127.0.0.1:8080 --max 1
 //! listening on 127.0.0.1:2000
 //! listening on 127.0.0.1:2001
 //! listening on 127.0.0.1:8080
 //! try: nc 127.0.0.1 2000, nc 127.0.0.1 2001, http://127.0.0.1:8080/
 //!
-//! $ nc 127.0.0.1 2000          $ nc 127.0.0.1 2000                $ curl http://127.0.0.1:8080/
-//! + the desk is open           - the desk is busy, come back      desk: 1 connected, at most 1
+//! $ curl http://127.0.0.1:8080/
+//! desk: 0 connected, at most 1
+//! shout: 0 connected, at most 1
+//! http: 1 connected, at most 1
+//! $ echo a pen | nc -N 127.0.0.1 2000
+//! + the desk is open
+//! + noted: a pen
+//! $ echo hello | nc -N 127.0.0.1 2001
+//! say something
+//! HELLO
 //! ```
+//!
+//! While somebody is at the desk, another `nc 127.0.0.1 2000` prints `- the desk is busy, come back`.
 
 use jackfield::{Client, Exchange, Handle, Listener, Raw, Request, Server};
 use std::fmt::Write;

@@ -7,10 +7,11 @@
 //! datagrams at 127.0.0.1:8081
 //! try: curl -N http://127.0.0.1:8080/feed, and in another bash echo hello > /dev/udp/127.0.0.1/8081
 //!
-//! $ curl -N http://127.0.0.1:8080/feed            $ echo hello > /dev/udp/127.0.0.1/8081
-//! data: hello                                     $ curl http://127.0.0.1:8080/
-//!                                                 1 datagrams
+//! $ curl http://127.0.0.1:8080/
+//! 0 datagrams
 //! ```
+//!
+//! While `curl -N http://127.0.0.1:8080/feed` runs, each `echo hello > /dev/udp/127.0.0.1/8081` in bash makes it print `data: hello`.
 
 use jackfield::reactor::mio::{Events, Interest, Poll, Token, net::UdpSocket, unix::SourceFd};
 use jackfield::{Client, EventStream, Exchange, Peer, Request, Server};

@@ -9,7 +9,12 @@
 //! $ curl -i -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
 //!     -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' http://127.0.0.1:8080/closed
 //! HTTP/1.1 403 Forbidden
+//! Date: ..
+//! Content-Type: text/plain
+//! Content-Length: 3
 //! X-Why: members only
+//!
+//! no
 //! ```
 
 use jackfield::{

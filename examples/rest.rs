@@ -13,7 +13,7 @@
 //! "bread"
 //! $ curl -i -H 'Authorization: Bearer secret' --json '"milk"' http://127.0.0.1:8080/notes
 //! HTTP/1.1 201 Created
-//! Date: Sun, 29 Nov 2026 13:53:28 GMT
+//! Date: ..
 //! Content-Length: 0
 //! Location: /notes/2
 //!
@@ -21,7 +21,7 @@
 //! "milk"
 //! $ curl -i --json '"tea"' http://127.0.0.1:8080/notes
 //! HTTP/1.1 401 Unauthorized
-//! Date: Sun, 29 Nov 2026 13:53:28 GMT
+//! Date: ..
 //! Content-Length: 0
 //! WWW-Authenticate: Bearer realm="notes"
 //!

@@ -5,13 +5,18 @@
 //!
 //! ```text
 //! $ cargo test --example testing
-//! test tests::a_higher_bid_is_sent_to_all ... ok
 //! test tests::a_connection_is_closed_after_ten_idle_seconds ... ok
+//! test tests::a_higher_bid_is_sent_to_all ... ok
 //! test tests::an_invalid_bid_is_refused ... ok
 //!
 //! $ cargo run --example testing -- --listen 127.0.0.1:8080
 //! listening on 127.0.0.1:8080
 //! try: curl -d 42 http://127.0.0.1:8080/
+//!
+//! $ curl -d 42 http://127.0.0.1:8080/
+//! yours, for now
+//! $ curl http://127.0.0.1:8080/
+//! 42
 //! ```
 
 use jackfield::{Client, Connection, Exchange, Message, Request, Server, TimerId, WebSocket};

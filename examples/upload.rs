@@ -7,12 +7,11 @@
 //! listening on 127.0.0.1:8080
 //! try: http://127.0.0.1:8080/ in a browser
 //!
-//! $ curl -N http://127.0.0.1:8080/photo &
-//! $ curl -T photo.jpg http://127.0.0.1:8080/photo
-//! data: 65536
-//! data: 131072
-//! 131072 bytes in "/tmp/1764424800123456789-r0-2.1"
+//! $ head -c 131072 /dev/zero | curl -T - http://127.0.0.1:8080/photo
+//! 131072 bytes in "/tmp/..
 //! ```
+//!
+//! Meanwhile `curl -N http://127.0.0.1:8080/photo` shows how far it is: lines such as `data: 65536`.
 
 use file::Upload;
 use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Reply, Request, Server};

@@ -32,7 +32,7 @@ fn installed(path: &str) -> Option<PathBuf> {
         process::binary("testbed").parent().and_then(Path::parent).and_then(Path::parent)?.to_owned();
     let path = target.join("clients").join(path);
     if !path.exists() {
-        println!("skipped: {} is missing; `.ci/clients` installs it", path.display());
+        process::skip(&format!("{} is missing; `.ci/clients` installs it", path.display()));
         return None;
     }
     Some(path)
@@ -78,8 +78,7 @@ fn httpx_sse_of_pypi_reads_hard_events_resumes_and_stops() {
     let python = python.to_str().unwrap();
     let Some(found) = run(python, ["-c", "import httpx_sse"], "") else { return };
     if !found.status.success() {
-        println!("skipped: httpx-sse is missing; `.ci/clients` installs it");
-        return;
+        return process::skip("httpx-sse is missing; `.ci/clients` installs it");
     }
     let (_testbed, addr) = Example::start("testbed", &[]);
     let script = script("sse.py");
@@ -165,10 +164,7 @@ const PAGE: &str = "new Promise((resolve, reject) => {
 
 #[test]
 fn chromium_with_and_without_compression() {
-    let Some(chromium) = Chromium::start() else {
-        println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
-        return;
-    };
+    let Some(chromium) = Chromium::start() else { return };
     let mut browser = Browser::connect(&chromium.devtools).unwrap();
     for (options, agreed) in [(&[][..], AGREED), (&["--no-deflate"][..], "")] {
         let (_testbed, addr) = Example::start("testbed", options);

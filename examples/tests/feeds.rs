@@ -15,7 +15,6 @@ use process::Example;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -128,8 +127,7 @@ fn dashboard_resumes_and_shows_the_gap_after_a_restart() {
 /// A client that moves after every third event.
 #[test]
 fn cluster_gives_a_moving_reader_everything_once() {
-    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: there is no redis-server on this machine");
+    if !process::has_redis() {
         return;
     }
     let mut example = Example::spawn("cluster", ["--listen", "127.0.0.1:0", "--second", "127.0.0.1:0"]);

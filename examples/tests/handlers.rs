@@ -105,6 +105,9 @@ fn banner_sends_a_banner_or_a_busy_banner() {
     assert_eq!(clerk.line(), "+ noted: a pen");
     let mut refused = Http::connect(desk);
     assert_eq!(String::from_utf8(refused.rest()).unwrap(), "- the desk is busy, come back\r\n");
+    if let Some(refused) = run("nc", ["-d".into(), desk.ip().to_string(), desk.port().to_string()], "") {
+        assert_eq!(refused.stdout, b"- the desk is busy, come back\r\n");
+    }
     // Its listener is full, and no other.
     let mut caller = Http::connect(shout);
     assert_eq!(caller.line(), "say something");
@@ -114,6 +117,11 @@ fn banner_sends_a_banner_or_a_busy_banner() {
     let shown = "desk: 1 connected, at most 1\nshout: 1 connected, at most 1\nhttp: 1 connected, at most 1\n";
     page.get("/").is(200, "text/plain", shown);
     assert_eq!(Http::connect(http).head().status, 503);
+    let url = format!("http://{http}/");
+    if let Some(refused) = run("curl", ["-sSi", &url], "") {
+        let refused = String::from_utf8(refused.stdout).unwrap();
+        assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nRetry-After: "), "{refused}");
+    }
     clerk.send(" paper\n");
     assert_eq!(clerk.line(), "+ noted: and paper");
     drop(clerk);
@@ -363,10 +371,7 @@ fn chat(browser: &mut Browser) -> Outcome<()> {
 
 #[test]
 fn their_pages_work_in_a_browser() {
-    let Some(chromium) = Chromium::start() else {
-        println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
-        return;
-    };
+    let Some(chromium) = Chromium::start() else { return };
     let mut browser = Browser::connect(&chromium.devtools).unwrap();
     pages(&mut browser).unwrap();
     let quit = browser.quit();

@@ -168,3 +168,32 @@ fn c19_the_options_of_an_outgoing_connection_reach_the_system() {
         }
     }
 }
+
+/// Sets an option that the listener has set otherwise.
+struct Tuned(Log);
+
+impl Client for Tuned {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        let nodelay = connection.as_fd().map(|socket| {
+            let socket = SockRef::from(&socket);
+            socket.set_tcp_nodelay(false).unwrap();
+            socket.tcp_nodelay().unwrap()
+        });
+        self.0.note(format!("nodelay {nodelay:?}"));
+    }
+}
+
+#[test]
+fn c19_the_socket_of_a_connection_is_there_for_other_options() {
+    let log = Log::default();
+    let clients = log.clone();
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), move |_peer| Tuned(clients.clone()));
+    let _peer = live.connect();
+    wait_until(|| log.has("nodelay"));
+    assert_eq!(log.take(), ["nodelay Some(false)"]);
+    let clients = log.clone();
+    let mut server = TestServer::new(move |_peer| Tuned(clients.clone()));
+    server.connect();
+    server.run();
+    assert_eq!(log.take(), ["nodelay None"], "one in memory has none");
+}

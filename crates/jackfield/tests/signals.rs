@@ -17,6 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{env, fs, thread};
 use support::real::Live;
 use tls::{Authority, Issued};
@@ -30,8 +31,9 @@ enum End {
     Signal(i32),
 }
 
-const SCENARIOS: [(&str, fn(), End); 9] = [
+const SCENARIOS: [(&str, fn(), End); 10] = [
     ("the first signal drains", one_signal_drains, End::Exit(0)),
+    ("a drain that a signal begins is spread as the limits say", spread_drain, End::Exit(0)),
     ("the second signal ends the process", two_signals_end, End::Exit(1)),
     ("a second server drains at its first signal", second_server_drains, End::Exit(0)),
     ("after a server that ended by its handle", given_back_after_serving, End::Signal(15)),
@@ -107,6 +109,46 @@ fn one_signal_drains() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer and the end");
     assert!(answer.ends_with("the last answer"), "{answer:?}");
+    serving.join().expect("no panic").expect("the server ends in good order");
+}
+
+/// The connections stay until their turn, although the server has stopped listening.
+fn spread_drain() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(1).shutdown_on_signals();
+    let builder = builder.limits(|limits| {
+        (limits.drain, limits.drain_spread, limits.lag_target) = (HOUR, HOUR, Duration::ZERO)
+    });
+    let server = builder.bind().expect("a free port");
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let (sender, replies) = channel();
+    let serving = thread::spawn(move || server.serve(move |_peer| Deferring(sender.clone())));
+    let answer = |stream: &mut TcpStream| {
+        replies.recv().expect("the request arrives").respond(200, "text/plain", "served");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"served") {
+            let mut some = [0; 1000];
+            let count = stream.read(&mut some).expect("an answer");
+            assert_ne!(count, 0, "it has ended");
+            answer.extend(&some[..count]);
+        }
+    };
+    let mut streams: Vec<_> = (0..20).map(|_| ask(addr)).collect();
+    streams.iter_mut().for_each(answer);
+    raise();
+    while TcpStream::connect(addr).is_ok() {
+        thread::yield_now();
+    }
+    assert_eq!(handle.state(), ServerState::Draining);
+    // Turns after the one in which the drain has begun.
+    for _ in 0..3 {
+        let (tell, told) = channel();
+        handle.run_on(0, move |_| tell.send(()).expect("the test waits")).expect("there is room");
+        told.recv().expect("it runs");
+    }
+    // Only the first turn may be over.
+    assert!(handle.count() >= 18, "{} connections are left", handle.count());
+    handle.shutdown(Drain::now());
     serving.join().expect("no panic").expect("the server ends in good order");
 }
 

@@ -27,6 +27,16 @@ pub(crate) struct Features<'a> {
     list: &'a str,
 }
 
+/// A row and the names of the tests that show it.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) row: Row,
+    /// Those whose names begin with its ID.
+    pub(crate) own: Vec<String>,
+    /// Those that it names behind [`ELSEWHERE`].
+    pub(crate) named: Vec<String>,
+}
+
 impl<'a> Features<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Features<'a>, String> {
         let (tables, list) = text.split_once(PLANNED).ok_or(format!("{FEATURES}: no heading `Planned`"))?;
@@ -44,8 +54,18 @@ impl<'a> Features<'a> {
         self.list.lines().filter_map(Row::of_line).collect()
     }
 
+    /// The rows with the tests that show them.
+    pub(crate) fn shown(&self, sources: &Sources) -> Vec<Shown> {
+        let own = |row: Row| {
+            let tests = sources.below(TESTS).filter(|(_, name)| Row::of_test(name) == Some(row));
+            tests.map(|(_, name)| name.to_owned()).collect()
+        };
+        let lines = self.tables.lines().filter_map(|line| Some((Row::of_line(line)?, line)));
+        lines.map(|(row, line)| Shown { row, own: own(row), named: named(line) }).collect()
+    }
+
     /// The rows that are shown by tests which they name themselves.
-    pub(crate) fn elsewhere(&self) -> Vec<Row> {
+    fn elsewhere(&self) -> BTreeSet<Row> {
         self.tables.lines().filter(|line| line.contains(ELSEWHERE)).filter_map(Row::of_line).collect()
     }
 
@@ -69,7 +89,7 @@ impl<'a> Features<'a> {
                 Err(error) => found.push(format!("{row}: {error}")),
             }
         }
-        let mut tested: BTreeSet<Row> = self.elsewhere().into_iter().collect();
+        let mut tested = self.elsewhere();
         for (file, name) in sources.below(TESTS) {
             let Some(row) = Row::of_test(name) else { continue };
             tested.insert(row);
@@ -87,7 +107,7 @@ impl<'a> Features<'a> {
     /// The document with each row in its place: those without a test are planned, and what is planned is in order and
     /// counted.
     pub(crate) fn sorted(&self, sources: &Sources) -> String {
-        let mut tested: BTreeSet<Row> = self.elsewhere().into_iter().collect();
+        let mut tested = self.elsewhere();
         tested.extend(sources.below(TESTS).filter_map(|(_, name)| Row::of_test(name)));
         let is_planned = |line: &&str| Row::of_line(line).is_some_and(|row| !tested.contains(&row));
         let tables: Vec<&str> = self.tables.lines().filter(|line| !is_planned(line)).collect();
@@ -112,6 +132,13 @@ impl<'a> Features<'a> {
     fn headings(&self) -> impl Iterator<Item = char> {
         self.tables.lines().filter_map(|line| line.strip_prefix("## ")?.split_once(':')?.0.parse().ok())
     }
+}
+
+/// The tests that a row names behind [`ELSEWHERE`], without their files.
+fn named(line: &str) -> Vec<String> {
+    let Some((_, tests)) = line.split_once(ELSEWHERE) else { return Vec::new() };
+    let words = tests.split('`').skip(1).step_by(2).filter(|word| !word.ends_with(".rs"));
+    words.map(str::to_owned).collect()
 }
 
 fn count(tables: &[&str], planned: &[(Row, &str)]) -> String {
@@ -190,6 +217,14 @@ Later: H19.
     fn a_reference_to_no_test_is_found() {
         check(&DOCUMENT.replace("two_listen", "three_listen"), ALL, &["L2: there is no test `three_listen`"]);
         check(&DOCUMENT.replace("`a/tests/x.rs`: `two_listen`", "nothing"), ALL, &["L2: no test behind"]);
+    }
+
+    #[test]
+    fn each_row_has_the_tests_that_show_it() {
+        let shown = Features::parse(DOCUMENT).unwrap().shown(&sources(ALL));
+        let shown: Vec<String> =
+            shown.iter().map(|row| format!("{} {:?} {:?}", row.row, row.own, row.named)).collect();
+        assert_eq!(shown, [r#"W1 ["w1_a"] []"#, r#"W13 ["w13_b"] []"#, r#"L2 [] ["two_listen"]"#]);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The score: which rows of `docs/features.md` are shown by a passing test.
 //!
-//! Three steps, each a pure function between two kinds of text: the table of features gives the [`Row`]s, the output
-//! of libtest gives the [`Test`]s, and [`Board`] puts the two together. Only [`run`] touches files and processes.
+//! Three steps, each a pure function between two kinds of text: the table of features gives the [`Row`]s with the names of
+//! their tests, the output of libtest gives the [`Test`]s, and [`Board`] puts the two together. Only [`run`] touches files
+//! and processes.
 //!
-//! A test belongs to the row whose ID begins its name: `w13_auto_pong_is_on` to W13. A row is shown if at least one
-//! of its tests passed and none failed, so an ignored test neither helps nor harms. Rows that name their tests
-//! themselves are run by other commands, and are listed apart.
+//! A row is shown if one of the tests that its ID names passed, each test that it names behind "Shown by" passed, and none of
+//! either failed. So an ignored test of the first kind neither helps nor harms, and one of the second kind is missing. Whether
+//! these tests assert each sentence of the row is for a reader to say.
 
 use crate::faults;
-use crate::features::{FEATURES, Features};
+use crate::features::{FEATURES, Features, Shown};
 use crate::names;
 use crate::promises;
 use crate::row::Row;
@@ -21,9 +22,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// The arguments of the `cargo` that runs the tests.
-const CARGO: &[&str] =
-    &["test", "--package", "jackfield", "--features", "test-util", "--test", "scoreboard*", "--no-fail-fast"];
+/// What `cargo test` gets to run the tests. The last two need features that no other build has.
+const COMMANDS: &[&[&str]] = &[
+    &["--workspace"],
+    &["--package", "jackfield", "--features", "planted-bugs", "--test", "planted"],
+    &["--package", "jackfield-redis", "--features", "tls", "--test", "tls"],
+];
 
 /// Prints the score; fails if a test failed, the tests could not be run to their end, or a document contradicts them.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
@@ -32,7 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     let features = Features::parse(&text)?;
     let sources = Sources::read(&root)?;
     let (output, complete) = match arguments {
-        [] => run_tests(&root)?,
+        [] => run_tests(&root, &features.shown(&sources))?,
         [flag, file] if flag == "--from" => (read(Path::new(file))?, true),
         [flag] if flag == "--write" => return write(&root, &features.sorted(&sources)),
         _ => return Err("usage: scoreboard [--write | --from FILE]".into()),
@@ -44,7 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     if !complete {
         eprintln!("{output}\nthe tests did not all pass, or did not all run; what they wrote is above\n");
     }
-    let board = Board::new(&features, &tests);
+    let board = Board::new(&features, &sources, &tests);
     print!("{board}");
     let mut disagreements = features.disagreements(&sources);
     disagreements.extend(faults::disagreements(&root, &sources)?);
@@ -52,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     disagreements.extend(promises::disagreements(&root, &features)?);
     disagreements.extend(seeds::disagreements(&root)?);
     disagreements.iter().for_each(|disagreement| println!("{disagreement}"));
-    let is_good = complete && board.failures() == 0 && disagreements.is_empty();
+    let is_good = complete && board.is_complete() && disagreements.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -61,16 +65,24 @@ fn write(root: &Path, text: &str) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the tests; returns what they wrote, and whether `cargo` was content.
-fn run_tests(root: &Path) -> Result<(String, bool), String> {
+/// Runs the tests of the rows; returns what they wrote, and whether `cargo` was content.
+fn run_tests(root: &Path, shown: &[Shown]) -> Result<(String, bool), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let result = Command::new(cargo)
-        .args(CARGO)
-        .current_dir(root)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo could not be run: {error}"))?;
-    Ok((String::from_utf8_lossy(&result.stdout).into_owned(), result.status.success()))
+    let (mut output, mut complete) = (String::new(), true);
+    for command in COMMANDS {
+        let result = Command::new(&cargo)
+            .args(["test", "--no-fail-fast"])
+            .args(*command)
+            .arg("--")
+            .args(shown.iter().flat_map(|row| row.own.iter().chain(&row.named)))
+            .current_dir(root)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| format!("cargo could not be run: {error}"))?;
+        output.push_str(&String::from_utf8_lossy(&result.stdout));
+        complete &= result.status.success();
+    }
+    Ok((output, complete))
 }
 
 fn repository() -> PathBuf {
@@ -81,11 +93,11 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// What libtest says of one test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What libtest says of one test. Of several tests of one name the first here counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
-    Passed,
     Failed,
+    Passed,
     Ignored,
 }
 
@@ -114,47 +126,32 @@ fn parse_test(line: &str) -> Option<Test<'_>> {
     Some(Test { path: name.split(" - ").next()?, outcome })
 }
 
-/// How the tests of one row ended.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-}
-
-/// The rows of the table with the outcome of their tests.
+/// The rows of the table with what their tests say of them.
 #[derive(Debug)]
 struct Board {
-    rows: Vec<(Row, Tally)>,
-    /// Rows that name their tests themselves.
-    elsewhere: Vec<Row>,
+    rows: Vec<(Row, State)>,
     planned: Vec<Row>,
-    /// Tests that belong to no row of the table, and whether they failed: a wrong name, or a row that is for later.
-    strays: Vec<(String, bool)>,
+    /// How many tests failed, those of no row included.
+    failures: usize,
 }
 
 impl Board {
-    fn new(features: &Features<'_>, tests: &[Test<'_>]) -> Board {
-        let rows = features.rows();
-        let mut tallies: BTreeMap<Row, Tally> = rows.iter().map(|&row| (row, Tally::default())).collect();
-        let mut strays = Vec::new();
+    fn new(features: &Features<'_>, sources: &Sources, tests: &[Test<'_>]) -> Board {
+        let mut outcomes: BTreeMap<&str, Outcome> = BTreeMap::new();
         for test in tests {
-            match Row::of_test(test.path).and_then(|row| tallies.get_mut(&row)) {
-                Some(tally) => match test.outcome {
-                    Outcome::Passed => tally.passed += 1,
-                    Outcome::Failed => tally.failed += 1,
-                    Outcome::Ignored => {}
-                },
-                None => strays.push((test.path.to_owned(), test.outcome == Outcome::Failed)),
-            }
+            let name = test.path.rsplit("::").next().unwrap_or_default();
+            let outcome = outcomes.entry(name).or_insert(test.outcome);
+            *outcome = (*outcome).min(test.outcome);
         }
-        let rows = rows.into_iter().map(|row| (row, tallies[&row])).collect();
-        Board { rows, elsewhere: features.elsewhere(), planned: features.planned(), strays }
+        let rows = features.shown(sources);
+        let rows = rows.iter().map(|shown| (shown.row, State::of(shown, &outcomes))).collect();
+        let failures = tests.iter().filter(|test| test.outcome == Outcome::Failed).count();
+        Board { rows, planned: features.planned(), failures }
     }
 
-    /// How many tests failed, those of no row included.
-    fn failures(&self) -> usize {
-        let of_rows: usize = self.rows.iter().map(|(_, tally)| tally.failed).sum();
-        of_rows + self.strays.iter().filter(|(_, failed)| *failed).count()
+    /// Whether each row is shown, and nothing failed.
+    fn is_complete(&self) -> bool {
+        self.failures == 0 && self.rows.iter().all(|(_, state)| *state == State::Shown)
     }
 
     /// The letters of the groups, in the order in which the table has them.
@@ -168,29 +165,17 @@ impl Board {
         groups
     }
 
-    /// What became of a row of the table.
-    fn state(&self, row: Row, tally: Tally) -> State {
-        match tally {
-            Tally { failed: 1.., .. } => State::Failed,
-            Tally { passed: 1.., .. } => State::Shown,
-            _ if self.elsewhere.contains(&row) => State::Elsewhere,
-            Tally { .. } => State::Missing,
-        }
-    }
-
     /// One line: the score of a group and its rows by what became of them. An empty list is left out.
     fn line(&self, group: char) -> String {
         let rows = || self.rows.iter().filter(move |(row, _)| row.group == group);
         let of = |wanted: State| -> Vec<String> {
-            let of_state = rows().filter(|(row, tally)| self.state(*row, *tally) == wanted);
-            of_state.map(|(row, _)| row.to_string()).collect()
+            rows().filter(|(_, state)| *state == wanted).map(|(row, _)| row.to_string()).collect()
         };
         let planned = self.planned.iter().filter(|row| row.group == group).map(Row::to_string).collect();
-        let (shown, elsewhere) = (of(State::Shown), of(State::Elsewhere));
-        let mut line = format!("{group}  {:>2}/{:<2}", shown.len() + elsewhere.len(), rows().count());
+        let shown = of(State::Shown);
+        let mut line = format!("{group}  {:>2}/{:<2}", shown.len(), rows().count());
         for (word, list) in [
             ("shown", shown),
-            ("elsewhere", elsewhere),
             ("failed", of(State::Failed)),
             ("missing", of(State::Missing)),
             ("planned", planned),
@@ -208,13 +193,8 @@ impl fmt::Display for Board {
         for group in self.groups() {
             writeln!(f, "{}", self.line(group))?;
         }
-        if !self.strays.is_empty() {
-            let names: Vec<&str> = self.strays.iter().map(|(path, _)| path.as_str()).collect();
-            writeln!(f, "\ntests of no row: {}", names.join(" "))?;
-        }
-        let states = self.rows.iter().map(|(row, tally)| self.state(*row, *tally));
-        let shown = states.filter(|state| matches!(state, State::Shown | State::Elsewhere)).count();
-        writeln!(f, "\n{shown} of {} rows shown, failed tests: {}", self.rows.len(), self.failures())
+        let shown = self.rows.iter().filter(|(_, state)| *state == State::Shown).count();
+        writeln!(f, "\n{shown} of {} rows shown, failed tests: {}", self.rows.len(), self.failures)
     }
 }
 
@@ -222,10 +202,26 @@ impl fmt::Display for Board {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Shown,
-    /// By a test that this tool does not run.
-    Elsewhere,
     Failed,
+    /// No test of its name passed, or one that it names did not run.
     Missing,
+}
+
+impl State {
+    fn of(shown: &Shown, outcomes: &BTreeMap<&str, Outcome>) -> State {
+        let outcome = |name: &String| outcomes.get(name.as_str()).copied();
+        let mut all = shown.own.iter().chain(&shown.named).map(outcome);
+        let has_passed = |name: &String| outcome(name) == Some(Outcome::Passed);
+        if all.any(|outcome| outcome == Some(Outcome::Failed)) {
+            State::Failed
+        } else if shown.named.iter().all(has_passed)
+            && (shown.own.is_empty() || shown.own.iter().any(has_passed))
+        {
+            State::Shown
+        } else {
+            State::Missing
+        }
+    }
 }
 
 #[cfg(test)]
@@ -249,7 +245,12 @@ Rows such as W13 are named in the text too.
 ";
 
     fn board(output: &str) -> Board {
-        Board::new(&Features::parse(TABLE).unwrap(), &parse_tests(output))
+        let mut sources = Sources::default();
+        let own = ["w1_a", "w1_b", "w13_a", "w13_b", "l2_a", "l10_a"];
+        for name in own {
+            sources.add("crates/jackfield/tests/scoreboard/x.rs", &format!("#[test]\nfn {name}() {{}}\n"));
+        }
+        Board::new(&Features::parse(TABLE).unwrap(), &sources, &parse_tests(output))
     }
 
     #[test]
@@ -280,23 +281,35 @@ Rows such as W13 are named in the text too.
              test l2_a ... ignored\n",
         );
         assert_eq!(board.line('W'), "W   1/2   shown: W13  failed: W1");
-        assert_eq!(board.line('L'), "L   1/3   elsewhere: L11  missing: L2 L10  planned: L3 L2");
-        assert_eq!(board.failures(), 1);
+        assert_eq!(board.line('L'), "L   0/3   missing: L2 L10 L11  planned: L3 L2");
+        assert_eq!(board.failures, 1);
+    }
+
+    #[test]
+    fn a_test_that_a_row_names_must_pass() {
+        let of = |outcome: &str| board(&format!("test tests::b ... {outcome}\n")).line('L');
+        assert!(of("ok").contains("shown: L11"));
+        assert!(of("FAILED").contains("failed: L11"));
+        assert!(of("ignored").contains("missing: L2 L10 L11"));
     }
 
     #[test]
     fn the_whole_board() {
-        let board = board("test w1_a ... ok\ntest w13_a ... ok\ntest l10_a ... ok\n");
+        let output = "test w1_a ... ok\ntest w13_a ... ok\ntest l10_a ... ok\ntest b ... ok\n";
         let expected = "W   2/2   shown: W1 W13\n\
-                        L   2/3   shown: L10  elsewhere: L11  missing: L2  planned: L3 L2\n\n\
+                        L   2/3   shown: L10 L11  missing: L2  planned: L3 L2\n\n\
                         4 of 5 rows shown, failed tests: 0\n";
-        assert_eq!(board.to_string(), expected);
+        assert_eq!(board(output).to_string(), expected);
+        assert!(!board(output).is_complete(), "L2 is missing");
+        assert!(board(&format!("{output}test l2_a ... ok\n")).is_complete());
     }
 
     #[test]
-    fn a_test_of_no_row_is_named_and_counts_when_it_fails() {
-        let board = board("test w2_later ... ok\ntest helper ... FAILED\n");
-        assert_eq!(board.failures(), 1);
-        assert!(board.to_string().contains("tests of no row: w2_later helper\n"), "{board}");
+    fn a_test_of_no_row_counts_when_it_fails() {
+        let board = board(
+            "test w2_later ... ok\ntest helper ... FAILED\ntest of::two::w1_a ... ok\ntest w1_a ... FAILED\n",
+        );
+        assert_eq!(board.failures, 2);
+        assert!(board.to_string().contains("failed: W1"), "{board}");
     }
 }

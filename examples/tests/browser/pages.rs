@@ -2,7 +2,7 @@
 
 use super::devtools::{Browser, Outcome};
 use super::look::{expect, look};
-use super::process::{Chromium, Reaped, Served};
+use super::process::{Chromium, Reaped, Served, has_redis};
 use super::{COME_BACK, STAY_AWAY};
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
@@ -170,8 +170,7 @@ fn an_event_source_stops_at_a_204() {
 
 #[test]
 fn a_client_of_the_cluster_moves_and_misses_nothing() {
-    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: there is no redis-server on this machine");
+    if !has_redis() {
         return;
     }
     check(|browser| {
@@ -196,8 +195,7 @@ fn a_client_of_the_cluster_moves_and_misses_nothing() {
 
 #[test]
 fn two_showcases_share_the_chat_by_a_redis() {
-    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: there is no redis-server on this machine");
+    if !has_redis() {
         return;
     }
     check(|browser| {
@@ -258,10 +256,7 @@ fn two_showcases_share_the_chat_by_a_redis() {
 /// Opens a browser, if there is one.
 #[track_caller]
 fn check(check: impl FnOnce(&mut Browser) -> Outcome<()>) {
-    let Some(chromium) = Chromium::start() else {
-        println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
-        return;
-    };
+    let Some(chromium) = Chromium::start() else { return };
     let outcome = Browser::connect(&chromium.devtools).and_then(|mut browser| {
         check(&mut browser)?;
         let console = std::mem::take(&mut browser.console);

@@ -1,5 +1,11 @@
 //! Processes that a test starts and in any case ends: the showcase and Chromium.
 
+#[path = "../../../crates/jackfield/tests/common/skip.rs"]
+mod skip;
+
+#[allow(unused_imports, reason = "not all programs of tests have a Redis")]
+pub(crate) use skip::has_redis;
+use skip::skip;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -104,7 +110,10 @@ pub(crate) struct Chromium {
 impl Chromium {
     /// None if there is none on this machine.
     pub(crate) fn start() -> Option<Self> {
-        let program = chromium()?;
+        let Some(program) = chromium() else {
+            skip("there is no Chromium on this machine (`apt-get install chromium`)");
+            return None;
+        };
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = env::temp_dir().join(format!("jackfield-browser-{}-{number}", std::process::id()));

@@ -1,6 +1,11 @@
 //! Programs that tests start, and end on every path.
 
+#[path = "../../../crates/jackfield/tests/common/skip.rs"]
+mod skip;
+
 use super::common::LIMIT;
+#[allow(unused_imports, reason = "not all programs of tests have a Redis")]
+pub(crate) use skip::{has_redis, skip};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -130,7 +135,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            println!("skipped: {program} can't be started: {error}");
+            skip(&format!("{program} can't be started: {error}"));
             return None;
         }
     };

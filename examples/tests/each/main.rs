@@ -32,3 +32,4 @@ mod testbed_http;
 mod testbed_sockets;
 mod testbed_tls;
 mod tls_reload;
+mod transcripts;

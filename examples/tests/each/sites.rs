@@ -1,4 +1,4 @@
-//! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`; and the first by wrk.
+//! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`; and `rest` and `files` by wrk.
 
 use crate::http::Http;
 use crate::process::{Example, TempDir, run};
@@ -90,6 +90,17 @@ fn wrk(url: &str) {
 fn rest_answers_wrk() {
     let (_example, addr) = Example::start("rest", &[]);
     wrk(&format!("http://{addr}/notes/1"));
+}
+
+#[test]
+fn files_answers_wrk() {
+    let dir = TempDir::new("files-wrk");
+    // One that is cached, and one that is not.
+    for (name, bytes) in [("small", 10_000), ("large", 2 << 20)] {
+        dir.write(name, &"x".repeat(bytes));
+        let (_example, addr) = Example::start("files", &["--root", dir.path().to_str().unwrap()]);
+        wrk(&format!("http://{addr}/{name}"));
+    }
 }
 
 #[test]

@@ -46,6 +46,12 @@ impl Wires {
         self.wire(id).ok_or(io::ErrorKind::NotConnected)?.session.stream().local_addr()
     }
 
+    /// The socket of a connection; `None` if it is gone, or in memory.
+    #[cfg(unix)]
+    pub fn descriptor(&self, id: ConnectionId) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.wire(id)?.session.stream().descriptor()
+    }
+
     pub(super) fn keep_peer(&mut self, peer: Peer) -> PeerSlot {
         PeerSlot::of(&peer).unwrap_or_else(|| {
             table::reserve_gently(&mut self.peers);

@@ -5,6 +5,8 @@
 
 #[path = "../../../jackfield/tests/support/reader.rs"]
 pub mod reader;
+#[path = "../../../jackfield/tests/common/skip.rs"]
+mod skip;
 #[path = "../../../jackfield/tests/support/socket.rs"]
 pub mod socket;
 
@@ -45,7 +47,7 @@ impl Instance {
     }
 
     pub fn start_with(options: &[&str]) -> Option<Self> {
-        is_installed().then(|| Self::try_start_with(options).expect("it stays"))
+        skip::has_redis().then(|| Self::try_start_with(options).expect("it stays"))
     }
 
     /// `None`: it has ended at once, for example because its port is taken.
@@ -152,15 +154,6 @@ impl Instance {
     fn connection(&self) -> redis::RedisResult<redis::Connection> {
         redis::Client::open(self.address())?.get_connection()
     }
-}
-
-/// Whether there is a Redis on this machine. If not, the reason for what is skipped is printed.
-pub fn is_installed() -> bool {
-    let is_there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
-    if !is_there {
-        eprintln!("skipped: there is no redis-server on this machine");
-    }
-    is_there
 }
 
 fn query(command: &[&str], connection: &mut redis::Connection) -> redis::RedisResult<redis::Value> {

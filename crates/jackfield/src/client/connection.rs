@@ -122,6 +122,29 @@ impl Connection<'_> {
         self.wires.peer_credentials(self.id)
     }
 
+    /// The socket, for options of the system that have no method here. Do not read, write or close it: the server does that.
+    /// `None`: the connection is gone already, or is one in memory.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # mod unix {
+    /// use jackfield::Connection;
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// fn descriptor(connection: &Connection<'_>) -> Option<i32> {
+    ///     connection.as_fd().map(|socket| socket.as_raw_fd())
+    /// }
+    /// # }
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "HSocket")]
+    #[doc(alias = "Handle")]
+    #[doc(alias = "as_raw_fd")]
+    #[must_use]
+    pub fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.wires.descriptor(self.id)
+    }
+
     /// This side's address.
     ///
     /// # Errors

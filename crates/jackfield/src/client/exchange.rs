@@ -7,8 +7,9 @@ use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::client::stream::ResponseStream;
 use crate::links::{EVENT_STREAM, Protocol};
-use crate::message::Body;
+use crate::message::{Body, ReaderSource};
 use jackfield_proto::http1::{FieldError, Fields, ResponseToSend};
+use std::io::Read;
 use std::time::Duration;
 
 /// A request that you answer once: each answer consumes the exchange. If an exchange is dropped without an answer, the
@@ -211,6 +212,57 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         to.begin_stream(&ResponseToSend { status, content_type, fields: &fields }, body_bytes);
         to.connection.links.fields = fields;
         Ok(ResponseStream { connection: to.connection })
+    }
+
+    /// Answers with the content of a reader, such as an open file. It is read on a thread of the pool for blocking work
+    /// ([`Handle::offload`](crate::Handle::offload)), in pieces of at most 64 KiB, each when the peer has taken the one before;
+    /// so little of it is in memory, and it may block, but no longer than
+    /// [`Limits::answer_timeout`](crate::Limits::answer_timeout).
+    ///
+    /// With a length the body has exactly that many bytes, and what the reader has behind them is not read. Without one it ends where
+    /// the reader ends. If the reader fails, panics, or has fewer bytes than announced, the connection is reset, so that the peer
+    /// does not take what has arrived for the whole body. The answer to `HEAD` has no body. For the files of a folder, with ranges and
+    /// conditions, see [`Files`](crate::Files) (feature `files`).
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Request};
+    /// use std::fs::File;
+    /// use std::io::{Read, Seek, SeekFrom};
+    ///
+    /// struct Tail;
+    ///
+    /// impl Client for Tail {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+    ///         let Ok(mut file) = File::open("server.log") else { return exchange.not_found() };
+    ///         // A range: at most the last 1,000 bytes.
+    ///         let bytes = file.metadata().map_or(0, |data| data.len().min(1000));
+    ///         if file.seek(SeekFrom::End(-(bytes as i64))).is_err() {
+    ///             return exchange.error(500);
+    ///         }
+    ///         let _ = exchange.response(200).reader("text/plain", Some(bytes), file);
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The first header line or content type that is not valid. The answer is a 500 then.
+    #[doc(alias = "send_file")]
+    #[doc(alias = "sendfile")]
+    pub fn reader(
+        self,
+        content_type: &str,
+        body_bytes: Option<u64>,
+        reader: impl Read + Send + 'static,
+    ) -> Result<(), FieldError> {
+        let mut connection = self.stream(content_type, body_bytes)?.connection;
+        let Protocol::Http(machine) = connection.protocol() else { return Ok(()) };
+        let sequence = machine.exchange_number();
+        connection.links.handle.pull(
+            connection.id,
+            sequence,
+            Box::new(ReaderSource::new(reader, body_bytes)),
+        );
+        Ok(())
     }
 }
 

@@ -4,10 +4,11 @@ use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::EVENT_STREAM;
 #[cfg(feature = "files")]
 use crate::message::Source;
-use crate::message::{Body, Sent};
+use crate::message::{Body, ReaderSource, Sent};
 use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind, SendWindow};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,6 +182,22 @@ impl ResponseBuilder<Reply> {
             Some(error) => Err(error),
             None => Ok(self.to.begin_stream(self.status, content_type, self.fields, body_bytes)),
         }
+    }
+
+    /// Answers with the content of a reader, as the method of this name for an [`Exchange`](crate::Exchange) does.
+    ///
+    /// # Errors
+    /// The first header line or content type that is not valid. The answer is a 500 then.
+    pub fn reader(
+        self,
+        content_type: &str,
+        body_bytes: Option<u64>,
+        reader: impl Read + Send + 'static,
+    ) -> Result<(), FieldError> {
+        let mut stream = self.stream(content_type, body_bytes)?;
+        stream.is_open = false;
+        stream.handle.pull(stream.id, stream.sequence, Box::new(ReaderSource::new(reader, body_bytes)));
+        Ok(())
     }
 
     /// Begins a stream of server-sent events, as [`Reply::events`]. Its status is 200, whatever was given.

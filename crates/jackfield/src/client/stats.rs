@@ -39,6 +39,7 @@ impl Connection<'_> {
     ///     }
     /// }
     /// ```
+    #[doc(alias = "Counter")]
     #[doc(alias = "ReadCount")]
     #[doc(alias = "WriteCount")]
     #[must_use]

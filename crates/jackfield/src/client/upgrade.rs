@@ -50,6 +50,7 @@ impl<'a> Upgrade<'a> {
     }
 
     /// The extensions that the peer offers, as they were sent.
+    #[doc(alias = "Extensions")]
     pub fn extensions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.offer.extensions().map(|extension| extension.as_str())
     }

@@ -77,6 +77,37 @@ impl WebSocket<'_> {
         links.ping(wires, *id, payload);
     }
 
+    /// Sends a pong of at most 125 bytes that answers no ping; a longer payload is cut. A peer's pings are answered without it. It
+    /// is a sign of life that asks for no answer (RFC 6455 section 5.5.3). A peer that does not read gets only the newest one.
+    ///
+    /// ```
+    /// use jackfield::{Client, Connection, TimerId, WebSocket};
+    /// use std::time::Duration;
+    ///
+    /// const ALIVE: TimerId = TimerId(1);
+    ///
+    /// struct Sensor;
+    ///
+    /// impl Client for Sensor {
+    ///     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+    ///         socket.set_timer(ALIVE, Duration::from_secs(20));
+    ///     }
+    ///
+    ///     fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+    ///         let Some(mut socket) = connection.as_websocket() else { return };
+    ///         socket.pong(b"alive");
+    ///         socket.set_timer(ALIVE, Duration::from_secs(20));
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "WSSendPong")]
+    pub fn pong(&mut self, payload: &[u8]) {
+        let Connection { id, wires, links } = &mut self.connection;
+        if wires.is_open(*id) {
+            links.pong(wires, *id, &payload[..payload.len().min(125)]);
+        }
+    }
+
     /// Begins a message that is sent in fragments. Control frames may go out between them; other messages to this connection
     /// wait for its end, and count towards the backlog. The message is not compressed. `None`: the connection is closing, or
     /// another message in fragments has not ended.
@@ -151,6 +182,14 @@ impl WebSocket<'_> {
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.connection.last_round_trip()
+    }
+
+    /// The heartbeat that applies to this WebSocket: its own, or that of its listener, as it is now.
+    #[doc(alias = "getHeartbeat")]
+    #[doc(alias = "getHeartbeatMessage")]
+    #[must_use]
+    pub fn heartbeat(&self) -> &Heartbeat {
+        self.connection.links.heartbeat_of(self.connection.id)
     }
 
     /// Sets the heartbeat of this WebSocket; the server's heartbeat does not apply to it any more.

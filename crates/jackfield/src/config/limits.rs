@@ -43,6 +43,7 @@ pub struct Limits {
     /// without a banner. Trusted proxies of a listener are not limited, and neither are unix sockets. Behind
     /// [`Listener::proxy_required`](crate::Listener::proxy_required) the address that the proxy names counts. Disabled by zero.
     /// Default: disabled, because many users may share one address.
+    #[doc(alias = "MaxConnectionsPerIP")]
     pub connections_per_address_max: usize,
     /// The most new connections of one address in a second, and also the largest burst; one more is reset. The server
     /// remembers the rates of some 16,000 addresses; if there are more, addresses that connect seldom are forgotten and

@@ -21,4 +21,4 @@ pub(crate) use publication::Content;
 pub use publication::Publication;
 pub(crate) use queue::OverflowQueue;
 pub use sent::{Published, Sent};
-pub(crate) use source::{Source, boxed_bytes};
+pub(crate) use source::{ReaderSource, Source, boxed_bytes};

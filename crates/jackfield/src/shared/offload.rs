@@ -228,6 +228,41 @@ mod tests {
         assert!(!pool.submit(|| unreachable!("it has ended")));
     }
 
+    fn threads(pool: &Pool) -> (usize, usize) {
+        let Pool::Threads(queue) = pool else { unreachable!("it has threads") };
+        let inside = queue.lock();
+        (inside.threads, inside.idle)
+    }
+
+    #[test]
+    fn x8_four_threads_are_started_when_they_are_needed() {
+        let pool = Pool::new("test", THREADS_MAX);
+        assert_eq!(threads(&pool), (0, 0));
+        let (sender, results) = mpsc::channel();
+        for number in 0..3 {
+            let sender = sender.clone();
+            pool.submit(|| Box::new(move || sender.send(number).unwrap()));
+            assert_eq!(results.recv(), Ok(number));
+            // One job after the other needs one thread.
+            while threads(&pool) != (1, 1) {
+                thread::yield_now();
+            }
+        }
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        for busy in [1, 2, 3, 4, 4, 4] {
+            let gate = gate.clone();
+            pool.submit(|| Box::new(move || drop(gate.lock().unwrap().recv())));
+            // A thread that is waking up counts as idle, so the next job waits until it has its own.
+            while threads(&pool).1 > 0 {
+                thread::yield_now();
+            }
+            assert_eq!(threads(&pool).0, busy);
+        }
+        drop(release);
+        pool.end();
+    }
+
     #[test]
     fn x8_a_panic_is_reported_and_costs_no_thread() {
         let pool = Pool::new("test", 1);

@@ -20,8 +20,9 @@ impl Handle {
 
     /// Reads it on this thread, which may block.
     pub(crate) fn pull_on_this_thread(&self, id: ConnectionId, sequence: u32, mut source: Box<dyn Source>) {
-        let kind = match attempt(|| source.read()) {
-            Ok(Ok(Some(bytes))) => PartKind::Pulled(bytes, source),
+        let read = attempt(move || source.read().map(|piece| piece.map(|bytes| (bytes, source))));
+        let kind = match read {
+            Ok(Ok(Some((bytes, source)))) => PartKind::Pulled(bytes, source),
             Ok(Ok(None)) => PartKind::End(Fields::new()),
             Ok(Err(error)) => {
                 log::debug!(target: "jackfield::offload", connection:% = id; "{id}: the rest of a body can't be read: {error}");

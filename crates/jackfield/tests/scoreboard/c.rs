@@ -4,13 +4,15 @@ use crate::support;
 use jackfield::proto::{http1, websocket};
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Listener, Message, Raw, Refuse, Request,
-    Sent, Server, TimerId, WebSocket,
+    Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Listener, Message, Observer, Raw, Refuse,
+    Request, Sent, Server, TimerId, WebSocket,
 };
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use support::probe::{Log, Probe, Watcher, observed};
 use support::real::{self, Live};
@@ -244,7 +246,7 @@ fn c6_the_disconnect_has_the_reason_and_the_byte_counts() {
 
 #[test]
 fn c6_each_reason_has_its_own_text() {
-    use jackfield::{Limit, ProtocolError, Reason, Timeout};
+    use jackfield::{ConnectError, Limit, ProtocolError, Reason, Timeout};
     let timeouts = [
         Timeout::Idle,
         Timeout::Head,
@@ -259,6 +261,17 @@ fn c6_each_reason_has_its_own_text() {
     ];
     let limits =
         [Limit::Backlog, Limit::ReadBuffer, Limit::Line, Limit::Memory, Limit::Rate, Limit::ControlFrames];
+    let errors = [
+        ConnectError::Invalid,
+        ConnectError::Name,
+        ConnectError::Busy,
+        ConnectError::Timeout,
+        ConnectError::Io(ErrorKind::ConnectionRefused),
+        ConnectError::Closed,
+        ConnectError::Tls,
+        ConnectError::Status,
+        ConnectError::WebSocket,
+    ];
     let mut reasons = vec![
         Reason::Peer,
         Reason::PeerReset,
@@ -267,11 +280,15 @@ fn c6_each_reason_has_its_own_text() {
         Reason::Io(ErrorKind::TimedOut),
         Reason::Panic,
         Reason::Shutdown,
+        Reason::Proxy,
+        Reason::Limit(Limit::Overload),
+        Reason::Limit(Limit::Connections),
         Reason::Protocol(ProtocolError::Http(http1::Error::Method)),
         Reason::Protocol(ProtocolError::WebSocket(websocket::Error::Masked)),
     ];
     reasons.extend(timeouts.map(Reason::Timeout));
     reasons.extend(limits.map(Reason::Limit));
+    reasons.extend(errors.map(Reason::Connect));
     let texts: BTreeSet<String> = reasons.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), reasons.len(), "{texts:?}");
     assert!(texts.contains("the peer broke WebSocket: a server's frame is masked"), "{texts:?}");
@@ -792,6 +809,30 @@ fn c21_a_panic_ends_its_connection_and_no_other() {
     assert_eq!((lab.connections(), seen.count("panic a bug"), lab.log.count("disconnect Panic")), (1, 3, 3));
     assert_eq!(lab.server.handle().metrics().panics, 3);
     assert_eq!(socket::frames(&lab.say(&bystander, socket::ping(b""))).len(), 1);
+}
+
+/// Notes whose client has panicked.
+#[derive(Clone, Default)]
+struct Panicked(Log);
+
+impl Observer for Panicked {
+    fn on_panic(&self, id: ConnectionId, _payload: &(dyn Any + Send)) {
+        self.0.note(id.to_string());
+    }
+}
+
+#[test]
+fn c21_the_observer_gets_the_id_of_the_connection() {
+    let panicked = Panicked::default();
+    let options = TestOptions { observer: Arc::new(panicked.clone()), ..TestOptions::default() };
+    let mut lab =
+        Lab::with_options(options, || Probe { on_message: |_, _, _| panic!("a bug"), ..Probe::default() });
+    let fars = [0; 3].map(|_| lab.websocket());
+    let ids = lab.server.handle().ids();
+    for at in [1, 0, 2] {
+        lab.say(&fars[at], socket::text("x"));
+        assert_eq!(panicked.0.take(), [ids[at].to_string()]);
+    }
 }
 
 #[test]

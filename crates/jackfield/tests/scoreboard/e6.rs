@@ -6,7 +6,8 @@ use jackfield::{
     Client, Connection, Event, Exchange, Listener, Message, Peer, Reply, Request, Server, TimerId, Upgrade,
     WebSocket,
 };
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::real::{self, Live};
@@ -190,10 +191,50 @@ fn e6_a_missing_answer_is_reported() {
 /// An answer: its status, its fields but for the date, and its body.
 type Answer = (u16, Vec<(String, String)>, String);
 
-/// What curl gets, without the date. `None`: there is no curl.
-fn curl(live: &Live, (method, target, body): (&str, &str, &str)) -> Option<Answer> {
+/// A server on a socket, in plain text or with TLS.
+fn live(tls: Option<&Identity>) -> Live {
+    let listener = Listener::tcp("127.0.0.1:0");
+    let listener = match tls {
+        Some(identity) => listener.tls_config(identity.server_config()),
+        None => listener,
+    };
+    Live::serve(Server::builder().listen(listener), |_peer: &Peer| Site::default())
+}
+
+/// The same in memory.
+fn in_memory(tls: Option<&Identity>) -> TestServer {
+    let client = |identity: &Identity| {
+        TlsClient::new(identity.client_config(rustls::ALL_VERSIONS).into(), "localhost")
+    };
+    let (config, client) = (tls.map(Identity::server_config), tls.map(client));
+    let options = TestOptions { tls: config, tls_client: client, ..TestOptions::default() };
+    TestServer::with_options(options, |_peer| Site::default())
+}
+
+/// A curl that asks for a target, over TLS if it gets the file of a certificate.
+fn curl_at(live: &Live, certificate: Option<&Path>, target: &str) -> Command {
     let mut command = Command::new("curl");
-    command.args(["-sSi", "--max-time", "60", "-H", "X-Seen: 7"]);
+    command.args(["-sS", "--max-time", "60"]);
+    let port = live.addr().port();
+    let scheme = match certificate {
+        Some(path) => {
+            command.arg("--cacert").arg(path).arg("--resolve").arg(format!("localhost:{port}:127.0.0.1"));
+            "https"
+        }
+        None => "http",
+    };
+    command.arg(format!("{scheme}://localhost:{port}{target}"));
+    command
+}
+
+/// What curl gets, without the date. `None`: there is no curl.
+fn curl(
+    live: &Live,
+    certificate: Option<&Path>,
+    (method, target, body): (&str, &str, &str),
+) -> Option<Answer> {
+    let mut command = curl_at(live, certificate, target);
+    command.args(["-i", "-H", "X-Seen: 7"]);
     match method {
         "HEAD" => command.arg("--head"),
         _ => command.args(["-X", method]),
@@ -201,8 +242,8 @@ fn curl(live: &Live, (method, target, body): (&str, &str, &str)) -> Option<Answe
     if !body.is_empty() {
         command.args(["--data-binary", body]);
     }
-    let Ok(output) = command.arg(format!("http://{}{target}", live.addr())).output() else {
-        println!("skipped: curl can't be started");
+    let Ok(output) = command.output() else {
+        support::skip::skip("curl can't be started");
         return None;
     };
     assert!(output.status.success(), "{method} {target}: {output:?}");
@@ -224,18 +265,21 @@ fn tested(server: &TestServer, (method, target, body): (&str, &str, &str)) -> An
 
 #[test]
 fn e6_real_clients_get_the_same_answers() {
-    let server = TestServer::new(|_peer| Site::default());
-    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
-    for request in [
-        ("GET", "/a?b", ""),
-        ("POST", "/a", "body"),
-        ("PUT", "/%C5%BElu%C5%A5", "two words"),
-        ("DELETE", "/count", ""),
-        ("HEAD", "/a", ""),
-        ("GET", "/nothing", ""),
-    ] {
-        let Some(answer) = curl(&live, request) else { return };
-        assert_eq!(tested(&server, request), answer, "{request:?}");
+    let identity = Identity::new();
+    let (certificate, _) = identity.files("e6");
+    for (tls, certificate) in [(None, None), (Some(&identity), Some(&*certificate))] {
+        let (server, live) = (in_memory(tls), live(tls));
+        for request in [
+            ("GET", "/a?b", ""),
+            ("POST", "/a", "body"),
+            ("PUT", "/%C5%BElu%C5%A5", "two words"),
+            ("DELETE", "/count", ""),
+            ("HEAD", "/a", ""),
+            ("GET", "/nothing", ""),
+        ] {
+            let Some(answer) = curl(&live, certificate, request) else { return };
+            assert_eq!(tested(&server, request), answer, "{request:?}");
+        }
     }
 }
 
@@ -248,9 +292,8 @@ fn seen(message: Option<TestMessage>) -> String {
     }
 }
 
-#[test]
-fn e6_a_real_websocket_gets_the_same_messages() {
-    let server = TestServer::new(|_peer| Site::default());
+/// What a WebSocket in memory gets.
+fn told(server: &TestServer) -> Vec<String> {
     let mut ann = server.get("/chat").websocket(&["chess", "chat"]).expect("it is opened");
     ann.send("hello");
     ann.send(&b"\x00\x01"[..]);
@@ -258,11 +301,14 @@ fn e6_a_real_websocket_gets_the_same_messages() {
         vec![ann.protocol().unwrap_or_default().to_owned(), seen(ann.next()), seen(ann.next())];
     ann.send("bye");
     expected.push(format!("{:?}", ann.closed().expect("it is closed")));
+    expected
+}
 
-    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
-    let mut request = format!("ws://{}/chat", live.addr()).into_client_request().unwrap();
+/// What that of tungstenite gets.
+fn heard(stream: impl Read + Write) -> Vec<String> {
+    let mut request = "ws://localhost/chat".into_client_request().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", "chess, chat".parse().unwrap());
-    let (mut socket, answer) = tungstenite::client(request, real::connect(live.addr())).unwrap();
+    let (mut socket, answer) = tungstenite::client(request, stream).unwrap_or_else(|error| panic!("{error}"));
     let mut heard = vec![answer.headers()["Sec-WebSocket-Protocol"].to_str().unwrap().to_owned()];
     for message in ["hello".into(), tungstenite::Message::binary(vec![0, 1]), "bye".into()] {
         socket.send(message).unwrap();
@@ -275,19 +321,34 @@ fn e6_a_real_websocket_gets_the_same_messages() {
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(heard, expected);
+    heard
+}
+
+#[test]
+fn e6_a_real_websocket_gets_the_same_messages() {
+    let plain = live(None);
+    assert_eq!(heard(real::connect(plain.addr())), told(&in_memory(None)));
+    let identity = Identity::new();
+    let secured = live(Some(&identity));
+    let stream = identity.connect(secured.addr(), identity.client_config(rustls::ALL_VERSIONS));
+    assert_eq!(heard(stream), told(&in_memory(Some(&identity))));
 }
 
 #[test]
 fn e6_a_real_event_stream_gets_the_same_events() {
-    let server = TestServer::new(|_peer| Site::default());
-    let event = TestEvent::clone(&server.events("/feed").next().expect("it has come"));
-    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer: &Peer| Site::default());
-    let mut command = Command::new("curl");
-    command
-        .args(["-sSN", "--max-time", "60", &format!("http://{}/feed", live.addr())])
-        .stdout(Stdio::piped());
-    let Ok(mut curl) = command.spawn() else { return println!("skipped: curl can't be started") };
+    let identity = Identity::new();
+    let (certificate, _) = identity.files("e6-events");
+    check_events(None, None);
+    check_events(Some(&identity), Some(&certificate));
+}
+
+#[track_caller]
+fn check_events(tls: Option<&Identity>, certificate: Option<&Path>) {
+    let event = TestEvent::clone(&in_memory(tls).events("/feed").next().expect("it has come"));
+    let live = live(tls);
+    let mut command = curl_at(&live, certificate, "/feed");
+    command.arg("-N").stdout(Stdio::piped());
+    let Ok(mut curl) = command.spawn() else { return support::skip::skip("curl can't be started") };
     let lines = BufReader::new(curl.stdout.take().unwrap()).lines().map_while(Result::ok);
     let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     // Both fail if it has ended by itself.

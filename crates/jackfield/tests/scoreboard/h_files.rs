@@ -4,9 +4,9 @@ use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{Client, Exchange, Files, Request, Server};
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, UNIX_EPOCH};
 use support::real::{self, Live};
@@ -519,7 +519,7 @@ fn h11_a_full_pool_is_an_answer() {
         let mut stream = live.connect();
         stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
         let mut all = Vec::new();
-        std::io::Read::read_to_end(&mut stream, &mut all).unwrap();
+        Read::read_to_end(&mut stream, &mut all).unwrap();
         parts(&all)
     };
     assert!(ask().1 == bytes);
@@ -643,4 +643,147 @@ fn h11_a_time_that_every_file_has_identifies_no_version() {
             assert_eq!((statuses(head.as_bytes()), &*body), (vec![200], &b"9876543210"[..]), "{lines}");
         }
     }
+}
+
+/// A reader of so many bytes, which then ends, fails or panics. It counts what was read.
+struct Letters {
+    left: usize,
+    end: fn() -> io::Result<usize>,
+    read: Arc<AtomicUsize>,
+}
+
+impl Read for Letters {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return (self.end)();
+        }
+        let bytes = piece.len().min(self.left);
+        piece[..bytes].fill(b'x');
+        self.left -= bytes;
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+        Ok(bytes)
+    }
+}
+
+/// Drops a panic on whoever drops it.
+impl Drop for Letters {
+    fn drop(&mut self) {
+        assert!(self.left != 1, "a bad end");
+    }
+}
+
+/// Answers with a reader of 300,000 bytes: the path says how, the query how many bytes are announced.
+#[derive(Default)]
+struct Reading(Arc<AtomicUsize>);
+
+const LETTERS: usize = 300_000;
+
+impl Client for Reading {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let announced = request.query().and_then(|query| query.parse().ok());
+        let mut letters = Letters { left: LETTERS, end: || Ok(0), read: self.0.clone() };
+        match request.path() {
+            "/fails" => letters.end = || Err(io::ErrorKind::Other.into()),
+            "/panics" => letters.end = || panic!("a bad reader"),
+            "/huge" => letters.left = 10 << 20,
+            _ => {}
+        }
+        let answered = match request.path() {
+            "/late" => {
+                exchange.defer().response(200).header("X", "y").reader("text/plain", announced, letters)
+            }
+            "/wrong" => exchange.response(200).header("X", "\n").reader("text/plain", announced, letters),
+            _ => exchange.response(200).header("X", "y").reader("text/plain", announced, letters),
+        };
+        assert_eq!(answered.is_err(), request.path() == "/wrong");
+    }
+}
+
+/// What came, whether the connection was reset, and how many bytes were read.
+fn take_reading(method: &str, target: &str) -> (Vec<u8>, bool, usize) {
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = read.clone();
+    let mut server = TestServer::new(move |_peer| Reading(count.clone()));
+    let far = server.connect();
+    far.send(format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+    let taken = take_all(&mut server, &far);
+    (taken, far.is_reset(), read.load(Ordering::Relaxed))
+}
+
+/// The same with head and body apart.
+fn ask_reading(method: &str, target: &str) -> (String, Vec<u8>, bool, usize) {
+    let (taken, is_reset, read) = take_reading(method, target);
+    let (head, body) = parts(&taken);
+    (head, body, is_reset, read)
+}
+
+#[test]
+fn h11_any_reader_can_be_a_body() {
+    for path in ["/", "/late"] {
+        let (head, body, is_reset, read) = ask_reading("GET", &format!("{path}?{LETTERS}"));
+        assert_eq!((line(&head, "Content-Length"), line(&head, "X")), ("300000", "y"), "{path}");
+        assert_eq!((body.len(), is_reset, read), (LETTERS, false, LETTERS), "{path}");
+        let (head, body, is_reset, _) = ask_reading("GET", path);
+        assert_eq!(line(&head, "Transfer-Encoding"), "chunked", "{path}");
+        assert!(body.ends_with(b"\r\n0\r\n\r\n") && !is_reset, "{path}");
+        assert_eq!(body.iter().filter(|byte| **byte == b'x').count(), LETTERS, "{path}");
+    }
+    let (_, body, is_reset, read) = ask_reading("GET", "/?10");
+    assert_eq!((body.len(), is_reset, read), (10, false, 10), "the rest is not read");
+    let (head, body, is_reset, read) = ask_reading("HEAD", &format!("/?{LETTERS}"));
+    assert_eq!((line(&head, "Content-Length"), body.len(), is_reset), ("300000", 0, false));
+    assert!(read <= 64 << 10, "{read} bytes were read for nothing");
+    assert_eq!(statuses(ask_reading("GET", "/wrong").0.as_bytes()), [500]);
+}
+
+#[test]
+fn h11_a_reader_that_is_short_fails_or_panics_is_no_whole_body() {
+    for target in ["/?300001", "/fails", "/fails?300001", "/panics"] {
+        let (taken, is_reset, _) = take_reading("GET", target);
+        assert!(is_reset && !taken.ends_with(b"0\r\n\r\n"), "{target}: the peer would take it for whole");
+    }
+    // It is left with one byte, and panics when it is dropped.
+    let (_, body, is_reset, _) = ask_reading("GET", "/?299999");
+    assert_eq!((body.len(), is_reset), (LETTERS - 1, false));
+}
+
+#[test]
+fn h11_a_reader_waits_for_a_slow_peer() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = read.clone();
+    let mut server = TestServer::new(move |_peer| Reading(count.clone()));
+    let far = server.connect();
+    far.set_room(Some(0));
+    far.send(b"GET /huge HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.run();
+    let (read_first, held) = (read.load(Ordering::Relaxed), server.wires().memory_bytes());
+    assert!(read_first <= 192 << 10 && held < 400 << 10, "{read_first} bytes were read, and {held} are held");
+    let (_, body) = parts(&take_all(&mut server, &far));
+    assert_eq!(body.iter().filter(|byte| **byte == b'x').count(), 10 << 20);
+}
+
+/// Answers with a part of an open file.
+struct Part(PathBuf);
+
+impl Client for Part {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        let mut file = fs::File::open(&self.0).unwrap();
+        file.seek(SeekFrom::Start(5)).unwrap();
+        exchange.response(206).reader("text/plain", Some(1 << 20), file).unwrap();
+    }
+}
+
+#[test]
+fn h11_a_part_of_an_open_file_is_read_on_the_pool() {
+    let bytes: Vec<u8> = (0..2 << 20).map(|number| (number / 7) as u8).collect();
+    let folder = Folder::new(&[("numbers", &bytes)]);
+    let path = folder.root().join("numbers");
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), move |_peer| Part(path.clone()));
+    let mut peer = live.connect();
+    peer.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    peer.read_to_end(&mut answer).unwrap();
+    let (head, body) = parts(&answer);
+    assert_eq!((statuses(head.as_bytes()), body.len()), (vec![206], 1 << 20));
+    assert!(body == bytes[5..5 + (1 << 20)]);
 }

@@ -5,12 +5,13 @@ use jackfield::proto::forms::MultipartError;
 use jackfield::proto::json::JsonError;
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{
-    Access, Authenticator, Basic, BasicAuth, BearerAuth, Client, Cors, Exchange, Found, Message, Request,
-    Router, Server, Upgrade, WebSocket, bearer, is_same_secret,
+    Access, Authenticator, Basic, BasicAuth, BearerAuth, Client, Cors, Exchange, Found, Limits, Message,
+    Request, Router, Server, Upgrade, WebSocket, bearer, is_same_secret,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
-use support::{get, socket, statuses, text};
+use support::probe::Probe;
+use support::{Lab, get, socket, statuses, text};
 
 /// Answers what a function makes of the request.
 struct Page(fn(Exchange<'_>, &Request<'_>));
@@ -293,6 +294,27 @@ fn h18_a_form_with_parts_is_read_or_refused() {
         if status == 200 && body == good {
             assert_eq!(body_of(&answer), "a:1 file:5 ");
         }
+    }
+}
+
+/// A form that is collected whole, because the limits allow it, is refused for the header of its part, and nothing of it is kept.
+#[test]
+fn h18_nothing_is_kept_of_a_form_with_a_header_of_1_mib() {
+    let limits = Limits::local().with(|limits| limits.body_bytes_max = 16 << 20);
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, exchange, request| uploaded(exchange, request),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    let head = "x".repeat(1 << 20);
+    let body =
+        format!("--b\r\nContent-Disposition: form-data; name=\"a\"\r\nX: {head}\r\n\r\n1\r\n--b--\r\n");
+    for _ in 0..3 {
+        let answer = text(&lab.say(&far, post("multipart/form-data; boundary=b", &body)));
+        assert_eq!(statuses(answer.as_bytes()), [400], "{answer:.300}");
+        let held = lab.server.wires().memory_bytes();
+        assert!(held < 1024, "{held} bytes are held");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Listeners and the life of a server.
 
 use crate::support;
-use jackfield::test::listener;
+use jackfield::test::{TestOptions, listener};
 use jackfield::{
     Client, Connection, Disconnect, Drain, Error, Exchange, Handle, Limits, Listener, Observer, Reply,
     Request, Server, ServerBuilder, ServerState,
@@ -371,6 +371,23 @@ fn l18_limits_compose_in_any_order() {
 
 #[test]
 fn l18_a_listener_has_its_own_timeouts() {
+    let listener = |seconds| {
+        Listener::tcp("in memory").limits(move |limits| limits.http_idle = Duration::from_secs(seconds))
+    };
+    let listeners = vec![listener(5), listener(20), Listener::tcp("in memory")];
+    let mut lab = Lab::with_options(TestOptions { listeners, ..TestOptions::default() }, Probe::default);
+    let fars = [0, 1, 2].map(|index| lab.connect_to(index));
+    for far in &fars {
+        lab.say(far, get("/"));
+    }
+    for (seconds, ended) in [(4, 0), (1, 1), (14, 1), (1, 2), (54, 2), (1, 3)] {
+        lab.advance(Duration::from_secs(seconds));
+        assert_eq!(fars.iter().filter(|far| far.has_server_finished()).count(), ended);
+    }
+}
+
+#[test]
+fn l18_a_listener_has_its_own_sizes() {
     let listener = |bytes| Listener::tcp("127.0.0.1:0").limits(move |limits| limits.body_bytes_max = bytes);
     let live = Live::serve(Server::builder().listen(listener(3)).listen(listener(4)), |_peer| Which);
     let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";

@@ -107,6 +107,46 @@ fn l5_the_backlog_that_the_system_allows_is_known() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn l5_each_listener_keeps_1024_connections_waiting_if_the_system_allows_it() {
+    let most: u32 = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
+    let path = std::env::temp_dir().join(format!("jackfield-l5-{}", std::process::id()));
+    let builder = Server::builder()
+        .listen("127.0.0.1:0")
+        .listen(Listener::unix(&path))
+        .listen(Listener::tcp("127.0.0.1:0").raw());
+    let server = builder.bind().unwrap();
+    let backlogs: Vec<u32> = server.handle().listeners().iter().map(|listener| listener.backlog).collect();
+    assert_eq!(backlogs, [most.min(1024); 3]);
+}
+
+/// Connects to each listener when the server says that it has started.
+#[derive(Clone, Default)]
+struct Connects(Log);
+
+impl Observer for Connects {
+    fn on_started(&self, handle: &jackfield::Handle) {
+        for listener in handle.listeners() {
+            let addr = listener.addrs[0].as_ip().unwrap();
+            let is_up = listener.state == ListenerState::Listening && TcpStream::connect(addr).is_ok();
+            self.0.note(format!("{} up: {is_up}, {:?}", listener.number, handle.state()));
+        }
+    }
+}
+
+#[test]
+fn l6_a_server_has_started_when_all_listeners_are_up() {
+    let connects = Connects::default();
+    let builder = Server::builder()
+        .listen("127.0.0.1:0")
+        .listen(Listener::tcp("127.0.0.1:0").lines())
+        .listen("127.0.0.1:0");
+    let live = Live::serve(builder.reactors(2).observer(connects.clone()), Named::at);
+    assert!(real::ask(&mut live.connect(), get("/")).ends_with("0 None"));
+    assert_eq!(connects.0.events(), ["0 up: true, Running", "1 up: true, Running", "2 up: true, Running"]);
+}
+
 #[test]
 fn l6_a_server_may_go_without_an_address() {
     let keeper = TcpListener::bind("127.0.0.1:0").unwrap();

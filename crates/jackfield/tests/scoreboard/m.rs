@@ -2,7 +2,7 @@
 
 use crate::support;
 use jackfield::test::{TestOptions, listener};
-use jackfield::{Heartbeat, HeartbeatAction, Limits, Reason, Reply, Timeout, TimerId, WebSocket};
+use jackfield::{Heartbeat, HeartbeatAction, Limits, Message, Reason, Reply, Timeout, TimerId, WebSocket};
 use std::sync::Mutex;
 use std::time::Duration;
 use support::probe::Probe;
@@ -196,6 +196,29 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
     let newcomer = lab.websocket();
     lab.advance(SECOND * 120);
     assert_eq!(socket::frames(&newcomer.take())[0].code(), Some(1001));
+}
+
+#[test]
+fn m4_the_heartbeat_of_a_websocket_is_known() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, message| {
+            if message == Message::Text("own") {
+                socket.set_heartbeat(Heartbeat::every(SECOND).payload("own"));
+            }
+            let heartbeat = socket.heartbeat();
+            let (after, payload) =
+                (heartbeat.after, String::from_utf8_lossy(&heartbeat.payload).into_owned());
+            socket.send(format!("{after:?} {payload}"));
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let ask = |lab: &mut Lab, message| socket::texts(&lab.say(&far, socket::text(message)));
+    assert_eq!(ask(&mut lab, ""), ["30s "]);
+    lab.server.handle().set_heartbeat(Heartbeat::every(SECOND * 10).payload("ours")).unwrap();
+    lab.run();
+    assert_eq!(ask(&mut lab, ""), ["10s ours"]);
+    assert_eq!(ask(&mut lab, "own"), ["1s own"]);
 }
 
 #[test]

@@ -95,7 +95,7 @@ const TIMES: usize = 20;
 fn run(mut command: Command, input: &str) -> Option<String> {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let Ok(mut child) = child else {
-        println!("skipped: {:?} can't be started", command.get_program());
+        support::skip::skip(&format!("{:?} can't be started", command.get_program()));
         return None;
     };
     // It may have ended already.

@@ -3,9 +3,8 @@
 use crate::{support, tls};
 use jackfield::{Client, Exchange, Host, Listener, Request, Server};
 use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, SignatureScheme, StreamOwned};
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -51,45 +50,6 @@ impl Files {
     }
 }
 
-/// Takes any certificate, and signatures of these kinds.
-#[derive(Debug)]
-struct Anybody(Vec<SignatureScheme>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
-    }
-}
-
 const ALL: [SignatureScheme; 2] = [SignatureScheme::ED25519, SignatureScheme::ECDSA_NISTP256_SHA256];
 
 /// A connection to a host of this name, or to an address; an error if the handshake fails.
@@ -100,7 +60,7 @@ fn open(
 ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let verifier = Arc::new(Anybody(schemes.to_vec()));
+    let verifier = tls::Anybody::signed_by(schemes);
     let config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     let session = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned()).unwrap());
     let mut stream = StreamOwned::new(session.unwrap(), connect(addr));

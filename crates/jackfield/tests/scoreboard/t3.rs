@@ -7,12 +7,8 @@ use jackfield::{
     Access, AcmeChallenges, Authenticator, Handle, Host, Limits, Listener, Peer, Reason, Request, Server,
     Timeout,
 };
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned,
-    SupportedProtocolVersion,
-};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::channel;
@@ -24,46 +20,6 @@ use support::real::{self, Live};
 use tls::{Authority, Secured};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
-
-/// Takes any certificate, and keeps it.
-#[derive(Debug, Default)]
-struct Shown(Mutex<Vec<u8>>);
-
-impl ServerCertVerifier for Shown {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.0.lock().unwrap() = certificate.to_vec();
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
-}
 
 /// A server in memory, and what its factory has seen of each handshake: the tag of the host.
 fn serve(options: TestOptions) -> (TestServer, Log, Log) {
@@ -107,7 +63,7 @@ fn t3_a_host_is_looked_up_when_a_client_asks_for_it() {
         let (mut server, seen, _) =
             serve(TestOptions { listeners: vec![listener], ..TestOptions::default() });
         let mut config = authority.client(None, &VERSIONS);
-        config.dangerous().set_certificate_verifier(Arc::new(Shown::default()));
+        config.dangerous().set_certificate_verifier(tls::Anybody::usual());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut nameless = config.clone();
         nameless.enable_sni = false;
@@ -315,7 +271,7 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     let listeners = vec![Listener::tcp("in memory").host(authority.host("a.example").tag(1))];
     let options = TestOptions { listeners, acme: Some(challenges.clone()), ..TestOptions::default() };
     let (mut server, seen, told) = serve(options);
-    let shown = Arc::new(Shown::default());
+    let shown = tls::Anybody::usual();
     let usual = {
         let mut config = authority.client(None, &VERSIONS);
         config.dangerous().set_certificate_verifier(shown.clone());
@@ -330,13 +286,13 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     for _ in 0..2 {
         let mut peer = Secured::to("a.example", server.connect_to(0), asking.clone());
         peer.shake_hands(&mut server).unwrap();
-        assert_eq!(*shown.0.lock().unwrap(), der);
+        assert_eq!(*shown.certificate.lock().unwrap(), der);
         assert_eq!(peer.alpn(), Some(&b"acme-tls/1"[..]));
         assert!(peer.has_heard_goodbye() && seen.take().is_empty());
         peer.finish(&mut server);
         // Others see nothing of it.
         assert_eq!(visit(&mut server, "a.example", &usual, &seen), "Some(1)");
-        assert_ne!(*shown.0.lock().unwrap(), der);
+        assert_ne!(*shown.certificate.lock().unwrap(), der);
     }
     assert_eq!(visit(&mut server, "b.example", &asking, &seen), unknown);
     challenges.remove("a.example");

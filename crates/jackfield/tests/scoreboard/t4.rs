@@ -3,9 +3,7 @@
 use crate::{support, tls};
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{ClientAuth, Handle, Host, Listener, Peer, Server};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -320,46 +318,6 @@ fn t9_sessions_are_resumed_in_both_versions() {
     assert!(told.take().is_empty());
 }
 
-/// Keeps the answer of OCSP that it is shown.
-#[derive(Debug, Default)]
-struct Stapled(Mutex<Vec<u8>>);
-
-impl ServerCertVerifier for Stapled {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        ocsp_response: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.0.lock().unwrap() = ocsp_response.to_vec();
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
-}
-
 #[test]
 fn t9_bytes_of_ocsp_are_passed_through_and_read_again() {
     let authority = Authority::new("servers");
@@ -367,7 +325,7 @@ fn t9_bytes_of_ocsp_are_passed_through_and_read_again() {
     fs::write(&path, b"first answer").unwrap();
     let (mut server, seen, _) = serve(vec![listener().host(authority.host("a.example").ocsp(&path))]);
     for version in VERSIONS {
-        let stapled = Arc::new(Stapled::default());
+        let stapled = tls::Anybody::usual();
         let mut config = authority.client(None, &[version]);
         config.resumption = rustls::client::Resumption::disabled();
         config.dangerous().set_certificate_verifier(stapled.clone());
@@ -375,7 +333,7 @@ fn t9_bytes_of_ocsp_are_passed_through_and_read_again() {
             fs::write(&path, answer).unwrap();
             server.handle().reload_tls().unwrap();
             visit(&mut server, 0, "a.example", &config, &seen);
-            assert_eq!(stapled.0.lock().unwrap().as_slice(), answer.as_bytes());
+            assert_eq!(stapled.ocsp.lock().unwrap().as_slice(), answer.as_bytes());
         }
     }
     fs::remove_file(&path).unwrap();

@@ -490,6 +490,41 @@ fn w13_pongs_are_events_and_pings_can_be_sent() {
 }
 
 #[test]
+fn w13_pongs_of_its_own_can_be_sent() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, message| {
+            let times = if message == Message::Text("early") { 100_000 } else { 1 };
+            (0..times).for_each(|_| socket.pong(message.as_bytes()));
+            if message == Message::Text("last") {
+                socket.close();
+                socket.pong(b"after the close");
+            }
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let long = "x".repeat(200);
+    far.send(&[socket::text(&long), socket::text("")].concat());
+    lab.run();
+    let frames = socket::frames(&far.take());
+    assert_eq!(frames, [Frame::new(FIN | PONG, [b'x'; 125]), Frame::new(FIN | PONG, "")]);
+    // A peer that does not read gets the newest.
+    far.set_room(Some(0));
+    far.send(&socket::text("early"));
+    lab.run();
+    assert!(lab.server.wires().memory_bytes() < 256 << 10);
+    far.set_room(None);
+    far.send(&socket::text("newest"));
+    lab.run();
+    let frames = socket::frames(&far.take());
+    assert!(frames.len() < 50_000, "{} pongs", frames.len());
+    assert_eq!(frames.last(), Some(&Frame::new(FIN | PONG, "newest")));
+    let frames = socket::frames(&lab.say(&far, socket::text("last")));
+    assert_eq!(frames.len(), 2, "{frames:?}");
+    assert_eq!(frames[1].code(), Some(1000));
+}
+
+#[test]
 fn w13_a_flood_of_pings_from_a_peer_that_does_not_read_is_bounded() {
     let mut lab =
         Lab::with_limits(Limits::default().with(|limits| limits.control_frames = 0), Probe::default);

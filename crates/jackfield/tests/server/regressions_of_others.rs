@@ -456,17 +456,26 @@ fn header_flood_is_bounded() {
 /// somebody is told that it does not, and none besides.
 fn check_nothing_is_lost(policy: Overflow, publishes: bool) {
     const MANY: usize = 3000;
-    struct Member(Overflow);
+    const MESSAGE: usize = 1024;
+    /// Its policy, and how many bytes were not sent at its end.
+    struct Member(Overflow, Arc<Mutex<Option<u64>>>);
 
     impl Client for Member {
         fn on_open(&mut self, socket: &mut WebSocket<'_>) {
             socket.set_overflow(self.0);
             socket.subscribe("room");
         }
+
+        fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
+            *self.1.lock().unwrap() = Some(end.unsent);
+        }
     }
 
     let (options, seen) = observed();
-    let mut server = jackfield::test::TestServer::with_options(options, move |_peer| Member(policy));
+    let ended = Arc::new(Mutex::new(None));
+    let ends = ended.clone();
+    let mut server =
+        jackfield::test::TestServer::with_options(options, move |_peer| Member(policy, ends.clone()));
     let far: FarEnd = server.connect();
     far.send(socket::UPGRADE.as_bytes());
     server.run();
@@ -475,7 +484,7 @@ fn check_nothing_is_lost(policy: Overflow, publishes: bool) {
     let id = server.wires().ids().next().unwrap();
     let handle: Handle = server.handle();
     for number in 0..MANY {
-        let message = format!("{number:<1024}");
+        let message = format!("{number:<MESSAGE$}");
         if publishes {
             let key = (number % 3).to_string();
             assert_eq!(handle.publish("room", Publication::from(&*message).key(&key)).full, 0);
@@ -494,6 +503,17 @@ fn check_nothing_is_lost(policy: Overflow, publishes: bool) {
     if policy == Overflow::Close {
         // It is closed with a code that says why, which is told too.
         assert_eq!(frames.last().and_then(|frame| frame.code()), Some(1013));
+        // What it got and what its end says was not sent is all that was accepted: up to the cap, and one beyond it.
+        far.finish();
+        server.run();
+        let unsent = ended.lock().unwrap().take().expect("it has ended") as usize;
+        let frame = MESSAGE + 4;
+        assert_eq!(unsent % frame, 0, "{unsent} bytes are no whole messages");
+        assert_eq!(
+            texts + unsent / frame,
+            MIB / frame + 1,
+            "{texts} came, {unsent} bytes did not, {told} were told"
+        );
     } else {
         assert_eq!(texts + told, MANY, "{policy:?}, published: {publishes}");
         assert!(!far.has_server_finished());

@@ -7,6 +7,8 @@ pub mod congested;
 pub mod probe;
 pub mod reader;
 pub mod real;
+#[path = "../common/skip.rs"]
+pub(crate) mod skip;
 pub mod socket;
 
 use jackfield::Limits;

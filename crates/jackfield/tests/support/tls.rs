@@ -12,14 +12,18 @@ pub use identity::Identity;
 
 use configs::provider;
 use jackfield::test::{FarEnd, TestServer};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
+    SupportedProtocolVersion,
+};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 impl Identity {
     /// The paths of both as PEM files, in a directory of this name.
@@ -248,5 +252,62 @@ impl Secured {
 
     pub fn is_handshaking(&self) -> bool {
         self.session.is_handshaking()
+    }
+}
+
+/// Verifies nothing: a peer with it takes any certificate, signed in one of some ways, and keeps what it was shown last.
+#[derive(Debug)]
+pub struct Anybody {
+    schemes: Vec<SignatureScheme>,
+    /// The certificate of the server.
+    pub certificate: Mutex<Vec<u8>>,
+    /// The OCSP response that came with it.
+    pub ocsp: Mutex<Vec<u8>>,
+}
+
+impl Anybody {
+    pub fn signed_by(schemes: &[SignatureScheme]) -> Arc<Self> {
+        Arc::new(Self { schemes: schemes.to_vec(), certificate: Mutex::default(), ocsp: Mutex::default() })
+    }
+
+    pub fn usual() -> Arc<Self> {
+        Self::signed_by(&[SignatureScheme::ECDSA_NISTP256_SHA256])
+    }
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.certificate.lock().unwrap() = certificate.to_vec();
+        *self.ocsp.lock().unwrap() = ocsp.to_vec();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
     }
 }

@@ -132,6 +132,11 @@ impl Machine {
         self.outgoing.encode_part(part, out)
     }
 
+    /// Whether parts of the present answer are accepted and dropped, because it has no body: the answer to `HEAD`, 204, 304.
+    pub fn skips_body(&self) -> bool {
+        self.outgoing == OutgoingFraming::SKIP
+    }
+
     /// Ends the body. Trailers are written only in the chunked coding. Fields that must not be trailers (RFC 9110 section
     /// 6.5.1) are left out.
     ///

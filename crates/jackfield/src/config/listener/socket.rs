@@ -16,6 +16,7 @@ impl Listener {
     /// Lets several sockets listen at the same address, in this process or others. Default: off.
     #[must_use]
     #[doc(alias = "ReuseAddr")]
+    #[doc(alias = "ExclusiveAddr")]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.options.reuse_port = reuse;
         self

@@ -70,7 +70,9 @@ impl Links {
 
     /// A piece of a pulled body was sent: the next is read now, or when the connection has drained.
     fn pull_next(&mut self, wires: &mut Wires, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
-        if wires.is_congested(id) {
+        if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.skips_body()) {
+            let _ = self.end_stream(wires, id, &Fields::new());
+        } else if wires.is_congested(id) {
             self.link(id).extra().source = Some((sequence, source));
             self.charge(wires, id);
         } else {

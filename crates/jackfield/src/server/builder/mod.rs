@@ -3,6 +3,8 @@
 mod bind;
 mod check;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "tls")]
 use crate::config::AcmeChallenges;
