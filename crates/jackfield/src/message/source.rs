@@ -39,6 +39,11 @@ impl ReaderSource {
 }
 
 impl Source for ReaderSource {
+    /// What the reader itself owns there is not known.
+    fn heap_bytes(&self) -> usize {
+        self.reader.as_ref().map_or(0, |reader| size_of_val(&**reader))
+    }
+
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let most = self.left.map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES)) as usize;
         let Some(reader) = self.reader.as_mut().filter(|_| most > 0) else { return Ok(None) };
