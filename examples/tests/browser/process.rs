@@ -1,5 +1,6 @@
 //! Processes that a test starts and in any case ends: the showcase and Chromium.
 
+#[allow(clippy::duplicate_mod, reason = "some programs have both files for processes")]
 #[path = "../../../crates/jackfield/tests/common/skip.rs"]
 mod skip;
 

@@ -1,5 +1,6 @@
 //! Programs that tests start, and end on every path.
 
+#[allow(clippy::duplicate_mod, reason = "some programs have both files for processes")]
 #[path = "../../../crates/jackfield/tests/common/skip.rs"]
 mod skip;
 

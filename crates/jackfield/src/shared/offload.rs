@@ -252,7 +252,11 @@ mod tests {
         let gate = Arc::new(Mutex::new(gate));
         for busy in [1, 2, 3, 4, 4, 4] {
             let gate = gate.clone();
-            pool.submit(|| Box::new(move || drop(gate.lock().unwrap().recv())));
+            pool.submit(|| {
+                Box::new(move || {
+                    let _ = gate.lock().unwrap().recv();
+                })
+            });
             // A thread that is waking up counts as idle, so the next job waits until it has its own.
             while threads(&pool).1 > 0 {
                 thread::yield_now();
