@@ -117,7 +117,7 @@ fn spread_drain() {
     const HOUR: Duration = Duration::from_secs(3600);
     let builder = Server::builder().listen("127.0.0.1:0").reactors(1).shutdown_on_signals();
     let builder = builder.limits(|limits| {
-        (limits.drain, limits.drain_spread, limits.lag_target) = (HOUR, HOUR, Duration::ZERO)
+        (limits.drain, limits.drain_spread, limits.lag_target) = (HOUR, HOUR, Duration::ZERO);
     });
     let server = builder.bind().expect("a free port");
     let (addr, handle) = (server.local_addr(), server.handle());
