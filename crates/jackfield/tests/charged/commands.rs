@@ -72,7 +72,7 @@ fn n5_answers_that_wait_as_commands_are_charged() {
     world.check("answers", 3000 * CONNECTIONS, |_| {
         for reply in replies.borrow_mut().drain(..) {
             let sent =
-                reply.response(200).header("X-Long", &"x".repeat(1000)).body("text/plain", vec![7; 2000]);
+                reply.response(200).header("X-Long", "x".repeat(1000)).body("text/plain", vec![7; 2000]);
             assert!(sent.is_ok());
         }
     });
