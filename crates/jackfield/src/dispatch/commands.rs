@@ -12,17 +12,6 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 
-/// The budget of the commands of one turn, and what is over it.
-#[derive(Default)]
-pub(super) struct Batch {
-    /// It ends when the reactor has counted so many visits.
-    visits_end: u64,
-    /// Copies of values for topics that may still be handed out.
-    pub(super) copies_left: usize,
-    /// What is left of the last command.
-    pub(super) unfinished: Option<Command>,
-}
-
 /// A publish to one member costs about as little as a sixty-fourth of a command.
 const VISITS_PER_COMMAND: u64 = 64;
 

@@ -5,6 +5,7 @@
 //! Callbacks are guarded (those for bytes by the reactor): a panic ends only its connection.
 
 mod admission;
+mod batch;
 mod call;
 mod commands;
 mod connect;
@@ -31,6 +32,7 @@ use crate::config::HostAnswer;
 use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
+use batch::Batch;
 use call::{call, guard, handle_panic, report_panic, run};
 use feed::{feed, feed_unusual};
 use jackfield_proto::http1::HeaderSlots;
@@ -57,7 +59,7 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     /// Lent to the machines: the positions of the present request's fields.
     slots: HeaderSlots,
     commands: Vec<Command>,
-    batch: commands::Batch,
+    batch: Batch,
     /// Hosts that threads have found, and whose handshakes do not go on yet.
     #[cfg(feature = "tls")]
     found_hosts: VecDeque<(ConnectionId, HostAnswer)>,
@@ -96,7 +98,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             scratch: Scratch::new(),
             slots: HeaderSlots::new(),
             commands: Vec::new(),
-            batch: commands::Batch::default(),
+            batch: Batch::default(),
             #[cfg(feature = "tls")]
             found_hosts: VecDeque::new(),
             written: Vec::new(),

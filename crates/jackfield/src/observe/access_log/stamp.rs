@@ -33,7 +33,8 @@ impl Stamp {
         let (hour, minute, second) = (unix_seconds / 3600 % 24, unix_seconds / 60 % 60, unix_seconds % 60);
         let name = MONTHS[month as usize - 1];
         let mut common = &mut self.common[..];
-        let written = write!(common, " - - [{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000] \"");
+        let written =
+            write!(common, " - - [{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000] \"");
         debug_assert!(written.is_ok() && common.is_empty(), "it always has this length");
         let mut iso = &mut self.iso[..];
         let written = write!(iso, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
