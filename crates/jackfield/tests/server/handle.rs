@@ -267,9 +267,7 @@ fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
     let ((told, _heard), reports) = (channel(), Reports::default());
     let options = TestOptions { observer: Arc::new(reports.clone()), ..TestOptions::default() };
     let mut server = TestServer::with_options(options, move |_peer| Member { told: told.clone() });
-    let far = server.connect_to(listener::LINES);
-    far.send(b"room\n");
-    server.run();
+    let _far = server.connect_to(listener::LINES);
     let (handle, id) = (server.handle(), server.handle().ids()[0]);
     assert!(handle.declare_topic("kept", History::new(10)));
     // These wait in the mailbox when it ends; one of them panics when it is dropped.
