@@ -164,8 +164,8 @@ fn a_handshake_message_that_is_too_long_gets_a_fatal_alert() {
         record(&[header(4), vec![0; 4]].concat()),
     ];
     // As a listener with a ready configuration begins, and as one with hosts does.
-    let begins: [(&str, fn() -> World); 2] =
-        [("tls", tls), ("hello", || World::new(|stream| Hello::new(stream).into()))];
+    type Begin = (&'static str, fn() -> World);
+    let begins: [Begin; 2] = [("tls", tls), ("hello", || World::new(|stream| Hello::new(stream).into()))];
     let rows = begins.iter().flat_map(|begin| cases.iter().enumerate().map(move |case| (begin, case)));
     for ((session, begin), (number, bytes)) in rows {
         for size in [1, 5, 1000, 1 << 20].into_iter().filter(|size| bytes.len() / size < 1000) {
