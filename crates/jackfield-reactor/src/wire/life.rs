@@ -7,7 +7,8 @@
 //! **Reading.** Whether an open wire is read is another matter, and so are the reasons why it is not ([`ReadStop`]). They
 //! come to three: the user has paused it, for as long as the user likes; something is waited for that has a bound of its
 //! own (an answer, a drain, memory, the rate); or the peer's end was read, so that nothing comes any more. From `Closing` on
-//! it does not matter why a wire was not read: nothing is handed up any more, and what comes is dropped.
+//! it does not matter why a wire was not read: nothing is handed up any more, and what comes is dropped. A read may itself be why
+//! reading stops, because memory is short; what it has found counts.
 //!
 //! **Hints and facts.** What the system tells is a hint: `Readable`, `PeerClosed`, `HungUp`. mio says so, and it is so:
 //! `HungUp` says that both directions are closed, which is how a reset looks and also how a connection looks that both sides
@@ -118,7 +119,7 @@ const TABLE: [(Event, [Act; 9]); 11] = {
         (E::Readable,    [Read,    Later,            Read,    Later,   Later,   Nothing,  Later,   Discard,  Nothing]),
         (E::PeerClosed,  [Read,    Later,            Read,    Look,    Look,    Nothing,  Later,   Discard,  Nothing]),
         (E::HungUp,      [Read,    Ask,              Read,    Ask,     Ask,     Ask,      Ask,     Discard,  Nothing]),
-        (E::End,         [Close,   Never,            TellEnd, TellEnd, TellEnd, TellEnd,  Never,   Finish,   Never]),
+        (E::End,         [Close,   Close,            TellEnd, TellEnd, TellEnd, TellEnd,  Never,   Finish,   Never]),
         (E::Established, [Open,    Open,             Never,   Never,   Never,   Never,    Never,   Never,    Never]),
         (E::Restart,     [Never,   Never,            Restart, Restart, Restart, Restart,  Never,   Never,    Never]),
         (E::CloseOutput, [Nothing, Nothing,          Mute,    Mute,    Mute,    Mute,     Nothing, Nothing,  Nothing]),
