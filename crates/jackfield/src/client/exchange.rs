@@ -158,7 +158,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn defer_file(mut self) -> Reply {
         let sequence = self.connection.defer_answer();
         let Connection { id, wires, links } = &mut self.connection;
-        links.note_file(wires, *id, sequence);
+        links.note_own_answer(wires, *id, sequence);
         Reply::new(self.connection.handle(), self.connection.id, sequence)
     }
 
@@ -221,7 +221,8 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
     ///
     /// With a length the body has exactly that many bytes, and what the reader has behind them is not read. Without one it ends where
     /// the reader ends. If the reader fails, panics, or has fewer bytes than announced, the connection is reset, so that the peer
-    /// does not take what has arrived for the whole body. The answer to `HEAD` has no body. For the files of a folder, with ranges and
+    /// does not take what has arrived for the whole body. A peer that closes its side behind its request gets the whole body; if the
+    /// answer was deferred, it counts as gone. The answer to `HEAD` has no body. For the files of a folder, with ranges and
     /// conditions, see [`Files`](crate::Files) (feature `files`).
     ///
     /// ```
@@ -257,11 +258,9 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         let mut connection = self.stream(content_type, body_bytes)?.connection;
         let Protocol::Http(machine) = connection.protocol() else { return Ok(()) };
         let sequence = machine.exchange_number();
-        connection.links.handle.pull(
-            connection.id,
-            sequence,
-            Box::new(ReaderSource::new(reader, body_bytes)),
-        );
+        let Connection { id, wires, links } = &mut *connection;
+        links.note_own_answer(wires, *id, sequence);
+        links.handle.pull(*id, sequence, Box::new(ReaderSource::new(reader, body_bytes)));
         Ok(())
     }
 }

@@ -15,17 +15,16 @@ impl Links {
         matches!(self.answer_phase(id), Some(Owed::Deferred | Owed::Streaming))
     }
 
-    /// Whether the answer that is due is a file.
-    fn owes_file(&self, id: ConnectionId) -> bool {
+    /// Whether nobody works on the answer that is due but the server: it is a file, or comes from a reader.
+    fn owes_own_answer(&self, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
-        let exchange = link.extra.as_ref().and_then(|extra| extra.file_exchange);
+        let exchange = link.extra.as_ref().and_then(|extra| extra.own_exchange);
         matches!(&link.protocol, Protocol::Http(machine) if exchange == Some(machine.exchange_number()))
     }
 
-    /// The answer of this exchange, which is deferred, is a file.
-    #[cfg(feature = "files")]
-    pub(crate) fn note_file(&mut self, wires: &mut Wires, id: ConnectionId, exchange: u32) {
-        self.link(id).extra().file_exchange = Some(exchange);
+    /// The server itself reads the answer of this exchange.
+    pub(crate) fn note_own_answer(&mut self, wires: &mut Wires, id: ConnectionId, exchange: u32) {
+        self.link(id).extra().own_exchange = Some(exchange);
         self.charge(wires, id);
     }
 
@@ -37,14 +36,14 @@ impl Links {
     }
 
     /// The peer has closed its side. If an answer is due, the peer counts as gone, unless half-closed connections are
-    /// kept or the answer is a file, for which nobody works but the server: then the answer has a deadline. If no answer is due,
-    /// the earlier bytes are read first, and then the end.
+    /// kept or the server itself reads the answer: then the answer has a deadline. If no answer is due, the earlier bytes are read
+    /// first, and then the end.
     #[cold]
     pub(crate) fn on_peer_left(&mut self, wires: &mut Wires, id: ConnectionId) {
         if !self.owes_answer(id) || planted(55) {
             return;
         }
-        if !self.limits_of(id).half_closed && !self.owes_file(id) {
+        if !self.limits_of(id).half_closed && !self.owes_own_answer(id) {
             return self.close(wires, id, Reason::Peer);
         }
         // It may have a deadline of its own.

@@ -103,7 +103,7 @@ pub(crate) struct Extra {
     /// The present exchange, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
     /// The last exchange whose answer is a file, which the server itself reads.
-    pub(crate) file_exchange: Option<u32>,
+    pub(crate) own_exchange: Option<u32>,
     /// The source of an answer's body, from which the next piece is read when the connection has drained, and its
     /// exchange.
     pub(crate) source: Option<(u32, Box<dyn Source>)>,

@@ -748,6 +748,16 @@ fn h11_a_reader_that_is_short_fails_or_panics_is_no_whole_body() {
 }
 
 #[test]
+fn h11_a_half_closed_peer_gets_the_whole_body_of_a_reader() {
+    let mut server = TestServer::new(|_peer| Reading::default());
+    let request = format!("GET /?{LETTERS} HTTP/1.1\r\nHost: h\r\n\r\n");
+    for is_late in [false, true] {
+        let all = ask_and_finish(&mut server, &request, None, is_late);
+        assert_eq!((parts(&all).1.len(), server.handle().count()), (LETTERS, 0));
+    }
+}
+
+#[test]
 fn h11_a_reader_waits_for_a_slow_peer() {
     let read = Arc::new(AtomicUsize::new(0));
     let count = read.clone();
