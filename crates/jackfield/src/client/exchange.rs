@@ -258,9 +258,9 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         let mut connection = self.stream(content_type, body_bytes)?.connection;
         let Protocol::Http(machine) = connection.protocol() else { return Ok(()) };
         let sequence = machine.exchange_number();
-        let Connection { id, wires, links } = &mut *connection;
-        links.note_own_answer(wires, *id, sequence);
-        links.handle.pull(*id, sequence, Box::new(ReaderSource::new(reader, body_bytes)));
+        let Connection { id, wires, links } = connection;
+        links.note_own_answer(wires, id, sequence);
+        links.handle.pull(id, sequence, Box::new(ReaderSource::new(reader, body_bytes)));
         Ok(())
     }
 }
