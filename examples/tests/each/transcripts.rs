@@ -126,8 +126,9 @@ fn the_commands_in_the_heads_print_what_stands_there() {
         let mut steps = steps(&source).into_iter().skip_while(|(command, _)| !command.contains(" -- "));
         let start = steps.next().expect("a command that starts it");
         let folders = [
+            // First, because this repository may itself be below that folder.
+            ("/tmp".to_owned(), own(dir.path())),
             (" docs".to_owned(), " ".to_owned() + &own(&folder().join("../docs"))),
-            ("/tmp".into(), own(dir.path())),
         ];
         let stage = Stage::new(name, &start, folders.into());
         let checked = steps.inspect(|step| stage.check(step)).count();
