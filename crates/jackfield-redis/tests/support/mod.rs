@@ -6,7 +6,7 @@
 #[path = "../../../jackfield/tests/support/reader.rs"]
 pub mod reader;
 #[path = "../../../jackfield/tests/common/skip.rs"]
-mod skip;
+pub(crate) mod skip;
 #[path = "../../../jackfield/tests/support/socket.rs"]
 pub mod socket;
 
