@@ -13,14 +13,11 @@
 //!
 //! Meanwhile `curl -N http://127.0.0.1:8080/photo` shows how far it is: lines such as `data: 65536`.
 
-use file::Upload;
-use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Reply, Request, Server};
+use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Request, Server};
 use std::any::Any;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
-
-#[path = "upload/file.rs"]
-mod file;
+use tempfile::NamedTempFile;
 
 /// What a browser shows: a file to choose, and how much of it is written.
 const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
@@ -43,50 +40,54 @@ const BYTES_MAX: usize = 1 << 30;
 struct Uploader {
     folder: PathBuf,
     topic: String,
-    /// While a part of it is being written the pool has it.
-    upload: Option<Upload>,
-    reply: Option<Reply>,
+    /// The first part makes it, and it is removed if it is not kept. While a part is being written the pool has it.
+    file: Option<NamedTempFile>,
+    written: usize,
 }
 
 impl Client for Uploader {
-    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        self.upload = Some(Upload::new(&self.folder, connection.id()));
-        self.topic = request.path().to_owned();
+    fn on_head(&mut self, _connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        (self.topic, self.file, self.written) = (request.path().to_owned(), None, 0);
         BodyPlan::Stream
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
-        let Some(upload) = self.upload.take() else { return connection.close() };
         // No further part comes until this one is written.
         connection.pause_read();
-        let part = part.to_vec();
-        if upload.written > BYTES_MAX || connection.offload(move || upload.append(&part)).is_err() {
+        self.written += part.len();
+        let (file, folder, part) = (self.file.take(), self.folder.clone(), part.to_vec());
+        let job = move || {
+            let mut file = file.map_or_else(|| NamedTempFile::with_prefix_in("upload-", folder), Ok)?;
+            file.write_all(&part).map(|()| file)
+        };
+        if self.written > BYTES_MAX || connection.offload(job).is_err() {
             connection.close();
         }
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
-        let written = value.downcast::<Offloaded<io::Result<Upload>>>().map(|written| *written);
-        let Ok(Ok(Ok(upload))) = written else { return connection.close() };
-        connection.publish(&self.topic, upload.written.to_string());
+        let written = value.downcast::<Offloaded<io::Result<NamedTempFile>>>().map(|written| *written);
+        let Ok(Ok(Ok(file))) = written else { return connection.close() };
+        self.file = Some(file);
+        connection.publish(&self.topic, self.written.to_string());
         connection.resume_read();
-        match self.reply.take() {
-            Some(reply) => drop(reply.respond(201, "text/plain", upload.keep())),
-            None => self.upload = Some(upload),
-        }
     }
 
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         match (request.method(), request.path()) {
             ("GET", "/") => exchange.ok("text/html", PAGE),
             ("GET", topic) => _ = exchange.events().subscribe(topic),
-            // The last part is still being written.
-            _ if exchange.is_read_paused() => self.reply = Some(exchange.defer()),
-            _ => {
-                let told = self.upload.take().map(Upload::keep).unwrap_or_default();
-                exchange.respond(201, "text/plain", told);
-            }
+            // It comes when the last part is written and reading goes on.
+            _ => exchange.respond(201, "text/plain", self.keep()),
         }
+    }
+}
+
+impl Uploader {
+    /// Keeps the file, and returns the text for the client.
+    fn keep(&mut self) -> String {
+        let kept = self.file.take().and_then(|file| file.keep().ok());
+        kept.map_or_else(String::new, |(_, path)| format!("{} bytes in {path:?}\n", self.written))
     }
 }
 
