@@ -747,7 +747,7 @@ impl Client for Asked {
     }
 }
 
-/// A number as a message of so many bytes.
+/// A number as a message of this length.
 fn numbered(number: usize, bytes: usize) -> String {
     format!("{number:0bytes$},")
 }

@@ -31,7 +31,7 @@ const NEIGHBOURS_PER_PROCESSOR: usize = 16;
 /// Requests that a client has under way. So the server never waits for it, which would be the end of an overload.
 const AHEAD: usize = 32;
 
-/// So many answers, and the processors have been shared for long.
+/// After this many answers the processors have been shared for long.
 const ANSWERS_FIRST: usize = 80;
 
 /// Works for a request if it is asked to.

@@ -271,7 +271,7 @@ mod tests {
         Some(used)
     }
 
-    /// Each of these turns takes so many microseconds, and has the processor for so many of them. Returns how many were timed,
+    /// The rows are turns: how many microseconds each takes, and for how many of them it has the processor. Returns how many were timed,
     /// and how often the processor time was asked for.
     fn check_lags(turns: impl Iterator<Item = (u64, u64)>) -> (usize, usize) {
         USED.set((MS * 77, 0));

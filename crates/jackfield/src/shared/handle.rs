@@ -132,7 +132,7 @@ impl Handle {
         self.post_sized(id, value, owned)
     }
 
-    /// The same for a value that owns so many bytes on the heap, which the server can't see. They count for
+    /// The same for a value that owns `heap_bytes` bytes on the heap, which the server can't see. They count for
     /// [`Limits::mailbox_bytes_max`](crate::Limits::mailbox_bytes_max), and are charged as long as the value waits.
     ///
     /// ```

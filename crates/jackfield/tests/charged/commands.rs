@@ -105,7 +105,7 @@ fn n5_the_heap_memory_of_posted_values_is_charged() {
     check_commands("results of jobs", 200, 5000, |handle, id| {
         assert!(handle.offload(id, move || vec![7_u8; 5000]).is_ok());
     });
-    check_commands("values of a type of one's own", 200, 5000, |handle, id| {
+    check_commands("values of an unknown type", 200, 5000, |handle, id| {
         handle.post_sized(id, (1, bytes()), 5000).unwrap();
     });
 }

@@ -62,8 +62,8 @@ fn n5_extra_state_is_charged() {
     check("its own bandwidth", 100, &[], options(), |_, it| {
         it.set_bandwidth(Bandwidth::new(1000, 1000));
     });
-    check("a rate of one's own", 150, &[], options(), |_, it| it.set_rate(Rate::new(100, 1000)));
-    check("a heartbeat of one's own", 250, &[upgrade], options(), |_, it| {
+    check("its own rate", 150, &[], options(), |_, it| it.set_rate(Rate::new(100, 1000)));
+    check("its own heartbeat", 250, &[upgrade], options(), |_, it| {
         let mut heartbeat = Heartbeat::every(Duration::from_secs(100));
         heartbeat.payload = vec![7; 100];
         it.as_websocket().unwrap().set_heartbeat(heartbeat);

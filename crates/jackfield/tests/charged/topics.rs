@@ -15,9 +15,9 @@ fn subscribe(connection: &mut Connection<'_>, whose: usize, topics: usize, bytes
 #[test]
 fn n5_topics_are_charged_with_their_names_memberships_and_tables() {
     let options = TestOptions::default;
-    check("long names of one's own", 40_000, &[], options(), |me, it| subscribe(it, me, 128, 240));
-    check("short names of one's own", 20_000, &[], options(), |me, it| subscribe(it, me, 128, 1));
-    check("one topic of one's own", 300, &[], options(), |me, it| subscribe(it, me, 1, 100));
+    check("its own topics, with long names", 40_000, &[], options(), |me, it| subscribe(it, me, 128, 240));
+    check("its own topics, with short names", 20_000, &[], options(), |me, it| subscribe(it, me, 128, 1));
+    check("one topic of its own", 300, &[], options(), |me, it| subscribe(it, me, 1, 100));
     check("the same topics for all", 3000, &[], options(), |_, it| subscribe(it, 0, 128, 100));
     check("one topic for all", 200, &[], options(), |_, it| subscribe(it, 0, 1, 100));
     check("those that are left", 10_000, &[], options(), |me, it| {

@@ -645,7 +645,7 @@ fn h11_a_time_that_every_file_has_identifies_no_version() {
     }
 }
 
-/// A reader of so many bytes, which then ends, fails or panics. It counts what was read.
+/// A reader that has this many bytes, and then ends, fails or panics. It counts what was read.
 struct Letters {
     left: usize,
     end: fn() -> io::Result<usize>,
