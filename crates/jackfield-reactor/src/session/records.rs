@@ -83,7 +83,7 @@ pub(super) fn input_bytes(length: usize) -> usize {
     length.next_power_of_two().saturating_sub(READ_BYTES)
 }
 
-/// What rustls reads at once, and the first length of its input buffer.
+/// The most bytes of one read of rustls, and the first length of its input buffer.
 pub(super) const READ_BYTES: usize = 4 << 10;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn n5_messages_and_closes_that_wait_as_commands_are_charged() {
     check_commands("closes", 1000, 120, |handle, id| handle.close_with(id, 1000, &reason).unwrap());
 }
 
-/// They fail at once, because of an invalid header.
+/// Each fails before it connects: a header is invalid.
 #[test]
 fn n5_connections_that_wait_as_commands_are_charged() {
     let long = "x".repeat(500);

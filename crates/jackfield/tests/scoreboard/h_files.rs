@@ -665,7 +665,7 @@ impl Read for Letters {
     }
 }
 
-/// Drops a panic on whoever drops it.
+/// With one letter left it panics when it is dropped.
 impl Drop for Letters {
     fn drop(&mut self) {
         assert!(self.left != 1, "a bad end");

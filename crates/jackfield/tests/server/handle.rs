@@ -185,7 +185,7 @@ fn a_closure_runs_on_the_reactor() {
     assert_eq!(handle.run_on(1, |_| ()), Err(Busy::Unknown));
 }
 
-/// What an observer is told of the server and its listeners.
+/// Writes down which changes of the server and its listeners its observer gets.
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<String>>>);
 
