@@ -25,7 +25,8 @@ use std::path::Path;
 
 use faces::{the_most_used_types_have_an_example, what_is_handed_on_is_described_for_its_users};
 use readers::{
-    anchors, contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze,
+    anchors, contains_absolute, contains_word, documentation, functions, links, named_files, numbered,
+    quoted, resolve, squeeze,
 };
 use tree::{Offence, Source, Tree};
 
@@ -309,7 +310,10 @@ const RULES: &[Rule] = &[
     },
     Rule {
         find: pages_have_no_links_to_elsewhere,
-        bad: &[("a.html:2", &[("a.html", "<a href=\"b.rs\">\n<a href=\"https://a.example/\">\n")])],
+        bad: &[
+            ("a.html:2", &[("a.html", "<a href=\"b.rs\">\n<a href=\"https://a.example/\">\n")]),
+            ("a.html:1", &[("a.html", "<img src=\"a.png\"><img src=\"//a.example/a.png\">\n")]),
+        ],
         good: &[&[
             ("a.html", "<a href=\"b.rs\">https://a.example/\n"),
             ("a.md", "<a href=\"http://a.example\">\n"),
@@ -375,6 +379,36 @@ const RULES: &[Rule] = &[
             )],
             &[("b.md", "`[code](none.md)`\n```\n[fence](none.md)\n```\n[b].\n\n[b]: <https://b>\n")],
         ],
+    },
+    Rule {
+        find: links_of_documentation_lead_somewhere,
+        bad: &[
+            ("crates/a/src/b.rs:2", &[("crates/a/src/b.rs", "//! A.\n//! [c](../c.md)\n"), ("c.md", "")]),
+            ("a.rs:1", &[("a.rs", "/// [c](c.md#part)\nfn a() {}\n"), ("c.md", "# Other\n")]),
+            ("a.rs:1", &[("a.rs", "/// [`Limits`](struct.Limits.html)\n")]),
+        ],
+        good: &[&[
+            (
+                "a.rs",
+                "//! [c](c.md#part) [d](https://d.e) [e](crate::e) [f](Limits) [g](#h) `[h](h.md)`\nlet a = \"[i](i.md)\";\n",
+            ),
+            ("c.md", "# Part\n"),
+        ]],
+    },
+    Rule {
+        find: pages_of_the_documents_name_files,
+        bad: &[(
+            "docs/a.html:2",
+            &[("docs/a.html", "<p>\n<a href=\"b.svg\"> <img src=\"c.svg\">\n"), ("docs/b.svg", "")],
+        )],
+        good: &[&[
+            (
+                "docs/a.html",
+                "<a href=\"../b.md\"> <a href=\"#b\"> <img src=\"data:,\"> <a href=\"https://a\">\n",
+            ),
+            ("b.md", ""),
+            ("examples/a.html", "<img src=\"of-the-server.svg\">\n"),
+        ]],
     },
 ];
 
@@ -570,12 +604,41 @@ fn links_lead_somewhere(tree: &Tree) -> Vec<Offence> {
     offences
 }
 
-/// Nothing checks whether such a link is dead. Links of a page to its own server are followed by the tests in Chromium.
+/// Links of documentation to files. A link to an item, such as `[a](Limits)`, has neither a dot nor a slash.
+fn links_of_documentation_lead_somewhere(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for source in tree.rust() {
+        for (line, target) in links(&documentation(&source.text)) {
+            let is_file = target.contains(['.', '/']) && !target.contains(':');
+            if is_file && !leads_somewhere(tree, source, target) {
+                offences.push(source.offence(line, format!("the link to `{target}` leads nowhere")));
+            }
+        }
+    }
+    offences
+}
+
+/// What the pages below docs/ name, which no server serves. Links of a page to its own server are followed by the tests in
+/// Chromium.
+fn pages_of_the_documents_name_files(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for source in tree.with_extension(&["html"]).filter(|source| source.path.starts_with("docs/")) {
+        for (number, line) in numbered(&source.text) {
+            let files = named_files(line).filter(|target| !target.contains(':'));
+            let unknown = files.filter(|target| !leads_somewhere(tree, source, target));
+            offences.extend(unknown.map(|target| source.offence(number, format!("there is no `{target}`"))));
+        }
+    }
+    offences
+}
+
+/// Nothing checks whether such a link is dead.
 fn pages_have_no_links_to_elsewhere(tree: &Tree) -> Vec<Offence> {
     let mut offences = Vec::new();
     for source in tree.with_extension(&["html"]) {
         let leads_away = |line: &str| {
-            ["http:", "https:", "//"].iter().any(|begin| line.contains(&format!("href=\"{begin}")))
+            named_files(line)
+                .any(|target| ["http:", "https:", "//"].iter().any(|begin| target.starts_with(begin)))
         };
         let lines = numbered(&source.text).filter(|(_, line)| leads_away(line));
         offences.extend(lines.map(|(number, _)| source.offence(number, "the link leads to another server")));

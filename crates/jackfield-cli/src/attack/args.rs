@@ -165,10 +165,12 @@ Examples:
   jackfield attack mutants --count 10000000 --seed 7
 
 Attack only servers that are yours. During an attack a normal client asks for the path of the URL, which must answer with \
-a status of 2xx. `slow-readers` needs a path with a body of 1 MiB or more.
+a status of 2xx. `slow-readers` needs a path with a body of 1 MiB or more. \
+`idle` opens WebSockets too, if the server has one at this path.
 
 Each line of the result is a figure. Some have a goal that is right for every server: the normal client is served, and \
-no connection is left behind. Memory and processor time have no goal, because only you know how much is acceptable.
+no connection is left behind. Memory and processor time have no goal, because only you know how much is acceptable. \
+A gap is a figure that could not be measured; its line says why.
 
 Exit status: 0 if every goal that could be measured is met; 1 if one is missed, the server ended, or it did not answer as it should \
 from the start; 2 if the command line is wrong or a file can't be written; 130 after Ctrl-C, which shows the attacks that had ended.";

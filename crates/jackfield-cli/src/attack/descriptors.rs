@@ -2,6 +2,7 @@
 
 use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
+use super::effect::judge_failures;
 use super::goal::{Figure, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
@@ -98,9 +99,7 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
         .figure("service after relief", Unit::Seconds, Ok(service.as_secs_f64()))
         .note(format!("the longest of {RELIEFS} times"));
     let lap = normal.lap();
-    sheet
-        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
-        .note(lap.describe());
+    judge_failures(&lap, &mut sheet);
     Ok(sheet)
 }
 

@@ -23,9 +23,17 @@ pub(crate) fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &
     sheet
         .figure("the normal client's p99 against before", Unit::Times, figure)
         .note(format!("{then} and {now}"));
-    sheet
-        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(during.failures as f64))
-        .note(during.describe());
+    judge_failures(during, sheet);
+}
+
+/// Whether all requests of the normal client were answered. If it made none, nothing is known of that.
+pub(crate) fn judge_failures(during: &Lap, sheet: &mut Sheet) {
+    let figure = if during.asked() == 0 {
+        Err("it ended before the normal client had an answer".into())
+    } else {
+        Ok(during.failures as f64)
+    };
+    sheet.at_most("failures of the normal client", 0.0, Unit::Count, figure).note(during.describe());
 }
 
 /// The processor time of other processes, since the beginning.
@@ -44,5 +52,26 @@ impl Others {
     pub(crate) fn share(&self, victim: &Victim) -> Figure {
         let used = growth(&self.used, &victim.cpu_of_others());
         used.map(|seconds| seconds / self.begin.elapsed().as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::goal::Verdict;
+    use super::*;
+
+    #[test]
+    fn without_a_request_nothing_is_known_of_failures() {
+        let verdict = |lap: &Lap| {
+            let mut sheet = Sheet::new("a");
+            judge_failures(lap, &mut sheet);
+            sheet.rows[0].verdict()
+        };
+        let mut lap = Lap::new();
+        assert_eq!(verdict(&lap), Verdict::Gap);
+        lap.latencies.saturating_record(1);
+        assert_eq!(verdict(&lap), Verdict::Met);
+        lap.failures = 1;
+        assert_eq!(verdict(&lap), Verdict::Missed);
     }
 }

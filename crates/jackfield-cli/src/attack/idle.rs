@@ -9,6 +9,8 @@ use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::bench;
 use crate::bench::plan::{Plan, Play};
+use jackfield_proto::websocket::encode_request;
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 /// How long the connections are idle before memory is read.
@@ -37,6 +39,9 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
 fn cost(task: &Task<'_>, play: Play, wanted: usize) -> Result<Figure, Error> {
     let args = task.args;
     let victim = Victim::new(args, &[])?;
+    if let Some(gap) = no_websocket(&victim).filter(|_| play == Play::IdleWs && args.target.is_some()) {
+        return Ok(Err(gap));
+    }
     let few = (wanted / 10).max(1);
     let start = victim.descriptors();
     let memory = |connections: usize| -> Result<Figure, Error> {
@@ -55,4 +60,23 @@ fn cost(task: &Task<'_>, play: Play, wanted: usize) -> Result<Figure, Error> {
     let _ = victim.settle(&start, PATIENCE);
     let second = memory(wanted)?;
     Ok(super::goal::growth(&first, &second).map(|grown| grown / (wanted - few) as f64))
+}
+
+/// Says that the path has no WebSocket, if the server says so: that is no fault of a server. Nothing, if it has one; and nothing if
+/// the server does not answer or fails, for then the attack shows it.
+fn no_websocket(victim: &Victim) -> Option<String> {
+    let mut request = Vec::new();
+    encode_request(&victim.path, victim.host(), [7; 16], &[], &[], &mut request).ok()?;
+    let status = status(victim, &request).ok()?;
+    matches!(status, 200..=499)
+        .then(|| format!("the server has no WebSocket at {}: status {status}", victim.path))
+}
+
+/// The status of the answer to a request.
+fn status(victim: &Victim, request: &[u8]) -> io::Result<u16> {
+    let mut connection = victim.place().connect(PATIENCE)?;
+    connection.write_all(request)?;
+    let mut begin = *b"HTTP/1.1 200";
+    connection.read_exact(&mut begin)?;
+    String::from_utf8_lossy(&begin[9..]).parse().map_err(io::Error::other)
 }

@@ -2,6 +2,7 @@
 
 use super::breed::Breeder;
 use super::crowd::{Crowd, Leave, Role, Turn};
+use super::effect::judge_failures;
 use super::goal::{Figure, Sheet, Unit, growth, larger};
 use super::normal::Normal;
 use super::task::Task;
@@ -152,9 +153,7 @@ fn attack<R: Scored>(
     let most = most.map_or_else(|gap| gap, |most| format!("{} at the peak", units::bytes(most)));
     sheet.figure("memory against before", Unit::Bytes, grown).note(most);
     sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
-    sheet
-        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
-        .note(lap.describe());
+    judge_failures(&lap, sheet);
     Ok(())
 }
 

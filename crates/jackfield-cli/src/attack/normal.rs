@@ -92,7 +92,7 @@ impl Drop for Normal {
 }
 
 impl Lap {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { latencies: new_histogram(), failures: 0, failure: None }
     }
 
@@ -101,9 +101,14 @@ impl Lap {
         self.latencies.value_at_quantile(0.99) as f64 / 1e9
     }
 
+    /// How many requests were answered or failed.
+    pub(crate) fn asked(&self) -> u64 {
+        self.latencies.len() + self.failures
+    }
+
     /// A description for a table.
     pub(crate) fn describe(&self) -> String {
-        let asked = self.latencies.len() + self.failures;
+        let asked = self.asked();
         match &self.failure {
             Some(failure) => format!("of {asked} requests; the first: {failure}"),
             None => format!("of {asked} requests"),
@@ -158,6 +163,10 @@ pub(crate) fn read(connection: &mut dyn Line, room: &mut [u8]) -> io::Result<usi
     loop {
         match connection.read(room) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The system calls the end of a timeout "temporarily unavailable".
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+            }
             read => return read,
         }
     }

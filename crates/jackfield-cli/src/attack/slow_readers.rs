@@ -2,6 +2,7 @@
 
 use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
+use super::effect::judge_failures;
 use super::goal::{Sheet, Unit, growth, larger};
 use super::normal::{self, Normal};
 use super::task::Task;
@@ -94,9 +95,7 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
         .note(format!("growth of its own pages: {whole} with the body{kernel}"));
     sheet.figure("memory when all are gone, against before", Unit::Bytes, memory_left);
     sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
-    sheet
-        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
-        .note(lap.describe());
+    judge_failures(&lap, &mut sheet);
     Ok(sheet)
 }
 

@@ -158,13 +158,16 @@ fn wait_until_gone(
 impl Unfinished {
     /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
     fn judge_ends(&self, life_max: Duration, rid: Figure, sheet: &mut Sheet) {
-        let lasting = (self.opened - self.ended) as f64;
-        let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting));
+        let lasting = self.opened - self.ended;
+        let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting as f64));
         if self.manner == Manner::Slow {
             ended.note(format!("{} got 408", self.answered));
         }
-        let longest = self.longest.as_secs_f64();
-        sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, Ok(longest));
+        let longest = match lasting {
+            0 => Ok(self.longest.as_secs_f64()),
+            _ => Err(format!("the server did not end {lasting} of them")),
+        };
+        sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, longest);
         let what = match self.manner {
             Manner::Slow => {
                 "time until the last one is closed, though every second one ignores the server's end"
@@ -229,5 +232,30 @@ impl Unfinished {
             self.ended += 1;
             self.longest = self.longest.max(now - dribbler.since);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::goal::{Row, Verdict};
+    use super::*;
+
+    #[test]
+    fn how_long_they_live_is_unknown_while_some_do() {
+        let verdicts = |ended| {
+            let role = Unfinished {
+                manner: Manner::Slow,
+                random: Random::new(1),
+                opened: 2,
+                ended,
+                answered: 0,
+                longest: Duration::from_secs(ended as u64),
+            };
+            let mut sheet = Sheet::new("a");
+            role.judge_ends(Duration::from_secs(4), Ok(3.0), &mut sheet);
+            sheet.rows.iter().map(Row::verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(2), [Verdict::Met; 3]);
+        assert_eq!(verdicts(1), [Verdict::Missed, Verdict::Gap, Verdict::Met]);
     }
 }

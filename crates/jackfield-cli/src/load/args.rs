@@ -27,7 +27,7 @@ pub(crate) enum Mode {
     Raw(Raw),
     /// Open connections that do nothing, to see how much memory of the server each needs
     #[command(
-        after_help = "The memory is the growth of the server's VmRSS. The memory of the kernel for the sockets is not counted."
+        after_help = "The memory is that of the server's process (VmRSS), without that of the kernel for the sockets."
     )]
     Idle(Idle),
     /// Open a connection, send one request, close it, and again
@@ -319,8 +319,8 @@ Each answer must have a status of 2xx; any other is an error.
 Examples:
   jackfield bench http http://127.0.0.1:8080/
   jackfield bench http -c 100 -n 50000 http://127.0.0.1:8080/
-  jackfield bench http --rate 5k -d 1m --fail-if 'p99>20ms' --fail-if 'errors>0' https://shop.example/
-  jackfield bench http -X POST -H 'Content-Type: application/json' --body '{\"a\":1}' http://127.0.0.1:8080/items";
+  jackfield bench http --rate 5k -d 1m --fail-if 'p99>20ms' https://shop.example/
+  jackfield bench http -X POST -H 'Content-Type: text/plain' --body hello http://127.0.0.1:8080/";
 
 const WS: &str = "\
 The server must send each message back; the length of the echo is checked.

@@ -103,9 +103,17 @@ fn a_server_that_closes_after_each_answer_has_no_failures() {
 }
 
 #[test]
+fn a_server_without_websockets_misses_nothing() {
+    let addr = odd::listen(|stream| odd::say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    let rows = check(&["idle", "-c", "10", &addr], &["memory"], 2);
+    assert!(rows[1].to_string().contains("no WebSocket at /: status 200"), "{rows:?}");
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_not_attacked() {
     let hangs_up = odd::listen(drop);
-    for (target, why) in [(odd::nobody(), "refused"), (hangs_up, "")] {
+    let silent = odd::listen(odd::keep_silent);
+    for (target, why) in [(odd::nobody(), "refused"), (hangs_up, ""), (silent, "no answer in time")] {
         let (code, stdout, stderr) = run(&["attack", "slow-heads", "-c", "10", &target]);
         assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
         assert!(stderr.starts_with("jackfield: ") && stderr.contains(why), "{stderr}");

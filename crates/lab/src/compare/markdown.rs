@@ -247,7 +247,7 @@ mod tests {
         let turn = Turn { latencies: [1e3; 3], latencies_are_valid: true, ..Turn::default() };
         let turns = vec![vec![Some(turn)], vec![None]];
         board.paces = vec![Pace { share: "half", rate: 1000.0, turns }];
-        let text = section(&[board], &Origin { facts: Vec::new() });
+        let text = section(&[board], &Origin { facts: Vec::new(), is_debug: false });
         assert!(
             text.contains("\n| ours | 1.00 µs | 1.00 µs | 1.00 µs |\n") && !text.contains("not valid"),
             "{text}"

@@ -13,10 +13,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// The names of the facts of every measurement.
+const FACTS: [&str; 7] = ["Command", "Commit", "Compiler", "Peers", "Machine", "Cores", "Runs"];
+
 /// Names and facts, in the order of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) facts: Vec<(&'static str, String)>,
+    /// The figures are of a debug build.
+    pub(crate) is_debug: bool,
 }
 
 impl Origin {
@@ -28,23 +33,28 @@ impl Origin {
             CONTENDERS.iter().filter_map(|contender| version(contender, &lock, ground)).collect();
         versions.dedup();
         let unknown = || "unknown".to_owned();
-        let command = machine::command();
-        let facts = vec![
-            ("Command", command),
-            ("Commit", machine::commit_in(&ground.places.root).unwrap_or_else(unknown)),
-            ("Compiler", compilers(ground)),
-            ("Peers", if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }),
-            ("Machine", machine_line(ground.core_count)),
-            ("Cores", cores(ground)),
-            ("Runs", runs),
+        let facts = [
+            machine::command(),
+            machine::commit_in(&ground.places.root).unwrap_or_else(unknown),
+            compilers(ground),
+            if versions.is_empty() { "none".to_owned() } else { versions.join(", ") },
+            machine_line(ground.core_count),
+            cores(ground),
+            runs,
         ];
-        Self { facts }
+        Self { facts: FACTS.into_iter().zip(facts).collect(), is_debug: cfg!(debug_assertions) }
+    }
+
+    /// The facts of an earlier run, as [`Origin::json`] writes them.
+    pub(crate) fn of(json: &Value) -> Self {
+        let fact = |name: &'static str| Some((name, json[name.to_lowercase()].as_str()?.to_owned()));
+        Self { facts: FACTS.into_iter().filter_map(fact).collect(), is_debug: false }
     }
 
     /// As a list.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
-        if cfg!(debug_assertions) {
+        if self.is_debug {
             text.push_str("**Taken with a debug build: these figures say nothing.**\n\n");
         }
         for (name, fact) in &self.facts {
@@ -59,7 +69,7 @@ impl Origin {
     pub(crate) fn markup(&self) -> Markup {
         html! {
             h2 { "Circumstances" }
-            @if cfg!(debug_assertions) {
+            @if self.is_debug {
                 p.warning { "Taken with a debug build: these figures say nothing." }
             }
             div.scroll {

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_page_begins_with_its_result_has_bars_and_names_its_gaps() {
-        let origin = Origin { facts: vec![("Command", "a < b".into())] };
+        let origin = Origin { facts: vec![("Command", "a < b".into())], is_debug: false };
         let page = page(&[board(&[(0, &[5.0, 6.0]), (1, &[4.0, 4.0]), (2, &[5.5, 9.0]), (3, &[])])], &origin);
         assert_eq!(page.matches("<rect").count(), 6, "three servers, two widths");
         assert!(page.contains("gap: not &lt;built&gt;") && page.contains("a &lt; b"), "{page}");

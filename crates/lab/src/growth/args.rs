@@ -3,6 +3,7 @@
 use crate::compare::args::Whereabouts;
 use clap::Args;
 use jackfield_cli::base::units::parse_duration;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The plots.
@@ -17,6 +18,9 @@ pub(crate) struct Growth {
     /// Only these plots; then docs/ stays as it is, unless it is named
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(crate) plots: Vec<String>,
+    /// Measure nothing: write the page and its plots anew, with the figures of this `growth.json`, beside it or into --report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     /// Leave out points with more connections, subscribers or bytes than this
     #[arg(long, value_name = "N")]
     pub(crate) most: Option<usize>,

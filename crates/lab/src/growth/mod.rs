@@ -2,10 +2,11 @@
 //!
 //! Over real sockets the built-in server takes turns with the loop that does nothing, which shows how the kernel's part
 //! of the cost grows. If a plot needs more connections than a machine has ports, they are in memory ([`world`]).
-//! [`series`] draws the figures.
+//! [`series`] draws the figures. The page begins with the [`headline`].
 
 pub(crate) mod args;
 pub(crate) mod ask;
+mod headline;
 mod series;
 pub(crate) mod world;
 
@@ -30,6 +31,8 @@ use series::{
     CONNECTIONS, Curve, INSTRUCTIONS, MEMORY, Point, Quantity, SIZE, SUBSCRIBERS, Series, TIME, TIME_OF_BYTE,
 };
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// One thing that is drawn.
@@ -164,6 +167,9 @@ process's pages, without the memory of the peers.";
 /// # Errors
 /// The command line makes no sense, or a file can't be written.
 pub(crate) fn growth(args: &Growth) -> Result<bool, Error> {
+    if let Some(path) = &args.from {
+        return again(path, args.whereabouts.report.as_deref()).map(|()| true);
+    }
     check_turn(args.seconds)?;
     let subjects = choose(SUBJECTS, &args.plots, |subject| subject.id)?;
     let ground = Ground::new(&args.whereabouts)?;
@@ -177,16 +183,39 @@ pub(crate) fn growth(args: &Growth) -> Result<bool, Error> {
     SECTION.write(numbers.as_deref(), &section(&all, &origin))?;
     if let Some(report) = args.whereabouts.report.clone().or_else(|| default("docs/report")) {
         let json = json!({ "schema": 1, "origin": origin.json(), "plots": all.iter().map(Series::json).collect::<Vec<Value>>() });
-        let mut files = vec![
-            ("growth.html".to_owned(), page(&all, &origin)),
-            ("growth.json".to_owned(), format!("{json:#}\n")),
-        ];
-        files.extend(all.iter().map(|series| (file_name(series), series.file())));
-        papers::write_files(&report, &files)?;
-        eprintln!("report: {}", report.join("growth.html").display());
+        papers::write_files(&report, &[("growth.json".to_owned(), format!("{json:#}\n"))])?;
+        write_pages(&report, &all, &origin)?;
     }
     let ours = all.iter().flat_map(|series| series.lines.iter().filter(|curve| curve.name != "limit"));
     Ok(ours.flat_map(|curve| &curve.points).all(|point| point.figure.is_ok()))
+}
+
+/// Writes the page and its plots anew, with the figures of an earlier run.
+fn again(path: &Path, report: Option<&Path>) -> Result<(), Error> {
+    let text = fs::read_to_string(path).map_err(|error| Error::File(path.to_owned(), error))?;
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    let all =
+        earlier(&json).ok_or_else(|| Error::Usage(format!("{} is not of `lab growth`", path.display())))?;
+    let beside = path.parent().unwrap_or(Path::new("."));
+    write_pages(report.unwrap_or(beside), &all, &Origin::of(&json["origin"]))
+}
+
+/// The plots of an earlier run.
+fn earlier(json: &Value) -> Option<Vec<Series>> {
+    let series = |plot: &Value| {
+        let Subject { id, title, across, up, .. } =
+            *SUBJECTS.iter().find(|subject| plot["id"] == subject.id)?;
+        Some(Series { id, title, across, up, lines: Curve::all_of(plot)? })
+    };
+    json["plots"].as_array()?.iter().map(series).collect()
+}
+
+fn write_pages(report: &Path, all: &[Series], origin: &Origin) -> Result<(), Error> {
+    let mut files = vec![("growth.html".to_owned(), page(all, origin))];
+    files.extend(all.iter().map(|series| (file_name(series), series.file())));
+    papers::write_files(report, &files)?;
+    eprintln!("report: {}", report.join("growth.html").display());
+    Ok(())
 }
 
 /// How it is to be measured.
@@ -224,7 +253,7 @@ impl Job<'_> {
     fn over_sockets(&self, subject: &Subject, row: fn(usize) -> Row, factor: fn(usize) -> f64) -> Vec<Curve> {
         let who = |kind| CONTENDERS.iter().find(|contender| contender.kind == kind);
         let contenders: Vec<&Contender> = [Kind::Ours, Kind::Limit].into_iter().filter_map(who).collect();
-        let curve = |contender: &&Contender| Curve { name: contender.name, points: Vec::new() };
+        let curve = |contender: &&Contender| Curve { name: contender.name.to_owned(), points: Vec::new() };
         let mut curves: Vec<Curve> = contenders.iter().map(curve).collect();
         for at in self.points(subject) {
             let row = row(at);
@@ -242,7 +271,7 @@ impl Job<'_> {
             for (curve, turns) in curves.iter_mut().zip(turns) {
                 let figure = turns
                     .and_then(|costs| Figure::of(costs.into_iter()).ok_or_else(|| "not measured".to_owned()));
-                tell(subject, curve.name, at, &figure);
+                tell(subject, &curve.name, at, &figure);
                 curve.points.push(Point { at, figure });
             }
         }
@@ -273,7 +302,7 @@ impl Job<'_> {
                 tell(subject, name, at, &figure);
                 Point { at, figure }
             });
-            Curve { name, points: points.collect() }
+            Curve { name: name.to_owned(), points: points.collect() }
         };
         [("HTTP request", false), ("WebSocket echo of 20 B", true)].map(curve).into()
     }
@@ -328,8 +357,10 @@ fn section(all: &[Series], origin: &Origin) -> String {
 fn page(all: &[Series], origin: &Origin) -> String {
     const TITLE: &str = "How cost grows";
     let body = html! {
-        h1 { (TITLE) }
-        p.lead { (METHOD.replace('*', "").replace('\n', " ")) }
+        header {
+            h1 { (TITLE) }
+            p.lead { (headline::of(all)) }
+        }
         @for series in all {
             h2 { (series.title) }
             (series.plot())
@@ -340,7 +371,35 @@ fn page(all: &[Series], origin: &Origin) -> String {
                 }
             }
         }
+        h2 { "How it was measured" }
+        p { (METHOD.replace('*', "").replace('\n', " ")) }
         (origin.markup())
     };
     markup::page(TITLE, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The committed figures.
+    const FIGURES: &str = include_str!("../../../../docs/report/growth.json");
+
+    #[test]
+    fn the_page_begins_with_its_result_and_can_be_made_of_the_figures() {
+        let json: Value = serde_json::from_str(FIGURES).expect("it is JSON");
+        let all = earlier(&json).expect("it is what is written");
+        let again: Vec<Value> = all.iter().map(Series::json).collect();
+        assert_eq!(Value::Array(again), json["plots"]);
+        let origin = Origin::of(&json["origin"]);
+        assert_eq!(origin.json(), json["origin"]);
+        let page = page(&all, &origin);
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is missing: {page}"));
+        assert!(place("With 10,000 connections") < place("CPU for one HTTP request"));
+        assert!(place("CPU for one byte") < place("How it was measured"));
+        assert!(place("How it was measured") < place("Circumstances"));
+        assert!(
+            earlier(&json!({ "plots": [{ "id": "unknown" }] })).is_none() && earlier(&json!(1)).is_none()
+        );
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Series {
 /// One line.
 #[derive(Debug)]
 pub(crate) struct Curve {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) points: Vec<Point>,
 }
 
@@ -72,13 +72,13 @@ impl Series {
             let points = curve.points.iter();
             points.filter_map(|point| Some((point.at as f64, point.figure.as_ref().ok()?.median))).collect()
         };
-        let lines = self.lines.iter().map(|curve| Line { name: curve.name, points: line(curve) });
+        let lines = self.lines.iter().map(|curve| Line { name: &curve.name, points: line(curve) });
         Plot { lines: lines.collect(), ..Plot::new(self.title, axis(self.across), axis(self.up)) }
     }
 
     /// The names of the columns.
-    pub(crate) fn columns(&self) -> Vec<&'static str> {
-        let names = self.lines.iter().map(|curve| curve.name);
+    pub(crate) fn columns(&self) -> Vec<&str> {
+        let names = self.lines.iter().map(|curve| &*curve.name);
         [self.across.name].into_iter().chain(names).collect()
     }
 
@@ -132,6 +132,38 @@ impl Series {
     }
 }
 
+impl Curve {
+    /// The lines of a plot, as [`Series::json`] writes them. `None` if it is something else.
+    pub(crate) fn all_of(plot: &Value) -> Option<Vec<Self>> {
+        let curve = |line: &Value| {
+            let points = line["points"].as_array()?.iter().map(Point::of);
+            Some(Self { name: line["name"].as_str()?.to_owned(), points: points.collect::<Option<_>>()? })
+        };
+        plot["lines"].as_array()?.iter().map(curve).collect()
+    }
+
+    /// How many times the figure at `from` the figure at `to` is.
+    pub(crate) fn growth(&self, from: usize, to: usize) -> Option<f64> {
+        let median = |at| {
+            let point = self.points.iter().find(|point| point.at == at)?;
+            Some(point.figure.as_ref().ok()?.median)
+        };
+        Some(median(to)? / median(from)?)
+    }
+}
+
+impl Point {
+    fn of(json: &Value) -> Option<Self> {
+        let at = usize::try_from(json["at"].as_u64()?).ok()?;
+        let value = |name: &str| json[name].as_f64();
+        let figure = match json["gap"].as_str() {
+            Some(gap) => Err(gap.to_owned()),
+            None => Ok(Figure { median: value("median")?, least: value("least")?, most: value("most")? }),
+        };
+        Some(Self { at, figure })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,9 +178,12 @@ mod tests {
             across: CONNECTIONS,
             up: TIME,
             lines: vec![
-                Curve { name: "ours", points: vec![point(1, figure(10.0)), point(1000, figure(2000.0))] },
                 Curve {
-                    name: "limit",
+                    name: "ours".into(),
+                    points: vec![point(1, figure(10.0)), point(1000, figure(2000.0))],
+                },
+                Curve {
+                    name: "limit".into(),
                     points: vec![point(1, Err("not built".into())), point(1000, figure(1.0))],
                 },
             ],
@@ -158,6 +193,10 @@ mod tests {
         assert_eq!(series.table(), table);
         assert_eq!(series.plot().into_string().matches("class=\"line").count(), 4, "two, for two widths");
         assert!(series.file().starts_with("<svg xmlns=") && series.file().ends_with("</svg>\n"));
-        assert_eq!(series.json()["lines"][1]["points"][0]["gap"], "not built");
+        let json = series.json();
+        assert_eq!(json["lines"][1]["points"][0]["gap"], "not built");
+        let again = Curve::all_of(&json).expect("it is what was written");
+        assert_eq!(Series { lines: again, ..series }.json(), json);
+        assert!(Curve::all_of(&Value::Null).is_none());
     }
 }

@@ -43,6 +43,22 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
+/// The documentation in a Rust text, line for line.
+pub(crate) fn documentation(text: &str) -> String {
+    let line = |line: &str| {
+        let line = line.trim_start();
+        line.strip_prefix("//!").or(line.strip_prefix("///")).unwrap_or_default().trim_start().to_owned()
+            + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+/// What the attributes `href` and `src` in a line of HTML name.
+pub(crate) fn named_files(line: &str) -> impl Iterator<Item = &str> {
+    let values = |name: &'static str| line.split(name).skip(1).filter_map(|rest| rest.split('"').next());
+    values("href=\"").chain(values("src=\""))
+}
+
 /// The targets of the links in a Markdown text with their lines; code is left out.
 pub(crate) fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
