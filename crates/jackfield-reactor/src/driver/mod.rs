@@ -6,6 +6,7 @@ mod clock;
 pub(crate) mod in_memory;
 mod queue;
 mod reserve;
+mod rotation;
 
 use self::acceptor::Acceptor;
 pub use self::acceptor::Listeners;
