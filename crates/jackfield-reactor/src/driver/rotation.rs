@@ -1,5 +1,6 @@
 //! Whose turn it is at the listeners.
 
+use crate::planted::planted;
 use crate::turn::service::Service;
 use crate::wires::Wires;
 use std::collections::VecDeque;
@@ -30,6 +31,13 @@ impl Rotation {
     pub(super) fn add(&mut self, listener: usize) {
         if !self.waiting.contains(&listener) && !self.unwanted.contains(&listener) {
             self.waiting.push_back(listener);
+        }
+    }
+
+    /// A connection has come to this listener which the service does not want now.
+    pub(super) fn put_off(&mut self, listener: usize) {
+        if !self.waiting.contains(&listener) && !self.unwanted.contains(&listener) {
+            self.unwanted.push(listener);
         }
     }
 
@@ -79,7 +87,11 @@ impl Rotation {
             match came {
                 Came::One => {
                     (budget, resting) = (budget - 1, 0);
-                    self.waiting.push_back(listener);
+                    if planted(102) {
+                        self.waiting.push_front(listener);
+                    } else {
+                        self.waiting.push_back(listener);
+                    }
                 }
                 Came::Later => {
                     resting += 1;
