@@ -414,6 +414,7 @@ struct Day {
     may_be_cut_off: bool,
     half_closed: bool,
     lags: bool,
+    backlogs: bool,
     /// Listeners that have little room.
     listeners: usize,
 }
@@ -427,6 +428,7 @@ impl Day {
             may_be_cut_off: is_short_of_memory || rate.on_exceeded == OnRateExceeded::Close,
             half_closed: *half_closed,
             lags: options.faults.lags > 0,
+            backlogs: options.faults.backlogs,
             listeners: options.listeners.len(),
         }
     }
@@ -454,6 +456,9 @@ impl Day {
 
     /// By chance of their own: a seed without a crowd is what it was without crowds.
     fn add_rare(&self, sim: &mut Sim, seed: u64) {
+        if self.backlogs {
+            self.add_flood(sim, seed);
+        }
         let mut random = Random::new(seed ^ 0xc0d);
         // What is published to other reactors is lost where mailboxes are full.
         if random.chance(200) && self.floods.mailbox_max.is_none() {
@@ -462,6 +467,18 @@ impl Day {
         let mut random = Random::new(seed ^ 0x1eaf);
         if random.chance(200) {
             sim.add(leaver(&mut random));
+        }
+    }
+
+    /// More connections at one listener than many turns accept, behind and before some at others.
+    fn add_flood(&self, sim: &mut Sim, seed: u64) {
+        let mut random = Random::new(seed ^ 0xf10d);
+        let flooded = random.below(listener::LINES + 1 + self.listeners);
+        for _ in 0..random.between(20, 40) {
+            sim.add(Silent::new(flooded));
+        }
+        for other in 0..=listener::LINES + self.listeners {
+            sim.add(Silent::new(other));
         }
     }
 }

@@ -135,10 +135,9 @@ fn a_panic_at_one_new_connection_keeps_the_next_ones() {
     }
 }
 
-/// D9, without sockets: the orders after the one that panics are not lost, and the connections in the backlog are not
-/// either.
+/// D9, without sockets: the connections behind the one at which the service panics stay in the backlog.
 #[test]
-fn a_panic_in_a_driver_order_keeps_the_next_orders() {
+fn a_panic_in_memory_keeps_the_next_connections() {
     let mut driver = MemoryDriver::new(0, Limits::default());
     let mut counts = Counts { bugs: 1, is_full: true, ..Counts::default() };
     let peer = "127.0.0.1:1".parse().expect("an address");

@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 17] = [
+const LATER: [(u32, &str); 21] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -110,6 +110,10 @@ const LATER: [(u32, &str); 17] = [
     (94, "a message whose time to live has passed in a queue is sent all the same"),
     (100, "an HTTP connection is idle within an exchange too"),
     (101, "a turn takes all commands that wait"),
+    (102, "connections are accepted at one listener as long as any wait there"),
+    (103, "the mailbox of a reactor that has ended is not closed"),
+    (104, "a turn fires all timers that are due"),
+    (105, "a turn looks at all connections that are to be looked at again"),
 ];
 
 #[test]

@@ -5,6 +5,7 @@
 //! closed, one new connection is accepted, gets the service's refusal, and is closed.
 
 use super::reserve::Reserve;
+use super::rotation::{Came, Rotation};
 use crate::id::ConnectionId;
 use crate::stream::listener::{Listener, unwatch, watch};
 use crate::stream::shortage::is_for_lack_of_descriptors;
@@ -14,7 +15,6 @@ use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
 use mio::Registry;
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -26,10 +26,7 @@ mod tests;
 #[derive(Debug, Default)]
 pub(crate) struct Acceptor {
     places: Vec<Place>,
-    /// Listeners that may have new connections without a further event, in the order of their turns.
-    waiting: VecDeque<usize>,
-    /// Listeners that may have new connections which the service does not want now.
-    unwanted: Vec<usize>,
+    rotation: Rotation,
     reserve: Reserve,
     own: Listeners,
     /// The listeners of another driver, at which this one may have to accept.
@@ -83,8 +80,7 @@ impl Acceptor {
     pub(crate) fn close(&mut self, index: usize, registry: &Registry) {
         if let Some(listener) = self.places.get_mut(index).and_then(|place| place.listener.take()) {
             unwatch(&listener, registry);
-            self.waiting.retain(|waiting| *waiting != index);
-            self.unwanted.retain(|unwanted| *unwanted != index);
+            self.rotation.remove(index);
         }
     }
 
@@ -99,15 +95,14 @@ impl Acceptor {
 
     /// The service may want connections again.
     pub(crate) fn retry(&mut self) {
-        self.waiting.extend(self.unwanted.drain(..));
+        self.rotation.retry();
     }
 
     /// Closes all listeners for ever. The indices of waiting ones do not matter any more.
     pub(crate) fn shut(&mut self) {
         self.others = Listeners::default();
         self.places.clear();
-        self.waiting.clear();
-        self.unwanted.clear();
+        self.rotation.clear();
         self.reserve = Reserve::default();
     }
 
@@ -140,8 +135,7 @@ impl Acceptor {
                 .drain(..)
                 .filter_map(|place| place.listener)
                 .for_each(|listener| unwatch(&listener, registry));
-            self.waiting.clear();
-            self.unwanted.clear();
+            self.rotation.clear();
             self.reserve = Reserve::default();
         }
     }
@@ -150,72 +144,48 @@ impl Acceptor {
     #[inline(always)]
     pub(crate) fn sort(&mut self, ready: Ready) -> Option<Ready> {
         let Some(listener) = ready.id.as_listener() else { return Some(ready) };
-        if !self.waiting.contains(&listener) && !self.unwanted.contains(&listener) {
-            self.waiting.push_back(listener);
-        }
+        self.rotation.add(listener);
         None
     }
 
     #[inline(always)]
     pub(crate) fn is_somebody_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.rotation.is_empty()
     }
 
     /// How long it takes until a waiting connection can be accepted, if one waits.
     #[cold]
     pub(crate) fn pause(&self, now: Time) -> Option<Duration> {
-        let places = self.waiting.iter().filter_map(|&index| self.places.get(index));
+        let places = self.rotation.waiting().filter_map(|index| self.places.get(index));
         places.map(|place| place.shut_until.since(now)).min()
     }
 
-    /// Accepts as many waiting connections as one turn may: one at each listener in turn, so that many at one listener do
-    /// not hold up the others. The next turn continues with the next listener.
+    /// Accepts as many waiting connections as one turn may.
     #[cold]
     pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
         wires.show_watchdog(ConnectionId::NO_WIRE, 0);
-        self.reserve.refill();
-        let (mut budget, mut resting) = (wires.limits.accepts_per_turn, 0);
-        while budget > 0 && wires.listening && resting < self.waiting.len() {
-            // It stays at the front until it is done, so that a panic of the service loses none.
-            let Some(&index) = self.waiting.front() else { return };
-            wires.stats.visits.add(1);
-            let still_waits = match self.places.get_mut(index) {
-                None => false,
-                Some(place) if wires.now < place.shut_until => {
-                    resting += 1;
-                    true
-                }
-                Some(_) if !service.may_accept(wires, index) => {
-                    self.unwanted.push(index);
-                    false
-                }
-                Some(place) => {
-                    let came = place.accept_next(index, &mut self.reserve, wires, service);
-                    if came {
-                        (budget, resting) = (budget - 1, 0);
-                    }
-                    came
-                }
-            };
-            self.waiting.pop_front();
-            if still_waits {
-                self.waiting.push_back(index);
-            }
-        }
+        let Self { places, rotation, reserve, .. } = self;
+        reserve.refill();
+        rotation.accept(wires, service, |index, wires, service| match places.get_mut(index) {
+            None => Came::Nothing,
+            Some(place) if wires.now < place.shut_until => Came::Later,
+            Some(_) if !service.may_accept(wires, index) => Came::Unwanted,
+            Some(place) => place.accept_next(index, reserve, wires, service),
+        });
     }
 }
 
 impl Place {
-    /// Accepts one connection at a listener. False: none waits there any more.
+    /// Accepts one connection at a listener.
     fn accept_next<S: Service + ?Sized>(
         &mut self,
         index: usize,
         reserve: &mut Reserve,
         wires: &mut Wires,
         service: &mut S,
-    ) -> bool {
+    ) -> Came {
         match accept_one(self, index, reserve, wires, service) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Came::Nothing,
             Err(error) if !concerns_the_connection_only(&error) => {
                 self.shut_until = wires.now.after(ACCEPT_PAUSE);
                 wires.stats.accept_errors.add(1);
@@ -223,7 +193,7 @@ impl Place {
             }
             _ => {}
         }
-        true
+        Came::One
     }
 }
 

@@ -45,6 +45,11 @@ impl MemoryDriver {
         }
     }
 
+    /// How many connections wait to be looked at again, although nothing new has come for them.
+    pub fn looks(&self) -> usize {
+        self.reactor.wires.again.len()
+    }
+
     /// Checks the invariants that hold between any two turns.
     ///
     /// # Errors

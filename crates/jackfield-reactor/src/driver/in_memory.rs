@@ -1,5 +1,6 @@
 //! The in-memory driver: connections without sockets, and a clock that only the test moves.
 
+use super::backlog::Backlog;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::stream::Stream;
@@ -11,7 +12,6 @@ use crate::wire::peer::Peer;
 use crate::wires::dial::Dial;
 use crate::wires::order::AcceptorOrder;
 use crate::wires::ready::Ready;
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,8 +23,7 @@ pub struct MemoryDriver {
     /// The reactor.
     pub reactor: Reactor,
     now: Time,
-    /// New connections that [`Service::may_accept`] did not accept.
-    backlog: VecDeque<Incoming>,
+    backlog: Backlog,
 }
 
 /// More turns than any test needs: then a loop does not end.
@@ -34,7 +33,7 @@ impl MemoryDriver {
     /// A driver at time zero, for the reactor with this number.
     pub fn new(reactor: u8, limits: Limits) -> Self {
         let now = Time(0);
-        Self { reactor: Reactor::new(reactor, now, limits, None), now, backlog: VecDeque::new() }
+        Self { reactor: Reactor::new(reactor, now, limits, None), now, backlog: Backlog::default() }
     }
 
     /// The time of its clock.
@@ -42,51 +41,65 @@ impl MemoryDriver {
         self.now
     }
 
-    /// Makes a new connection from the address `peer` to the listener with this index, and lets the service accept it. If
-    /// [`Service::may_accept`] says no, it waits as in a backlog. The test plays the peer, with the far end that is
-    /// returned.
+    /// Makes a new connection from the address `peer` to the listener with this index, and lets the service accept it at once,
+    /// outside of a turn. If [`Service::may_accept`] says no, or others wait there already, it waits in the backlog. The test
+    /// plays the peer, with the far end that is returned.
     pub fn connect<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
         peer: SocketAddr,
         listener: usize,
     ) -> FarEnd {
-        let (near, far) = Pipe::pair();
-        let incoming = Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) };
+        let (incoming, far) = arrival(peer, listener);
         // The clock may have moved without a turn.
         self.reactor.wires.now = self.now;
-        self.backlog.push_back(incoming);
-        self.accept(service);
+        if self.backlog.waiting_at(listener) > 0 || !service.may_accept(&mut self.reactor.wires, listener) {
+            self.backlog.add_unwanted(incoming);
+        } else {
+            service.on_accept(&mut self.reactor.wires, incoming);
+        }
         self.reactor.settle(service);
         far
     }
 
-    /// Accepts the connections in the backlog that the service wants.
-    fn accept<S: Service + ?Sized>(&mut self, service: &mut S) {
-        // A panic of the service leaves the others in the backlog.
-        for _ in 0..self.backlog.len() {
-            let Some(listener) = self.backlog.front().map(|incoming| incoming.peer.listener) else { return };
-            let is_wanted = service.may_accept(&mut self.reactor.wires, listener);
-            let Some(incoming) = self.backlog.pop_front() else { return };
-            if is_wanted {
-                service.on_accept(&mut self.reactor.wires, incoming);
-            } else {
-                self.backlog.push_back(incoming);
+    /// Makes a new connection that waits in the backlog of the listener, as with [`Driver`](crate::Driver): a turn accepts
+    /// [`Limits::accepts_per_turn`] connections at the most, and the listeners take turns. After
+    /// [`Wires::stop_listening`](crate::Wires::stop_listening) it is refused: the far end is at its end.
+    pub fn arrive(&mut self, peer: SocketAddr, listener: usize) -> FarEnd {
+        let (incoming, far) = arrival(peer, listener);
+        self.backlog.add(incoming);
+        far
+    }
+
+    /// How many connections wait in the backlog of this listener.
+    pub fn waiting_at(&self, listener: usize) -> usize {
+        self.backlog.waiting_at(listener)
+    }
+
+    /// True if all listeners are closed for ever: see [`Wires::stop_listening`](crate::Wires::stop_listening).
+    pub fn is_shut(&self) -> bool {
+        self.backlog.is_shut
+    }
+
+    /// Carries out orders for listeners. There are no real ones here, so a reopened listener is the same one.
+    fn obey(&mut self) {
+        while let Some(order) = self.reactor.wires.acceptor.pop_front() {
+            match order {
+                AcceptorOrder::Shut => self.backlog.shut(),
+                AcceptorOrder::Close(index) => self.backlog.close(index),
+                AcceptorOrder::Retry => self.backlog.retry(),
+                AcceptorOrder::StandIn | AcceptorOrder::StepBack | AcceptorOrder::Reopen(..) => {}
             }
         }
     }
 
-    /// Carries out orders for listeners. There are no real ones here, so a reopened listener keeps the same backlog.
-    fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
-        for _ in 0..self.reactor.wires.acceptor.len() {
-            let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };
-            match order {
-                AcceptorOrder::Shut => self.backlog.clear(),
-                AcceptorOrder::Close(index) => self.backlog.retain(|waits| waits.peer.listener != index),
-                AcceptorOrder::Retry => self.accept(service),
-                AcceptorOrder::StandIn | AcceptorOrder::StepBack | AcceptorOrder::Reopen(..) => {}
-            }
-        }
+    fn has_new_connections(&self) -> bool {
+        self.backlog.has_turns() && self.reactor.wires.listening
+    }
+
+    /// How long the reactor may sleep.
+    fn timeout(&self) -> Option<Duration> {
+        if self.has_new_connections() { Some(Duration::ZERO) } else { self.reactor.timeout(self.now) }
     }
 
     /// Plays a failed accept at this listener: calls [`Service::on_accept_error`] and counts the error, as
@@ -106,8 +119,7 @@ impl MemoryDriver {
         peer: SocketAddr,
         listener: usize,
     ) -> FarEnd {
-        let (near, far) = Pipe::pair();
-        let incoming = Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) };
+        let (incoming, far) = arrival(peer, listener);
         super::acceptor::refuse(incoming, &mut self.reactor.wires, service);
         far
     }
@@ -140,9 +152,10 @@ impl MemoryDriver {
     /// about `readable` and `writable`, but must not say that a connection has ended or is broken if it has not.
     pub fn turn_with<S: Service + ?Sized>(&mut self, ready: Vec<Ready>, service: &mut S) {
         self.reactor.turn(self.now, ready, service);
-        if !self.reactor.wires.acceptor.is_empty() {
-            self.obey(service);
-            self.reactor.settle(service);
+        self.obey();
+        if self.has_new_connections() {
+            self.backlog.accept(&mut self.reactor.wires, service);
+            self.reactor.end_with_new(service);
         }
     }
 
@@ -181,7 +194,7 @@ impl MemoryDriver {
 
     /// When the reactor needs its next turn even if nothing becomes ready. `None`: never.
     pub fn deadline(&self) -> Option<Time> {
-        self.reactor.timeout(self.now).map(|wait| self.now.after(wait))
+        self.timeout().map(|wait| self.now.after(wait))
     }
 
     /// Takes turns until nothing more happens without time passing. Before the first turn, work that was begun outside of a
@@ -193,7 +206,7 @@ impl MemoryDriver {
         self.reactor.settle(service);
         for _ in 0..TURNS_MAX {
             let ready = self.take_ready();
-            if ready.is_empty() && self.reactor.timeout(self.now) != Some(Duration::ZERO) {
+            if ready.is_empty() && self.timeout() != Some(Duration::ZERO) {
                 return;
             }
             self.turn_with(ready, service);
@@ -205,7 +218,7 @@ impl MemoryDriver {
     pub fn advance<S: Service + ?Sized>(&mut self, span: Duration, service: &mut S) {
         let end = self.now.after(span);
         self.run(service);
-        while let Some(wait) = self.reactor.timeout(self.now) {
+        while let Some(wait) = self.timeout() {
             let next = self.now.after(wait);
             if next > end {
                 break;
@@ -222,4 +235,10 @@ impl MemoryDriver {
     pub fn wake<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.turn_with(vec![Self::wake_event()], service);
     }
+}
+
+/// A new connection, and its far end.
+fn arrival(peer: SocketAddr, listener: usize) -> (Incoming, FarEnd) {
+    let (near, far) = Pipe::pair();
+    (Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) }, far)
 }

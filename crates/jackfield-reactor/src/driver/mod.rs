@@ -1,11 +1,13 @@
 //! The driver for real sockets: it polls, reads the clock once a turn, and accepts.
 
 mod acceptor;
+mod backlog;
 pub(crate) mod check;
 mod clock;
 pub(crate) mod in_memory;
 mod queue;
 mod reserve;
+mod rotation;
 
 use self::acceptor::Acceptor;
 pub use self::acceptor::Listeners;
@@ -231,8 +233,7 @@ impl Driver {
         }
         if self.has_new_connections() {
             self.acceptor.accept(&mut self.reactor.wires, service);
-            self.reactor.read_deferred(service);
-            self.reactor.end(service);
+            self.reactor.end_with_new(service);
         }
         if self.clock.is_timed {
             self.time(service);

@@ -87,6 +87,13 @@ impl Reactor {
         self.settle(service);
     }
 
+    /// The last part of a turn in which new connections were accepted, after its usual end. Timers have had their budget.
+    #[cold]
+    pub(crate) fn end_with_new<S: Service + ?Sized>(&mut self, service: &mut S) {
+        self.read_deferred(service);
+        self.settle(service);
+    }
+
     /// The first part of a turn: the alarm, and delayed work.
     #[inline(always)]
     pub(crate) fn begin<S: Service + ?Sized>(&mut self, now: Time, service: &mut S) {

@@ -300,7 +300,7 @@ impl Reactor {
     #[cold]
     #[inline(never)]
     pub(super) fn pump_queued<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let most = self.wires.limits.looks_per_turn;
+        let most = if planted(105) { usize::MAX } else { self.wires.limits.looks_per_turn };
         self.each(
             most,
             |wires| &mut wires.again,

@@ -133,3 +133,56 @@ fn the_service_is_woken_once_in_a_turn() {
         world.expect(&["wake"]);
     }
 }
+
+/// Each listener has its turn, and a turn of the reactor accepts no more than it may.
+#[test]
+fn a_crowd_in_one_backlog_does_not_keep_others_waiting() {
+    let mut world = World::with(|limits| limits.accepts_per_turn = 2);
+    let arrive = |world: &mut World, listener| {
+        world.far.push(world.driver.arrive(([127, 0, 0, 1], 4000).into(), listener));
+        world.got.push(Vec::new());
+    };
+    (0..7).for_each(|_| arrive(&mut world, 0));
+    arrive(&mut world, 2);
+    world.send(0, "say first\n");
+    assert_eq!(world.take(0), "first", "all are accepted, with what came before");
+    (0..7).for_each(|_| arrive(&mut world, 0));
+    arrive(&mut world, 2);
+    arrive(&mut world, 1);
+    let mut left = Vec::new();
+    for _ in 0..6 {
+        assert_eq!(world.driver.deadline().is_some(), world.service.ids.len() < 17, "it does not sleep");
+        world.driver.turn(&mut world.service);
+        left.push([0, 1, 2].map(|listener| world.driver.waiting_at(listener)));
+    }
+    assert_eq!(left, [[6, 1, 0], [5, 0, 0], [3, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]]);
+}
+
+/// After the listeners are closed nobody is accepted, and those that wait are refused.
+#[test]
+fn closed_listeners_refuse_those_that_wait() {
+    let mut world = World::new();
+    let before = world.driver.arrive(([127, 0, 0, 1], 4000).into(), 0);
+    world.wires().stop_listening();
+    world.driver.turn(&mut world.service);
+    let after = world.driver.arrive(([127, 0, 0, 1], 4000).into(), 0);
+    world.run();
+    assert!(world.driver.is_shut() && world.service.ids.is_empty());
+    assert!(before.has_server_finished() && after.has_server_finished());
+}
+
+/// A turn that accepted a connection fired as many timers again as it may.
+#[test]
+fn a_turn_that_accepts_fires_no_more_timers_than_others() {
+    let mut world = World::with(|limits| limits.timers_per_turn = 3);
+    world.connect();
+    world.act(0, &(1..=10).map(|key| format!("timer {key} 50")).collect::<Vec<_>>().join("; "));
+    world.service.log.clear();
+    world.driver.skip(Duration::from_millis(50));
+    world.far.push(world.driver.arrive(([127, 0, 0, 1], 4000).into(), 0));
+    world.got.push(Vec::new());
+    world.driver.turn(&mut world.service);
+    assert_eq!((world.service.log.len(), world.service.ids.len()), (4, 2), "{:?}", world.service.log);
+    world.run();
+    assert_eq!(world.service.log.len(), 11, "none is lost");
+}

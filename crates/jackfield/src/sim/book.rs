@@ -44,6 +44,8 @@ pub(super) struct BookState {
     pub(super) leapt: u64,
     /// Exchanges that were reported as finished.
     pub(super) finished: u64,
+    /// Timers of clients that have fired.
+    pub(super) timers: usize,
     /// Messages that were reported as dropped.
     pub(super) dropped: u64,
 }
@@ -93,6 +95,8 @@ pub(super) struct Record {
     host: Option<(AskedHost, Duration)>,
     /// The milliseconds that the clock had jumped over when it was accepted.
     pub(super) leapt_before: u64,
+    /// It has not been accepted yet.
+    pub(super) waits: bool,
     /// Its client has got `on_connect`.
     pub(super) is_up: bool,
     /// It is an outgoing connection.
@@ -211,6 +215,7 @@ impl Book {
         pages.trace.note(format_args!("{id} {what}"));
         let outer = pages.inside.replace((peer, what));
         let is_overloaded = pages.overloaded.contains(&id.reactor());
+        pages.timers += usize::from(what == "timer");
         let now = pages.trace.now;
         let record = &mut pages.records[peer];
         let finding = match (record.id, record.end, outer) {

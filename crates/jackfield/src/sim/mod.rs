@@ -36,8 +36,8 @@
 //! | `promises` | each sent byte arrived; a peer that misses a message was told why; a shutdown waits for pending answers |
 //! | `liveness` | when the faults stop, all work ends within [`Options::patience`]; at the end no peer is left; nothing spins |
 //! | `state` | between two turns nothing waits for an event that will not come |
-//! | `accounts` | at the end connections, timers, buffers, topics and mailboxes are back at zero |
-//! | `limits` | no limit is exceeded |
+//! | `accounts` | at the end connections, timers, buffers, topics and mailboxes are back at zero; then nothing more is taken |
+//! | `limits` | no limit is exceeded, also those of one turn: commands, timers, connections to look at, new connections |
 //! | `no panic` | no callback panics except those with an injected panic; so your own assertions are checks too |
 //!
 //! # A seed that fails
@@ -143,7 +143,8 @@ fn rare_faults(faults: Faults, seed: u64) -> Faults {
     let mut random = Random::new(seed ^ 0xd1a1);
     let dials = if random.chance(700) { random.below(500) as u16 } else { 0 };
     let jobs = if random.chance(700) { random.below(900) as u16 } else { 0 };
-    Faults { tricklers, neighbours, long_jumps, notices, dials, jobs, ..faults }
+    let backlogs = Random::new(seed ^ 0xacce).chance(30);
+    Faults { tricklers, neighbours, long_jumps, notices, dials, jobs, backlogs, ..faults }
 }
 
 /// A number from the environment.

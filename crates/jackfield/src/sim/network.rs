@@ -575,6 +575,8 @@ impl Party {
                 Err("its proxy has said for whom it speaks".into())
             }
             Some(_) => Ok(()),
+            // The server has closed its listeners before.
+            None if record.waits => Ok(()),
             // It ended while it was provisional.
             None if record.may_be_provisional && (has_left || was_told.may_end) => Ok(()),
             None if self.may_never_have_been_heard(was_told) => Ok(()),

@@ -95,6 +95,9 @@ pub struct Faults {
     pub dials: u16,
     /// A job on another thread, such as a lookup of a host, takes up to twenty seconds.
     pub jobs: u16,
+    /// Whether new connections come in waves, and wait in the backlog of their listener for a turn that accepts them.
+    /// Otherwise each is accepted at once.
+    pub backlogs: bool,
     /// Whether a jump of the clock may be longer than fifty days.
     pub long_jumps: bool,
     /// Whether peers that are done may stay connected and send nothing, instead of leaving.
@@ -148,6 +151,7 @@ impl Default for Faults {
             notices: 50,
             dials: 200,
             jobs: 100,
+            backlogs: true,
             long_jumps: true,
             silence: true,
             shutdown: true,
@@ -178,6 +182,7 @@ impl Faults {
             notices: 0,
             dials: 0,
             jobs: 0,
+            backlogs: false,
             long_jumps: false,
             silence: false,
             shutdown: false,
@@ -214,6 +219,7 @@ impl Faults {
             notices: 0,
             dials: 0,
             jobs: 0,
+            backlogs: false,
             long_jumps: false,
         };
         // The last random number, so that seeds without it run as before.

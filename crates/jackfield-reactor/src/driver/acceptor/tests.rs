@@ -36,7 +36,8 @@ fn broken() -> Listener {
 #[test]
 fn a_failed_accept_is_tried_again_after_a_pause_and_not_before() {
     let place = Place { listener: Some(Arc::new(broken())), shut_until: Time(0) };
-    let mut acceptor = Acceptor { places: vec![place], waiting: vec![0].into(), ..Acceptor::default() };
+    let mut acceptor = Acceptor { places: vec![place], ..Acceptor::default() };
+    acceptor.rotation.add(0);
     let mut wires = Wires::new(0, Time(0), Limits::default(), None);
     let mut errors = Errors::default();
     for (now, tries) in [(0, 1), (1, 1), (49, 1), (50, 2), (99, 2), (100, 3), (1000, 4)] {

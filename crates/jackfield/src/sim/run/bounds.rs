@@ -8,6 +8,17 @@ use jackfield_reactor::{Accounts, ConnectionId, WRITE_THROUGH_BYTES_MIN};
 /// About the size of an answer's head.
 const HEAD_BYTES: usize = 1000;
 
+/// Work of a reactor that has a budget in each turn.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    /// Commands that wait.
+    commands: usize,
+    /// Connections that wait to be looked at again.
+    looks: usize,
+    /// Timers of clients that have fired so far.
+    timers: usize,
+}
+
 impl Sim {
     pub(super) fn check_limits(&self, index: usize) -> Judged {
         let Accounts { wires, backlog, .. } = self.reactors[index].driver.accounts();
@@ -34,19 +45,28 @@ impl Sim {
         Ok(())
     }
 
-    pub(super) fn waiting_commands(&self, index: usize) -> usize {
-        self.handle.remote(index).map_or(0, |remote| remote.waiting().0)
+    pub(super) fn waiting_work(&self, index: usize) -> Work {
+        let commands = self.handle.remote(index).map_or(0, |remote| remote.waiting().0);
+        let looks = self.reactors[index].driver.looks();
+        Work { commands, looks, timers: self.book.pages().timers }
     }
 
-    /// A turn takes no more commands than it may. `before`: how many waited when it began.
-    pub(super) fn check_commands(&self, index: usize, before: usize) -> Judged {
-        let taken = before.saturating_sub(self.waiting_commands(index));
-        let most = self.options.limits.reactor.commands_per_turn;
+    /// A turn does no more of each kind of work than it may. `before`: what waited when it began. Work that has come meanwhile
+    /// hides some that was done, and of the timers only those of clients are seen.
+    pub(super) fn check_budgets(&self, index: usize, before: Work) -> Judged {
+        let (after, limits) = (self.waiting_work(index), &self.options.limits.reactor);
+        let kinds = [
+            ("commands", before.commands.saturating_sub(after.commands), limits.commands_per_turn),
+            ("looks", before.looks.saturating_sub(after.looks), limits.looks_per_turn),
+            ("timers", after.timers - before.timers, limits.timers_per_turn),
+        ];
         let is_halted = self.reactors[index].driver.reactor.wires.is_halted();
-        if taken > most && !is_halted {
-            return Err(wrong("limits", format!("{taken} commands in a turn that may take {most}")));
+        match kinds.iter().find(|(_, done, most)| done > most && !is_halted) {
+            Some((kind, done, most)) => {
+                Err(wrong("limits", format!("{done} {kind} in a turn that may take {most}")))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Bytes that have left, as the server says, must have reached the network.

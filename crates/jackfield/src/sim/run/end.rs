@@ -1,11 +1,13 @@
 //! Checks at the end: nothing is left over, and each peer got what it was promised.
 
 use super::Sim;
-use crate::shared::ServerState;
-use crate::sim::book::{Judged, wrong};
+use crate::config::{Heartbeat, Outgoing};
+use crate::message::Published;
+use crate::shared::{Busy, Ending, RemoteReactor, ServerState};
+use crate::sim::book::{Judged, Record, wrong};
 use crate::sim::network::Told;
 use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
-use jackfield_reactor::Accounts;
+use jackfield_reactor::{Accounts, ConnectionId};
 use std::sync::atomic::Ordering;
 
 impl Sim {
@@ -24,7 +26,8 @@ impl Sim {
         self.judge_shutdown()?;
         self.judge_exchanges()?;
         self.judge_dropped()?;
-        self.judge_parties()
+        self.judge_parties()?;
+        self.judge_stopped()
     }
 
     fn judge_accounts(&self) -> Judged {
@@ -98,5 +101,39 @@ impl Sim {
             judged.map_err(|text| wrong("promises", format!("peer {number}: {text}")))?;
         }
         Ok(())
+    }
+
+    /// Ends the server. Whatever is given to it after that is refused, and nothing of it is kept.
+    fn judge_stopped(&self) -> Judged {
+        drop(Ending(self.handle.clone()));
+        let ids: Vec<_> = self.book.pages().records.iter().filter_map(Record::known_id).collect();
+        let refused = ids.iter().all(|id| self.refuses_for(*id)) && self.refuses_all();
+        let kept: Vec<_> = self.handle.shared().remotes.iter().map(RemoteReactor::waiting).collect();
+        if !refused || kept.iter().any(|kept| *kept != (0, 0)) {
+            let text = format!("a server that has ended takes something; commands and bytes kept: {kept:?}");
+            return Err(wrong("accounts", text));
+        }
+        Ok(())
+    }
+
+    /// The server takes nothing for this connection.
+    fn refuses_for(&self, id: ConnectionId) -> bool {
+        let posted = self.handle.post(id, "late").err().map(|refused| refused.why);
+        let others = [self.handle.send(id, "late"), self.handle.close(id), self.handle.abort(id)];
+        posted == Some(Busy::Stopped) && others == [Err(Busy::Stopped); 3]
+    }
+
+    /// It takes nothing that is not for one connection.
+    fn refuses_all(&self) -> bool {
+        let handle = &self.handle;
+        let none = |published: Published| (published.reactors, published.full) == (0, handle.reactors());
+        let orders = [
+            handle.connect(Outgoing::tcp("127.0.0.1:1")),
+            handle.set_heartbeat(Heartbeat::default()),
+            handle.run_on(0, |_| ()),
+        ];
+        orders == [Err(Busy::Stopped); 3]
+            && none(handle.publish("late", ""))
+            && none(handle.post_to_topic("late", ()))
     }
 }

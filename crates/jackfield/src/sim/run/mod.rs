@@ -4,6 +4,7 @@
 //! A [`Sim`] is created here. `phases` runs it, with `turn` and `time`; `bounds` and `end` check the result.
 
 mod asking;
+mod backlog;
 mod bounds;
 mod calls;
 mod end;
@@ -18,6 +19,7 @@ mod workers;
 
 pub use outside::Outside;
 
+use backlog::Waiting;
 use factory::Maker;
 use outside::Outsider;
 use reactor::SimReactor;
@@ -39,6 +41,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Peers that wait in backlogs come in waves, so many milliseconds apart.
+const WAVE: u64 = 100;
+
 /// A server with your clients on an in-memory network, with a virtual clock and faults that depend on the seed.
 ///
 /// [The module](crate::sim) says what it does and what it checks.
@@ -51,6 +56,8 @@ pub struct Sim {
     handle: Handle,
     reactors: Vec<SimReactor>,
     parties: Vec<Party>,
+    /// Connections that are not accepted yet.
+    waiting: Vec<Waiting>,
     outsiders: Vec<Outsider>,
     workers: Workers,
     now: u64,
@@ -102,7 +109,7 @@ impl Sim {
         let reactors = reactors.collect();
         let shut_down_at = (options.faults.shutdown && random.chance(100))
             .then(|| options.begin + random.size(20_000) as u64);
-        let (parties, outsiders) = (Vec::new(), Vec::new());
+        let (parties, waiting, outsiders) = (Vec::new(), Vec::new(), Vec::new());
         let (now, turns, turns_idle) = (options.begin, 0, 0);
         book.set_now(now);
         Self {
@@ -114,6 +121,7 @@ impl Sim {
             handle,
             reactors,
             parties,
+            waiting,
             outsiders,
             workers,
             now,
@@ -135,6 +143,9 @@ impl Sim {
         let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
         if let Some(asked) = asked {
             self.expect_host(&mut party, &asked);
+        }
+        if self.options.faults.backlogs {
+            party.wake -= party.wake % WAVE;
         }
         party.wake += self.now;
         self.parties.push(party);

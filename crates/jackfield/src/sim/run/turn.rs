@@ -2,12 +2,11 @@
 
 use super::Sim;
 use super::reactor::{SimReactor, bytes_moved};
-use super::settings::OF_EACH;
-use crate::config::Speaks;
 use crate::sim::Random;
 use crate::sim::book::{Book, Judged, Wrong, address, proxy_header, proxy_of, wrong};
 use crate::sim::dial::check_deadlines;
-use jackfield_reactor::{ConnectionId, MemoryDriver, Ready};
+use jackfield_reactor::{ConnectionId, FarEnd, MemoryDriver, Ready};
+use std::net::SocketAddr;
 
 /// More turns than any work needs without a move of the clock or of a byte: then the reactor spins.
 const TURNS_IDLE_MAX: usize = 20_000;
@@ -44,7 +43,7 @@ impl Sim {
         }
     }
 
-    /// Accepts a peer's connection. All listeners belong to the first reactor.
+    /// Accepts a peer's connection, or lets it wait. All listeners belong to the first reactor.
     fn accept(&mut self, index: usize, calm: bool) {
         let party = &mut self.parties[index];
         let SimReactor { driver, service, .. } = &mut self.reactors[0];
@@ -63,21 +62,26 @@ impl Sim {
             party.wake = self.now + 100;
             return;
         }
-        let is_http = listener == Speaks::Http as usize || listener >= OF_EACH;
-        let reserves = is_http && !self.options.reserved.is_empty();
-        let mut pages = self.book.pages();
-        pages.records[index].accepted_at = self.now;
-        pages.records[index].leapt_before = pages.leapt;
-        pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
-        drop(pages);
-        let far = driver.connect(service, whence, listener);
+        self.note_acceptable(index, listener);
+        let far = self.connect(index, whence, listener);
         if self.options.proxy {
             far.send(proxy_header(index).as_bytes());
         }
+        let party = &mut self.parties[index];
         party.connected(far);
         if calm {
             party.calm_down(self.now);
         }
+    }
+
+    /// A new connection, which is accepted at once or waits.
+    fn connect(&mut self, index: usize, whence: SocketAddr, listener: usize) -> FarEnd {
+        if self.options.faults.backlogs {
+            self.note_waiting(index, listener);
+            return self.reactors[0].driver.arrive(whence, listener);
+        }
+        let SimReactor { driver, service, .. } = &mut self.reactors[0];
+        driver.connect(&mut **service, whence, listener)
     }
 
     /// A turn of one reactor, if it has something to do.
@@ -89,7 +93,10 @@ impl Sim {
             return Ok(false);
         }
         self.note_readiness(index, &ready);
-        let waiting = self.waiting_commands(index);
+        if index == 0 {
+            self.begin_accepting();
+        }
+        let waiting = self.waiting_work(index);
         let SimReactor { driver, service, behind, .. } = &mut self.reactors[index];
         let bytes = bytes_moved(driver);
         driver.turn_with(ready, &mut **service);
@@ -102,7 +109,10 @@ impl Sim {
         self.turns += 1;
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
         driver.check().map_err(|text| wrong("state", text))?;
-        self.check_commands(index, waiting)?;
+        self.check_budgets(index, waiting)?;
+        if index == 0 {
+            self.check_backlog()?;
+        }
         self.check_limits(index)?;
         self.check_notices()?;
         self.check_spinning()?;
