@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The drain of 2,000 connections and of 16,000: how long each takes, and its longest turn. Needs 17,000 descriptors for each of
-# two processes.
+# The drains of 2,000 connections and of 16,000, of HTTP and of WebSockets: how long each takes, and its longest turn. Needs 17,000 descriptors for each of
+# two processes. The exit code is 1 if a goal is missed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ulimit -n 17000

@@ -31,7 +31,8 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         // Its deadline has done its work when it is over: it would wake the reactor each millisecond.
-        let drain = self.links.drain_until.map(|until| Duration::from_millis(until.0)).filter(|until| *until > now);
+        let drain =
+            self.links.drain_until.map(|until| Duration::from_millis(until.0)).filter(|until| *until > now);
         if let Some(next) = ticks.iter().filter_map(|tick| tick.next).chain(drain).min() {
             wires.set_alarm(next.saturating_sub(now));
         }
