@@ -2,18 +2,10 @@
 
 use super::Sim;
 use super::settings::OF_EACH;
+use super::waiting::Waiting;
 use crate::config::{Speaks, WhenFull};
 use crate::shared::{Handle, Settings};
 use crate::sim::book::{Judged, wrong};
-
-/// A connection in the backlog of its listener.
-pub(super) struct Waiting {
-    party: usize,
-    listener: usize,
-    /// The turns in which it might have been accepted, and how many these may be.
-    turns: usize,
-    turns_max: usize,
-}
 
 impl Sim {
     /// Notes that a peer waits at this listener. In the worst case each other listener has its turn before each connection

@@ -15,15 +15,16 @@ mod reactor;
 mod settings;
 mod time;
 mod turn;
+mod waiting;
 mod workers;
 
 pub use outside::Outside;
 
-use backlog::Waiting;
 use factory::Maker;
 use outside::Outsider;
 use reactor::SimReactor;
 use settings::{OF_EACH, settings};
+use waiting::Waiting;
 use workers::Workers;
 
 use super::Random;
