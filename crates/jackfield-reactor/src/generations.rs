@@ -68,6 +68,13 @@ impl Generations {
         of(&mut self.lock().generations, id).is_some_and(|entry| *entry & LISTED != 0)
     }
 
+    /// Runs something while the list is locked, for a test that shows what takes no lock.
+    #[doc(hidden)]
+    pub fn while_locked<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _held = self.lock();
+        run()
+    }
+
     /// The ids of all that are listed, by slot; `reactor` is the number of their reactor.
     pub fn listed_ids(&self, reactor: u8) -> Vec<ConnectionId> {
         self.listed_ids_and_looks(reactor).0

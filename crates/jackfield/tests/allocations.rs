@@ -5,8 +5,8 @@ mod steady;
 mod support;
 
 use allocation_counter::measure;
-use jackfield::AccessLog;
 use jackfield::test::{FarEnd, TestServer};
+use jackfield::{AccessLog, Client, Exchange, Request};
 use steady::{
     Worker, echo, heard, listen, milli_allocations, milli_allocations_of, ok_bytes, open, repeat, requests,
 };
@@ -70,6 +70,49 @@ fn a_keep_alive_request_allocates_nothing() {
         ),
     ] {
         check(what, requests(request, bytes, burst), 0);
+    }
+}
+
+/// Reads each field of its request.
+struct FormReader;
+
+impl Client for FormReader {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let mut bytes: usize = request.query_pairs().map(|(name, value)| name.len() + value.len()).sum();
+        bytes += request.cookies().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if let Some(pairs) = request.form() {
+            bytes += pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        } else if let Ok(parts) = request.multipart() {
+            bytes +=
+                parts.map(|part| part.map_or(0, |part| part.name().len() + part.body().len())).sum::<usize>();
+        }
+        exchange.respond(if bytes == 20 { 200 } else { 400 }, "text/plain", "");
+    }
+}
+
+#[test]
+fn fields_of_a_request_are_read_in_place() {
+    let parts = "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nsome\r\n\
+        --b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b.png\"\r\nContent-Type: image/png\r\n\r\n1\r\n--b--\r\n";
+    for (target, cookie, kind, body, is_in_place) in [
+        ("/?name=12345&n=0123456789", "", "text/plain", "", true),
+        ("/", "name=12345; n=0123456789", "text/plain", "", true),
+        ("/", "", "application/x-www-form-urlencoded", "name=12345&n=0123456789", true),
+        ("/?a=12345", "b=123", "multipart/form-data; boundary=b", parts, true),
+        ("/?a=12345", "b=123", "multipart/form-data; boundary=\"b\"", parts, true),
+        // A value that is decoded needs room of its own.
+        ("/?name=%31+345&n=0123456789", "", "text/plain", "", false),
+    ] {
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let counted = milli_allocations(|| FormReader, requests(request, ok_bytes(""), 1));
+        assert_eq!(
+            counted == 0,
+            is_in_place,
+            "{target} {cookie} {kind}: {counted} thousandths of an allocation"
+        );
     }
 }
 

@@ -59,14 +59,20 @@ fn credentials<'b>(request: &Request<'b>, scheme: &str) -> Option<&'b str> {
 /// ```
 #[must_use]
 pub fn is_same_secret(given: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> bool {
-    let (given, secret) = (given.as_ref(), secret.as_ref());
-    if secret.is_empty() {
+    is_same(given.as_ref().iter(), secret.as_ref().iter())
+}
+
+/// Takes each byte that was given and, whatever differs, as many of the secret: from its begin again after its end.
+fn is_same<'b>(
+    given: impl ExactSizeIterator<Item = &'b u8>,
+    secret: impl ExactSizeIterator<Item = &'b u8> + Clone,
+) -> bool {
+    if secret.len() == 0 {
         return false;
     }
-    let difference = given
-        .iter()
-        .zip(secret.iter().cycle())
-        .fold(u8::from(given.len() != secret.len()), |difference, (a, b)| black_box(difference | (a ^ b)));
+    let is_other_length = u8::from(given.len() != secret.len());
+    let pairs = given.zip(secret.cycle());
+    let difference = pairs.fold(is_other_length, |difference, (a, b)| black_box(difference | (a ^ b)));
     black_box(difference) == 0
 }
 
@@ -148,4 +154,37 @@ fn quoted(text: &str) -> String {
         quoted.push(character);
     }
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// The result, and how many bytes of each were taken.
+    fn taken(given: &[u8], secret: &[u8]) -> (bool, [usize; 2]) {
+        let counts = [Cell::new(0), Cell::new(0)];
+        let [given, secret] = [(given, &counts[0]), (secret, &counts[1])]
+            .map(|(bytes, count)| bytes.iter().inspect(move |_| count.set(count.get() + 1)));
+        let is_same = is_same(given, secret);
+        (is_same, counts.map(Cell::into_inner))
+    }
+
+    #[test]
+    fn h15_a_comparison_takes_as_many_bytes_whatever_differs() {
+        for secret in ["t0k3n-t0k3n-t0k3n", "y0k3n", "t", "t0k3n-t0k3n-t0k3n-and-more"] {
+            for (given, is_same) in [
+                ("t0k3n-t0k3n-t0k3n", secret == "t0k3n-t0k3n-t0k3n"),
+                ("x0k3n-t0k3n-t0k3n", false),
+                ("t0k3n-t0k3n-t0k3x", false),
+                ("xxxxxxxxxxxxxxxxx", false),
+            ] {
+                assert_eq!(
+                    taken(given.as_bytes(), secret.as_bytes()),
+                    (is_same, [17, 17]),
+                    "{given} {secret}"
+                );
+            }
+        }
+    }
 }

@@ -6,13 +6,14 @@ use allocation_counter::measure;
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
     Busy, Client, Connection, ConnectionId, Drain, Handle, Heartbeat, History, Limits, ListenerState,
-    NotPosted, Observer, Outgoing, Server, ServerState, Subscribed,
+    Message, NotPosted, Observer, Outgoing, Server, ServerState, Subscribed, WebSocket,
 };
 use std::any::Any;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use support::probe::observed;
-use support::{get, text};
+use support::real::LONG;
+use support::{get, socket, text};
 
 /// Subscribes to what it is asked for on its line, and tells what is posted to it.
 struct Member {
@@ -68,6 +69,48 @@ fn c8_the_ids_are_those_of_connections_with_a_client() {
     handle.shutdown(Drain::now());
     server.run();
     assert_eq!(handle.ids(), []);
+}
+
+/// Echoes each message, and sends it to the connection that was there before.
+struct Repeater(Option<ConnectionId>);
+
+impl Client for Repeater {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        self.0 = socket.connection_ids().into_iter().find(|id| *id != socket.id());
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        socket.send(message);
+        if let Some(partner) = self.0 {
+            assert!(socket.send_to(partner, message).is_accepted());
+        }
+    }
+}
+
+/// Messages pass while another holds the lock of the list: on a thread of its own, because one that waits for it waits for ever.
+#[test]
+fn c8_messages_on_a_reactor_need_no_lock_of_the_list() {
+    let (done, is_done) = channel();
+    std::thread::spawn(move || {
+        let mut server = TestServer::new(|_peer| Repeater(None));
+        let ends = [(); 2].map(|()| {
+            let far = server.connect();
+            far.send(socket::UPGRADE.as_bytes());
+            server.run();
+            assert_eq!(text(&far.take()), socket::SWITCHED);
+            far
+        });
+        let list = server.wires().generations().clone();
+        list.while_locked(|| {
+            for _ in 0..10 {
+                ends[1].send(&socket::text("a message"));
+                server.run();
+                assert!(ends.iter().all(|far| far.take().ends_with(b"a message")));
+            }
+        });
+        done.send(()).unwrap();
+    });
+    assert_eq!(is_done.recv_timeout(LONG), Ok(()));
 }
 
 /// Who is refused never had a client.
