@@ -73,8 +73,8 @@ mod web;
 pub use client::Compression;
 pub use client::{
     BodyPlan, Client, ClientFactory, Connection, ConnectionStats, Control, EventStream, Exchange,
-    FrameAction, HeartbeatAction, IntoClient, LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse,
-    Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
+    FrameAction, HeartbeatAction, IntoClient, LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Reply,
+    ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
     last_event_id,
 };
 #[cfg(any(feature = "tls-webpki-roots", feature = "tls-native-roots"))]
@@ -83,7 +83,7 @@ pub use config::roots;
 pub use config::{AcmeChallenges, ClientAuth, Host, MissingHost};
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, DeflateMode};
-pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate, WhenFull};
+pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate, Refuse, WhenFull};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Prepared, Publication, Published, Sent};

@@ -1,6 +1,7 @@
 //! Factories, which make a client for each connection.
 
 use crate::client::Client;
+use crate::config::Refuse;
 use crate::shared::Peer;
 
 /// Makes the client of each connection that a reactor takes up. One is made for each reactor, on its thread.
@@ -20,20 +21,6 @@ pub trait ClientFactory {
     #[doc(alias = "OnClientCreate")]
     #[doc(alias = "getConnectionImpl")]
     fn create(&mut self, peer: &Peer) -> Result<Self::Client, Refuse>;
-}
-
-/// How a new connection is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refuse {
-    /// It is closed, and nothing is sent.
-    Silent,
-    /// It is reset.
-    Reset,
-    /// It gets 503, or the busy banner of its listener.
-    Busy,
-    /// It gets these bytes, and is closed.
-    Banner(Vec<u8>),
 }
 
 /// What a closure that makes clients may return: a client, or a [`Result`] of one.

@@ -29,7 +29,7 @@ pub use connection::{Connection, TimerId};
 pub use events::{EventStream, last_event_id};
 pub use exchange::Exchange;
 pub(crate) use factory::Closure;
-pub use factory::{ClientFactory, IntoClient, Refuse};
+pub use factory::{ClientFactory, IntoClient};
 pub use late_upgrade::LateUpgrade;
 pub use message_writer::{MessageKind, MessageWriter};
 pub use raw::Raw;

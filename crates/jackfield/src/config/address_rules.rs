@@ -1,6 +1,7 @@
 //! The address rules of a listener: which addresses may connect, and how often.
 
 use crate::config::network::Networks;
+use crate::config::refuse::Refuse;
 use jackfield_reactor::{self as reactor, Addr};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -25,9 +26,9 @@ pub(crate) struct AddressRules {
     pub(crate) accepts_max: u32,
 }
 
-/// Decides whether a connection from this address is accepted.
+/// Decides how a connection from this address is refused, if it is.
 #[derive(Clone)]
-pub(crate) struct Filter(pub(crate) Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>);
+pub(crate) struct Filter(pub(crate) Arc<dyn Fn(SocketAddr) -> Option<Refuse> + Send + Sync>);
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

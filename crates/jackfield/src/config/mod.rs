@@ -34,6 +34,7 @@ mod outgoing;
 mod place;
 mod presets;
 mod rate;
+mod refuse;
 #[cfg(any(feature = "tls-webpki-roots", feature = "tls-native-roots"))]
 pub mod roots;
 mod speaks;
@@ -71,6 +72,7 @@ pub use outgoing::Outgoing;
 pub(crate) use outgoing::{Target, WebSocketRequest};
 pub(crate) use place::Place;
 pub use rate::{OnRateExceeded, Rate};
+pub use refuse::Refuse;
 pub(crate) use speaks::{LF, Speaks};
 pub use table::LimitRow;
 #[cfg(feature = "tls")]

@@ -1,9 +1,9 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
-use crate::client::{Client, ClientFactory, Connection, Refuse};
+use crate::client::{Client, ClientFactory, Connection};
 #[cfg(feature = "tls")]
 use crate::config::ListenerTls;
-use crate::config::{Speaks, WhenFull};
+use crate::config::{Refuse, Speaks, WhenFull};
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
@@ -45,9 +45,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         if !self.may_come_in(&incoming) {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Untrusted);
         }
-        if let Err(why) = self.enter(&incoming.peer, wires.now()) {
-            self.report_refused(&self.peer_of(&incoming, here), why);
-            return incoming.stream.reset_and_drop();
+        if let Err((why, refuse)) = self.enter(&incoming.peer, wires.now()) {
+            return self.refuse_new(wires, incoming, why, &refuse);
         }
         // Updates the overload, which ends after some time without work.
         self.links.is_overloaded(wires.now());
@@ -59,14 +58,14 @@ impl<F: ClientFactory> Dispatcher<F> {
             || self.evict_idle(wires, listener) && self.links.handle.try_count(there, listener, most);
         if !has_room {
             self.links.handle.uncount_address(&incoming.peer);
-            return self.refuse_new(wires, incoming, RefuseReason::Full);
+            return self.refuse_new(wires, incoming, RefuseReason::Full, &Refuse::Busy);
         }
         let is_provisional = !self.is_status(listener)
             && !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
             self.links.handle.uncount_peer(there, &incoming.peer);
             self.links.metrics.refused_overload.add(1);
-            self.refuse_new(wires, incoming, RefuseReason::Overload);
+            self.refuse_new(wires, incoming, RefuseReason::Overload, &Refuse::Busy);
         } else if there == here {
             self.adopt(wires, incoming, is_provisional);
         } else {
@@ -84,19 +83,19 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// Asks the user's rule and the rules for addresses, which count the connection if it may come in.
-    fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), RefuseReason> {
+    fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), (RefuseReason, Refuse)> {
         let rules = self.settings.listeners.get(peer.listener).and_then(|listener| listener.rules.as_ref());
         if let Some((filter, addr)) = rules.and_then(|rules| rules.question(peer)) {
             match guard(|| (filter.0)(addr)) {
-                Ok(true) => {}
-                Ok(false) => return Err(RefuseReason::Denied),
+                Ok(None) => {}
+                Ok(Some(refuse)) => return Err((RefuseReason::Denied, refuse)),
                 Err(payload) => {
                     self.report_panic(&*payload);
-                    return Err(RefuseReason::Panic);
+                    return Err((RefuseReason::Panic, Refuse::Reset));
                 }
             }
         }
-        self.links.handle.admit_address(peer, now)
+        self.links.handle.admit_address(peer, now).map_err(|why| (why, Refuse::Reset))
     }
 
     /// Whether a connection comes from a trusted proxy, if its listener requires that. For a unix socket the rights of
@@ -185,13 +184,26 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn admit_proxied(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(whence) = wires.peer(id) else { return };
-        if let Err(why) = self.enter(&whence, wires.now()) {
+        if let Err((why, refuse)) = self.enter(&whence, wires.now()) {
             self.report_refused(&self.links.peer_at(whence.clone(), id.reactor()), why);
-            let link = self.links.link(id);
-            (link.admission, link.protocol) = (Admission::Uncounted, Protocol::Refused);
-            self.refusals += 1;
+            self.links.link(id).admission = Admission::Uncounted;
             self.links.handle.uncount(id.reactor(), whence.listener);
-            wires.abort(id, reactor::Reason::Local);
+            self.refuse_proxied(wires, id, refuse);
+        }
+    }
+
+    /// Refuses a connection whose PROXY header is read. An answer waits until the connection can be written to.
+    fn refuse_proxied(&mut self, wires: &mut Wires, id: ConnectionId, refuse: Refuse) {
+        let listener = usize::from(self.links.link(id).listener);
+        match refuse {
+            // A close would send an alert.
+            _ if self.settings.listeners[listener].is_tls() => self.refuse(wires, id, &Refuse::Reset),
+            Refuse::Silent | Refuse::Reset => self.refuse(wires, id, &refuse),
+            Refuse::Busy | Refuse::Banner(_) => {
+                self.begin_refusal(id);
+                self.links.link(id).extra().refusal = Some(refuse);
+                self.links.charge(wires, id);
+            }
         }
     }
 
@@ -210,6 +222,9 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         let link = self.links.link(id);
+        if let Some(refuse) = link.extra.as_mut().and_then(|extra| extra.refusal.take()) {
+            return self.finish_refusal(wires, id, &refuse);
+        }
         let (listener, admission) = (link.listener.into(), link.admission);
         if admission == Admission::Provisional || self.is_status(listener) {
             return self.begin_provisional(wires, id);
@@ -281,17 +296,24 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Refuses a new connection. It is kept open until the refusal is sent, unless too many others are.
+    /// Refuses a new connection. If it gets an answer, it is kept open until that is sent, unless too many others are.
     #[cold]
-    fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: RefuseReason) {
+    fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: RefuseReason, refuse: &Refuse) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         self.report_refused(&peer, why);
+        if *refuse == Refuse::Reset {
+            return incoming.stream.reset_and_drop();
+        }
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return incoming.stream.refuse_and_drop(self.busy(listener));
+            return incoming.stream.refuse_and_drop(match refuse {
+                Refuse::Busy => self.busy(listener),
+                Refuse::Banner(bytes) if !peer.is_tls => bytes,
+                _ => &[],
+            });
         }
         let Ok(id) = wires.insert(incoming.stream.into(), incoming.peer) else { return };
         self.links.open(id, listener);
-        self.refuse(wires, id, &Refuse::Busy);
+        self.refuse(wires, id, refuse);
     }
 
     /// No descriptor is left for a new connection. Returns its refusal.
@@ -313,8 +335,16 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Refuses a connection that has no client, and ends it.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
+        self.begin_refusal(id);
+        self.finish_refusal(wires, id, refuse);
+    }
+
+    fn begin_refusal(&mut self, id: ConnectionId) {
         self.refusals += 1;
         self.links.link(id).protocol = Protocol::Refused;
+    }
+
+    fn finish_refusal(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         match refuse {
             Refuse::Reset => wires.abort(id, reactor::Reason::Local),
             Refuse::Silent => wires.close(id, reactor::Reason::Local),

@@ -1,7 +1,8 @@
 //! Provisional connections: admitted although their reactor is overloaded, because some paths are exempt. The head of
 //! their first request decides. Before that they have no client.
 
-use crate::client::{ClientFactory, Refuse};
+use crate::client::ClientFactory;
+use crate::config::Refuse;
 use crate::dispatch::Dispatcher;
 use crate::links::{Admission, Awaited, Protocol, key};
 use crate::shared::RefuseReason;

@@ -1,7 +1,7 @@
 //! Chooses the TLS configuration for a ClientHello.
 
-use crate::client::{ClientFactory, Refuse};
-use crate::config::{ACME, HostAnswer, HostConfig, MissingHost, TlsHosts};
+use crate::client::ClientFactory;
+use crate::config::{ACME, HostAnswer, HostConfig, MissingHost, Refuse, TlsHosts};
 use crate::dispatch::Dispatcher;
 use crate::shared::{Command, attempt};
 use jackfield_reactor::{ConnectionId, Wires};

@@ -1,6 +1,6 @@
 //! The server's half of a connection, in the same slot as its wire and its client.
 
-use crate::config::{Agreed, Heartbeat};
+use crate::config::{Agreed, Heartbeat, Refuse};
 use crate::disconnect::Reason;
 use crate::links::bucket::Bucket;
 use crate::links::checks::Checks;
@@ -96,6 +96,8 @@ pub(crate) struct Extra {
     pub(crate) opening: Option<Box<Opening>>,
     /// Until it is open: the compression to which its server has agreed, or the most to which it may agree.
     pub(crate) agreed: Option<Agreed>,
+    /// How it is refused, once its PROXY header is handled and it can be written to.
+    pub(crate) refusal: Option<Refuse>,
     /// The status with which a server refused to open it.
     pub(crate) status: Option<u16>,
     /// The subprotocol of an outgoing WebSocket.

@@ -257,7 +257,7 @@ pub enum RefuseReason {
     Full,
     /// The factory refused it.
     Factory,
-    /// The factory panicked, or the closure of [`Listener::admit_if`](crate::Listener::admit_if).
+    /// The factory panicked, or the closure of [`Listener::refuse_if`](crate::Listener::refuse_if).
     Panic,
     /// The system could not register its socket.
     System,
@@ -269,7 +269,7 @@ pub enum RefuseReason {
     Overload,
     /// Its address is not among [`Listener::allowed_networks`](crate::Listener::allowed_networks), or is among
     /// [`Listener::denied_networks`](crate::Listener::denied_networks), or
-    /// [`Listener::admit_if`](crate::Listener::admit_if) says no.
+    /// [`Listener::refuse_if`](crate::Listener::refuse_if) refuses it.
     Denied,
     /// Its address has as many connections as it may:
     /// [`Limits::connections_per_address_max`](crate::Limits::connections_per_address_max).

@@ -2,7 +2,8 @@
 
 use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
-use jackfield::{Client, Connection, Limits, Listener, Observer, Peer, RefuseReason, Server};
+use jackfield::{Client, Connection, Limits, Listener, Observer, Peer, Refuse, RefuseReason, Server};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,7 +267,8 @@ fn d4_a_trusted_proxy_has_no_limit() {
 fn c4_a_refused_tls_connection_gets_no_handshake() {
     let identity = tls::Identity::new();
     let secure = || Listener::tcp("127.0.0.1:0").tls_config(identity.server_config());
-    for secure in [secure().denied_networks(["127.0.0.0/8"]), secure().admit_if(|_peer| false)] {
+    for secure in [secure().denied_networks(["127.0.0.0/8"]), secure().refuse_if(|_peer| Some(Refuse::Reset))]
+    {
         let log = Log::default();
         let builder = Server::builder().listen(secure).reactors(2).observer(Refusals(log.clone()));
         let notes = log.clone();
@@ -285,9 +287,9 @@ fn c4_a_refused_tls_connection_gets_no_handshake() {
 #[test]
 fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
     let mut lab = Lab::new(per_address(2), |listener| {
-        listener.admit_if(|peer| {
+        listener.refuse_if(|peer| {
             assert_ne!(peer.port(), 13, "an unlucky number");
-            peer.port() != 7
+            (peer.port() == 7).then_some(Refuse::Reset)
         })
     });
     for _ in 0..5 {
@@ -301,7 +303,9 @@ fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
     assert_eq!((metrics.refused, metrics.refused_denied, metrics.panics), (11, 5, 5));
     // Behind a proxy it is asked about the peer, and not about the proxy.
     let behind = |listener: Listener| {
-        listener.proxy_required(["10.0.0.0/8"]).admit_if(|peer| peer.ip().to_string() == "203.0.113.7")
+        listener
+            .proxy_required(["10.0.0.0/8"])
+            .refuse_if(|peer| (peer.ip().to_string() == "203.0.113.8").then_some(Refuse::Reset))
     };
     let mut lab = Lab::new(|_| {}, behind);
     for (source, is_let_in) in [("203.0.113.7", true), ("203.0.113.8", false)] {
@@ -311,6 +315,97 @@ fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
         assert_eq!((lab.log.has("connect 203.0.113.7:1234"), far.is_reset()), (true, !is_let_in), "{source}");
     }
     assert_eq!(lab.log.events().last().unwrap(), "refused 203.0.113.8:1234 Denied");
+}
+
+const BUSY: &str =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// How a rule refuses, and what HTTP and a protocol of one's own get.
+fn refusals() -> [(Refuse, [&'static str; 2]); 4] {
+    [
+        (Refuse::Silent, ["", ""]),
+        (Refuse::Reset, ["", ""]),
+        (Refuse::Busy, [BUSY, ""]),
+        (Refuse::Banner(b"go away".to_vec()), ["go away", "go away"]),
+    ]
+}
+
+/// Refuses all, in this way.
+fn refusing(refuse: &Refuse, edit: impl Fn(Listener) -> Listener + 'static) -> Lab {
+    let refuse = refuse.clone();
+    let asked = move || {
+        let refuse = refuse.clone();
+        move |_peer: SocketAddr| Some(refuse.clone())
+    };
+    Lab::new(|_| {}, move |listener| edit(listener).refuse_if(asked()))
+}
+
+#[test]
+fn c4_a_listeners_own_rule_says_what_a_refused_connection_gets() {
+    for (refuse, answers) in refusals() {
+        let mut lab = refusing(&refuse, |listener| listener);
+        for (listener, answer) in [listener::HTTP, listener::RAW].into_iter().zip(answers) {
+            let far = lab.server.connect_from("192.0.2.1:7".parse::<SocketAddr>().unwrap(), listener);
+            check_refused(&mut lab, &far, &refuse, answer);
+        }
+        let metrics = lab.server.handle().metrics();
+        assert_eq!((metrics.refused, metrics.refused_denied), (2, 2));
+    }
+    let listener = Listener::tcp("127.0.0.1:0").raw().busy_banner("come later");
+    let builder = Server::builder().listen(listener.refuse_if(|_peer| Some(Refuse::Busy)));
+    let live = Live::serve(builder, |_peer| Guest(Log::default()));
+    let mut word = String::new();
+    connect(live.addr()).read_to_string(&mut word).unwrap();
+    assert_eq!(word, "come later");
+}
+
+/// Behind a proxy the answer comes after the header, and nothing that comes with it is read.
+#[test]
+fn c4_behind_a_proxy_too_the_rule_says_what_a_refused_connection_gets() {
+    for (refuse, [answer, _]) in refusals() {
+        for rest in ["", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
+            let mut lab = refusing(&refuse, |listener| listener.proxy_required(["10.0.0.0/8"]));
+            let far = lab.server.connect_from(PROXY.parse::<SocketAddr>().unwrap(), listener::HTTP);
+            far.send(&[b"PROXY TCP4 192.0.2.1 127.0.0.1 7 80\r\n", rest.as_bytes()].concat());
+            lab.server.run();
+            check_refused(&mut lab, &far, &refuse, answer);
+            assert_eq!(lab.server.handle().metrics().refused_denied, 1);
+        }
+    }
+}
+
+/// An answer can't be given before the handshake, and a refusal costs none. Behind a PROXY header it is a reset.
+#[test]
+fn c4_with_tls_a_listeners_own_rule_closes_in_place_of_an_answer() {
+    let config = tls::Identity::new().server_config();
+    for (refuse, _) in refusals() {
+        for is_behind_proxy in [false, true] {
+            let config = config.clone();
+            let mut lab = refusing(&refuse, move |listener| {
+                let secure = listener.tls_config(config.clone());
+                if is_behind_proxy { secure.proxy_required(["10.0.0.0/8"]) } else { secure }
+            });
+            let (from, begin) = match is_behind_proxy {
+                true => (PROXY, "PROXY TCP4 192.0.2.1 127.0.0.1 7 80\r\n"),
+                false => ("192.0.2.1:7", ""),
+            };
+            let far = lab.connect(from);
+            far.send(&[begin.as_bytes(), b"\x16\x03\x01\x02\x00 and what else a hello has"].concat());
+            lab.server.run();
+            check_refused(&mut lab, &far, if is_behind_proxy { &Refuse::Reset } else { &refuse }, "");
+        }
+    }
+}
+
+/// This one was refused once, got these bytes, and is gone.
+#[track_caller]
+fn check_refused(lab: &mut Lab, far: &FarEnd, refuse: &Refuse, answer: &str) {
+    assert_eq!(lab.log.take(), ["refused 192.0.2.1:7 Denied"]);
+    assert_eq!((far.take(), far.is_reset()), (answer.into(), *refuse == Refuse::Reset), "{refuse:?}");
+    assert!(far.has_server_finished());
+    lab.server.advance(Duration::from_secs(2));
+    assert_eq!((lab.server.wires().len(), lab.server.handle().count()), (0, 0));
+    assert_eq!((lab.log.take(), far.take()), (vec![], vec![]));
 }
 
 /// The reset may be there before the connection is known to be.

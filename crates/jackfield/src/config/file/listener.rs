@@ -284,7 +284,7 @@ mod tests {
     fn every_option_of_a_listener_has_its_name_in_files() {
         // Methods whose arguments no file can hold.
         let in_code_only =
-            ["from_std", "from_std_unix", "from_env", "admit_if", "tls_config", "missing_host"];
+            ["from_std", "from_std_unix", "from_env", "refuse_if", "tls_config", "missing_host"];
         let sources = [
             include_str!("../listener/mod.rs"),
             include_str!("../listener/spoken.rs"),

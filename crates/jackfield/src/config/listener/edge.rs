@@ -2,6 +2,7 @@
 
 use super::Listener;
 use crate::config::address_rules::Filter;
+use crate::config::refuse::Refuse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -39,22 +40,24 @@ impl Listener {
     }
 
     /// Asks this closure for each new connection over IP, with the peer's address, before any work is done for it: before TLS,
-    /// before the factory, and before the connection counts. False: the connection is reset and reported with
-    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] it gets the address that the
-    /// proxy names. It runs on a reactor's thread, so it must not block. If it panics, the connection is refused, and
+    /// before the factory, and before the connection counts. `Some`: the connection is refused in this way, and reported with
+    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). With TLS the peer understands no answer yet, so
+    /// [`Refuse::Busy`] and [`Refuse::Banner`] close the connection without one; the factory, which comes after the handshake,
+    /// can answer. Behind [`Listener::proxy_required`] it gets the address that the proxy names, and with TLS each refusal is a
+    /// reset. It runs on a reactor's thread, so it must not block. If it panics, the connection is reset, and
     /// [`Observer::on_panic`](crate::Observer::on_panic) has the panic. Peers of unix sockets have no address, and it is
-    /// not asked. A second call replaces the first. To answer a refusal with bytes of yours, refuse in the factory
-    /// ([`Refuse`](crate::Refuse)), which comes after TLS. Default: none.
+    /// not asked. A second call replaces the first. Default: none.
     ///
     /// ```
-    /// use jackfield::{Listener, Server};
+    /// use jackfield::{Listener, Refuse, Server};
     /// use std::collections::HashSet;
     /// use std::net::IpAddr;
     /// use std::sync::{Arc, RwLock};
     ///
     /// let banned: Arc<RwLock<HashSet<IpAddr>>> = Arc::default();
     /// let asked = banned.clone();
-    /// let listener = Listener::tcp("127.0.0.1:0").admit_if(move |peer| !asked.read().unwrap().contains(&peer.ip()));
+    /// let listener = Listener::tcp("127.0.0.1:0")
+    ///     .refuse_if(move |peer| asked.read().unwrap().contains(&peer.ip()).then_some(Refuse::Reset));
     /// let server = Server::builder().listen(listener).bind()?;
     /// banned.write().unwrap().insert([192, 0, 2, 1].into());
     /// # Ok::<(), jackfield::Error>(())
@@ -62,8 +65,11 @@ impl Listener {
     #[doc(alias = "ConnectionRequest")]
     #[doc(alias = "preOpen")]
     #[must_use]
-    pub fn admit_if(mut self, admits: impl Fn(SocketAddr) -> bool + Send + Sync + 'static) -> Self {
-        self.filter = Some(Filter(Arc::new(admits)));
+    pub fn refuse_if(
+        mut self,
+        refuses: impl Fn(SocketAddr) -> Option<Refuse> + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(Filter(Arc::new(refuses)));
         self
     }
 

@@ -73,9 +73,9 @@ impl Listener {
     }
 
     /// The bytes that a new connection gets when the server or the listener is full, when the reactor is overloaded, and when the
-    /// factory refuses with [`Refuse::Busy`](crate::Refuse::Busy), on a listener for your own protocol; HTTP says 503. Connections
-    /// that a limit by address or a shutdown refuses get nothing, and neither do refused connections over TLS, except those of the
-    /// factory. Default: nothing.
+    /// factory or [`Listener::refuse_if`] says [`Refuse::Busy`](crate::Refuse::Busy), on a listener for your own protocol; HTTP
+    /// says 503. Connections that a limit by address or a shutdown refuses get nothing, and neither do refused connections over
+    /// TLS, except those of the factory. Default: nothing.
     #[doc(alias = "BannerTooBusy")]
     #[must_use]
     pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {

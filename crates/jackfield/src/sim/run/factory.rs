@@ -1,6 +1,7 @@
 //! The factory of the simulated server: the user's clients, watched.
 
-use crate::client::{ClientFactory, IntoClient, Refuse};
+use crate::client::{ClientFactory, IntoClient};
+use crate::config::Refuse;
 use crate::shared::Peer as RemotePeer;
 use crate::sim::book::{Book, address, peer_of, proxy_of};
 use crate::sim::watched::Watched;
