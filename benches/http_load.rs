@@ -2,10 +2,10 @@
 //! server's instructions and system calls by.
 //!
 //! ```sh
-//! http-load 127.0.0.1:8080 100000 1 small    # address, requests, sent at once, small or browser
+//! http-load 127.0.0.1:8080 100000 1 small    # address, requests, sent at once, small, parameter or browser
 //! ```
 
-use jackfield_benches::{BROWSER_REQUEST, SMALL_REQUEST};
+use jackfield_benches::{BROWSER_REQUEST, PARAMETER_REQUEST, SMALL_REQUEST};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::io::{Error, Read, Result, Write};
@@ -17,7 +17,11 @@ fn main() -> Result<()> {
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:8080".into());
     let mut number = |default| args.next().and_then(|arg| arg.parse().ok()).unwrap_or(default);
     let (requests, burst) = (number(100_000usize), number(1).max(1));
-    let request = if args.next().as_deref() == Some("browser") { BROWSER_REQUEST } else { SMALL_REQUEST };
+    let request = match args.next().as_deref() {
+        Some("browser") => BROWSER_REQUEST,
+        Some("parameter") => PARAMETER_REQUEST,
+        _ => SMALL_REQUEST,
+    };
     let mut stream = TcpStream::connect(&addr)?;
     stream.set_nodelay(true)?;
     let begin = Instant::now();

@@ -105,8 +105,12 @@ row "WebSocket echo, 16 KiB, one a read" ws-load 16384 1
 option=--access-log
 row "HTTP, one a read, access log" http-load 1 small
 option=
+# A route costs the difference to the same request without routes.
+row "HTTP, 16 pipelined, path for a parameter" http-load 16 parameter
 server_name=bench-route
 row "HTTP, one a read, one of 100 routes" http-load 1 small
+row "HTTP, 16 pipelined, one of 100 routes" http-load 16 small
+row "HTTP, 16 pipelined, route with a parameter" http-load 16 parameter
 server_name=bench-serve
 # The default: on a machine with two cores the process has two threads at least.
 reactors=2

@@ -5,6 +5,9 @@ pub mod beside;
 /// A small request, as a load generator sends it.
 pub const SMALL_REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
 
+/// The same for a path with a parameter.
+pub const PARAMETER_REQUEST: &[u8] = b"GET /api/v1/things32/4711 HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
+
 /// A request with the head that a browser sends.
 pub const BROWSER_REQUEST: &[u8] = b"GET /en/docs/guide?page=2 HTTP/1.1\r\n\
     Host: www.example.com\r\n\

@@ -2,6 +2,7 @@
 
 use crate::client::Exchange;
 use jackfield_proto::http1::Request;
+use memchr::{memchr, memrchr};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -51,10 +52,18 @@ use std::str::FromStr;
 pub struct Router<R> {
     entries: Vec<Entry<R>>,
     /// Paths without parameters, which have priority, with the index of their entries.
-    literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+    literal: PathTable<usize>,
+    /// How long they are: a bit for each length modulo 64.
+    literal_lengths: u64,
+    /// Paths whose only parameter is their last segment, by what comes before its `/`: their entries, and its name. They come
+    /// next. A path for which the tree could find another entry is missing here.
+    last: PathTable<(usize, Box<str>)>,
+    /// All paths.
     tree: matchit::Router<usize>,
     websocket_paths: Vec<String>,
 }
+
+type PathTable<T> = HashMap<Box<str>, T, BuildHasherDefault<PathHasher>>;
 
 /// Collects routes, for a [`Router`].
 #[derive(Clone, Debug)]
@@ -96,7 +105,15 @@ pub enum Found<'r, 'b, R> {
 
 /// The parameters of a path.
 #[derive(Debug)]
-pub struct Params<'r, 'b>(Option<matchit::Params<'r, 'b>>);
+pub struct Params<'r, 'b>(Matched<'r, 'b>);
+
+/// How a path was found, and its parameters.
+#[derive(Debug)]
+enum Matched<'r, 'b> {
+    Literal,
+    Last(&'r str, &'b str),
+    Tree(matchit::Params<'r, 'b>),
+}
 
 /// A hash of a few instructions. The table has only the program's own paths, so no attacker can make entries collide.
 #[derive(Default)]
@@ -159,7 +176,8 @@ impl<R> Routes<R> {
     /// All mistakes: paths that don't begin with `/`, that are malformed, or that match the same as another, and a
     /// method or a WebSocket that was given twice.
     pub fn build(self) -> Result<Router<R>, RouterError> {
-        let (mut tree, mut literal, mut faults) = (matchit::Router::new(), HashMap::default(), Vec::new());
+        let (mut tree, mut literal, mut faults) = (matchit::Router::new(), PathTable::default(), Vec::new());
+        let last = last_parameters(self.paths.iter().map(|(path, _)| path.as_str()));
         let (mut entries, mut websocket_paths) = (Vec::new(), Vec::new());
         for (path, mut entry) in self.paths {
             if !path.starts_with('/') {
@@ -185,7 +203,8 @@ impl<R> Routes<R> {
         if !faults.is_empty() {
             return Err(RouterError(faults));
         }
-        Ok(Router { entries, literal, tree, websocket_paths })
+        let literal_lengths = literal.keys().fold(0, |bits, path| bits | length_bit(path));
+        Ok(Router { entries, literal, literal_lengths, last, tree, websocket_paths })
     }
 
     fn entry(&mut self, path: &str) -> &mut Entry<R> {
@@ -286,17 +305,30 @@ impl<R> Router<R> {
         let Some((entry, params)) = self.entry(path) else { return Found::NotFound };
         match of(entry) {
             None => Found::NotAllowed(&entry.allow),
-            Some(_) if !params.are_text() => Found::Malformed,
+            Some(_) if !params.are_text(path) => Found::Malformed,
             Some(route) => Found::Route(route, params),
         }
     }
 
     fn entry<'r, 'b>(&'r self, path: &'b str) -> Option<(&'r Entry<R>, Params<'r, 'b>)> {
-        if let Some(at) = self.literal.get(path) {
-            return Some((&self.entries[*at], Params(None)));
+        if self.literal_lengths & length_bit(path) != 0 {
+            if let Some(at) = self.literal.get(path) {
+                return Some((&self.entries[*at], Params(Matched::Literal)));
+            }
+        }
+        if let Some((at, name, value)) = self.find_last(path) {
+            return Some((&self.entries[at], Params(Matched::Last(name, value))));
         }
         let matched = self.tree.at(path).ok()?;
-        Some((&self.entries[*matched.value], Params(Some(matched.params))))
+        Some((&self.entries[*matched.value], Params(Matched::Tree(matched.params))))
+    }
+
+    /// The entry of a path whose only parameter is the last segment, and the parameter.
+    fn find_last<'r, 'b>(&'r self, path: &'b str) -> Option<(usize, &'r str, &'b str)> {
+        let slash = memrchr(b'/', path.as_bytes())?;
+        let (at, name) = self.last.get(&path[..slash])?;
+        let value = &path[slash + 1..];
+        (!value.is_empty()).then_some((*at, name, value))
     }
 }
 
@@ -333,17 +365,75 @@ impl<'b> Params<'_, 'b> {
     /// The parameter of this name as it was sent.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&'b str> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        match &self.0 {
+            Matched::Literal => None,
+            Matched::Last(known, value) => (*known == name).then_some(*value),
+            Matched::Tree(params) => params.get(name),
+        }
     }
 
     /// All of them, as they were sent, in the order of the path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'b str)> {
-        self.0.iter().flat_map(matchit::Params::iter)
+        let (last, tree) = match &self.0 {
+            Matched::Literal => (None, None),
+            Matched::Last(name, value) => (Some((*name, *value)), None),
+            Matched::Tree(params) => (None, Some(params)),
+        };
+        last.into_iter().chain(tree.into_iter().flat_map(matchit::Params::iter))
     }
 
-    fn are_text(&self) -> bool {
-        self.iter().all(|(_, value)| !value.contains('%') || percent_decode_str(value).decode_utf8().is_ok())
+    fn are_text(&self, path: &str) -> bool {
+        match &self.0 {
+            Matched::Literal => true,
+            Matched::Last(_, value) => is_text(value),
+            Matched::Tree(_) => has_no_escape(path) || self.iter().all(|(_, value)| is_text(value)),
+        }
     }
+}
+
+fn has_no_escape(text: &str) -> bool {
+    memchr(b'%', text.as_bytes()).is_none()
+}
+
+/// Whether a parameter is UTF-8 when it is decoded.
+fn is_text(value: &str) -> bool {
+    has_no_escape(value) || percent_decode_str(value).decode_utf8().is_ok()
+}
+
+fn length_bit(path: &str) -> u64 {
+    1 << (path.len() % 64)
+}
+
+/// The paths whose only parameter is their last segment, with their indices.
+fn last_parameters<'p>(paths: impl Iterator<Item = &'p str> + Clone) -> PathTable<(usize, Box<str>)> {
+    let with_parameter = paths.enumerate().filter_map(|(at, path)| Some((at, first_parameter(path)?)));
+    let mut last = PathTable::default();
+    for (at, (before, segment, is_last)) in with_parameter.clone() {
+        if let Some(name) = whole_name(segment).filter(|name| is_last && !name.starts_with('*')) {
+            last.insert(before.into(), (at, name.into()));
+        }
+    }
+    // A segment that is a parameter in part is preferred to one that is a parameter as a whole: the tree compares them.
+    for (_, (before, segment, _)) in with_parameter {
+        if whole_name(segment).is_none() {
+            last.remove(before);
+        }
+    }
+    last
+}
+
+/// The first segment of a route's path that has a brace, after what comes before its `/`, and whether it is the last.
+fn first_parameter(path: &str) -> Option<(&str, &str, bool)> {
+    let (before, _) = path[..path.find(['{', '}'])?].rsplit_once('/')?;
+    let rest = &path[before.len() + 1..];
+    let segment = rest.split('/').next()?;
+    Some((before, segment, segment.len() == rest.len()))
+}
+
+/// The name of the parameter that is this whole segment.
+fn whole_name(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    (!name.contains(['{', '}'])).then_some(name)
 }
 
 /// Whether this value of `Allow` has GET.
@@ -386,3 +476,54 @@ impl fmt::Display for RouterError {
 }
 
 impl std::error::Error for RouterError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEGMENTS: [&str; 8] = ["a", "ab", "{p}", "{p}.j", "a{p}", "{*r}", "a{*r}", "{{a}}"];
+    const SENT: [&str; 6] = ["", "a", "ab", "b.j", "abc", "{a}"];
+
+    /// All paths of one to so many of these segments.
+    fn paths(segments: &[&str], most: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..most {
+            let longer =
+                all[from..].iter().flat_map(|path| segments.iter().map(move |one| format!("{path}/{one}")));
+            let longer: Vec<_> = longer.collect();
+            from = all.len();
+            all.extend(longer);
+        }
+        all.split_off(1)
+    }
+
+    /// The tables are faster than the tree, and find what it finds.
+    #[test]
+    fn the_tables_find_what_the_tree_finds() {
+        let (routes, sent) = (paths(&SEGMENTS, 2), paths(&SENT, 3));
+        let mut by_last = 0;
+        for (at, first) in routes.iter().enumerate() {
+            for second in &routes[at + 1..] {
+                let routes = ["/a/{p}", first.as_str(), second.as_str()].map(|path| (path.to_owned(), path));
+                let builder =
+                    routes.iter().fold(Router::builder(), |all, (path, route)| all.get(path, *route));
+                let Ok(router) = builder.build() else { continue };
+                for path in &sent {
+                    let found = router.entry(path).map(|(entry, params)| {
+                        by_last += usize::from(matches!(params.0, Matched::Last(..)));
+                        let params: Vec<_> =
+                            params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                        (entry.get(), params)
+                    });
+                    let expected = router.tree.at(path).ok().map(|found| {
+                        let params = found.params.iter().map(|(name, value)| format!("{name}={value}"));
+                        (router.entries[*found.value].get(), params.collect())
+                    });
+                    assert_eq!(found, expected, "{path} of {first} and {second}");
+                }
+            }
+        }
+        assert!(by_last > 1000, "{by_last} by the table");
+    }
+}
