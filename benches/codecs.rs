@@ -1,5 +1,5 @@
-//! What an answer that is compressed, or JSON, costs beyond one whose bytes are ready, beside what the library alone takes for
-//! the same bytes. `cargo bench -p jackfield-benches --bench codecs`.
+//! What an answer that is compressed, or JSON, costs beyond one whose bytes are ready, and a body that is read as JSON beyond one
+//! that is taken as bytes, beside what the library alone takes for the same. `cargo bench -p jackfield-benches --bench codecs`.
 //!
 //! The three take their turns, so that whatever the machine does otherwise falls on all alike; what is shown are medians.
 
@@ -7,7 +7,7 @@ use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use jackfield::test::{FarEnd, TestServer};
 use jackfield::{Client, Compression, Exchange, Request};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ const ROUNDS: usize = 101;
 /// How many bytes of bodies one timed round handles: so few that the system seldom interrupts a round.
 const ROUND_BYTES: usize = 256 << 10;
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Entry {
     id: usize,
     name: String,
     price: f64,
 }
 
-/// Answers with its list, by the path: as a value, as bytes that are ready, and compressed here or before.
+/// Answers with its list, by the path: as a value, as bytes that are ready, and compressed here or before; or takes a list.
 struct Shop(Arc<Goods>);
 
 struct Goods {
@@ -44,7 +44,15 @@ impl Client for Shop {
                 let answer = exchange.response(200).compressed(Compression::accepted_by(request));
                 answer.body("application/json", &goods.text).expect("the lines can be written");
             }
-            _ => exchange.ok("application/json", goods.compressed.clone()),
+            "/ready" => exchange.ok("application/json", goods.compressed.clone()),
+            "/take" => {
+                black_box(request.body());
+                exchange.ok("text/plain", "taken");
+            }
+            _ => {
+                black_box(request.json::<Vec<Entry>>().expect("it is a list"));
+                exchange.ok("text/plain", "read");
+            }
         }
     }
 }
@@ -66,21 +74,43 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn main() {
-    println!("| answer | bytes | ready bytes | made by the server | the library alone | ratio |");
+    println!("| what | bytes | ready bytes | made or read by the server | the library alone | ratio |");
     for count in [40, 400, 4000] {
         let goods = Arc::new(Goods::new(count));
         let theirs = goods.clone();
         let mut server = TestServer::new(move |_peer| Shop(theirs.clone()));
         let far = server.connect();
-        let mut ask = |path: &str| ask(&mut server, &far, path);
-        compare("JSON", &goods, &mut ask, ["/text", "/json"], &|goods| serde_json::to_vec(&goods.list).ok());
-        compare("gzip", &goods, &mut ask, ["/ready", "/gzip"], &|goods| Some(gzip(&goods.text)));
+        let mut ask = |request: &[u8]| ask(&mut server, &far, request);
+        compare("JSON, made", &goods, &mut ask, ["/text", "/json"].map(get), &|goods| {
+            drop(black_box(serde_json::to_vec(&goods.list)));
+        });
+        compare("gzip, made", &goods, &mut ask, ["/ready", "/gzip"].map(get), &|goods| {
+            drop(black_box(gzip(&goods.text)));
+        });
+        compare(
+            "JSON, read",
+            &goods,
+            &mut ask,
+            ["/take", "/read"].map(|path| post(path, &goods.text)),
+            &|goods| {
+                drop(black_box(serde_json::from_slice::<Vec<Entry>>(&goods.text)));
+            },
+        );
     }
 }
 
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n").into_bytes()
+}
+
+fn post(path: &str, body: &[u8]) -> Vec<u8> {
+    let fields = format!("Content-Type: application/json\r\nContent-Length: {}", body.len());
+    [format!("POST {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n").as_bytes(), body].concat()
+}
+
 /// One request and its answer, which is thrown away.
-fn ask(server: &mut TestServer, far: &FarEnd, path: &str) {
-    far.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n").as_bytes());
+fn ask(server: &mut TestServer, far: &FarEnd, request: &[u8]) {
+    far.send(request);
     server.run();
     assert!(black_box(far.take()).starts_with(b"HTTP/1.1 200 "));
 }
@@ -88,16 +118,16 @@ fn ask(server: &mut TestServer, far: &FarEnd, path: &str) {
 fn compare(
     name: &str,
     goods: &Goods,
-    ask: &mut impl FnMut(&str),
-    [ready, made]: [&str; 2],
-    library: &dyn Fn(&Goods) -> Option<Vec<u8>>,
+    ask: &mut impl FnMut(&[u8]),
+    [ready, made]: [Vec<u8>; 2],
+    library: &dyn Fn(&Goods),
 ) {
     let times = ROUND_BYTES.div_ceil(goods.text.len());
     let mut all = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        all[0].push(timed(times, || ask(ready)));
-        all[1].push(timed(times, || ask(made)));
-        all[2].push(timed(times, || drop(black_box(library(black_box(goods))))));
+        all[0].push(timed(times, || ask(&ready)));
+        all[1].push(timed(times, || ask(&made)));
+        all[2].push(timed(times, || library(black_box(goods))));
     }
     let [ready, made, bare] = all.map(|mut times| {
         times.sort_unstable_by(f64::total_cmp);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fs, io, process};
 
 /// Each marked line is an error with that code; without those lines it compiles.
 const NO_SUCH_METHOD: &str = r#"
@@ -86,14 +86,17 @@ fn library() -> PathBuf {
 
 /// The errors of the compiler, as lines and codes.
 fn errors(name: &str, source: &str) -> Vec<(usize, String)> {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("n12_{name}.rs"));
+    // Another run of this test may go on beside it.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(process::id().to_string());
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("n12_{name}.rs"));
     fs::write(&path, source).unwrap();
     let library = library();
     let mut command = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
     command.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--error-format=short"]);
     command.arg("--extern").arg(format!("jackfield={}", library.display()));
     command.arg("-L").arg(format!("dependency={}", library.parent().unwrap().display()));
-    let output = command.arg("--out-dir").arg(env!("CARGO_TARGET_TMPDIR")).arg(path).output().unwrap();
+    let output = command.arg("--out-dir").arg(folder).arg(path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let errors: Vec<_> = said.lines().filter_map(error).collect();
     assert_eq!(output.status.success(), errors.is_empty(), "{said}");

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
-/// How long the browser may take for one command.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// How long the browser may take for one command, and a page until it shows what is waited for. On a busy machine that is
+/// more than a minute.
+const ANSWER_MAX: Duration = Duration::from_secs(600);
 /// How often a page is asked for what is waited for. Short against any time that a user would notice.
 const POLL_AFTER: Duration = Duration::from_millis(20);
 

@@ -17,9 +17,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process may take to print its address. Chromium on a busy machine is slow to start.
-const START_MAX: Duration = Duration::from_secs(60);
-const END_MAX: Duration = Duration::from_secs(60);
+/// How long a process may take to print its address, and to end. On a busy machine Chromium takes more than a minute.
+const START_MAX: Duration = Duration::from_secs(600);
+const END_MAX: Duration = Duration::from_secs(600);
 
 /// A process that is ended, and waited for, when this is dropped.
 pub(crate) struct Reaped {

@@ -43,7 +43,7 @@ struct World {
 
 impl World {
     fn new(test: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let folder = tls::own_folder().join(test);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let file = |name: &str, text: String| {

@@ -5,7 +5,6 @@ use jackfield::test::{TestOptions, TestServer};
 use jackfield::{ClientAuth, Handle, Host, Listener, Peer, Server};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use support::probe::{Log, Probe, Watcher};
 use support::{get, statuses};
@@ -321,7 +320,7 @@ fn t9_sessions_are_resumed_in_both_versions() {
 #[test]
 fn t9_bytes_of_ocsp_are_passed_through_and_read_again() {
     let authority = Authority::new("servers");
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("t9.ocsp");
+    let path = tls::own_folder().join("t9.ocsp");
     fs::write(&path, b"first answer").unwrap();
     let (mut server, seen, _) = serve(vec![listener().host(authority.host("a.example").ocsp(&path))]);
     for version in VERSIONS {

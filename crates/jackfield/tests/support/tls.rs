@@ -19,16 +19,23 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
     SupportedProtocolVersion,
 };
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::{fs, process};
+
+/// A folder for files of this run only: another run of the same tests may go on beside it.
+pub fn own_folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(process::id().to_string());
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
 
 impl Identity {
     /// The paths of both as PEM files, in a directory of this name.
     pub fn files(&self, name: &str) -> (PathBuf, PathBuf) {
-        self.files_in(&PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
+        self.files_in(&own_folder().join(name))
     }
 
     /// A server's configuration by which peers may show certificates of this authority.
@@ -122,7 +129,7 @@ impl Authority {
 
     /// Its own certificate as a PEM file of this name.
     pub fn file(&self, name: &str) -> PathBuf {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
+        let path = own_folder().join(format!("{name}.pem"));
         fs::write(&path, self.certificate.pem()).unwrap();
         path
     }
