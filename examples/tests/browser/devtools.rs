@@ -9,6 +9,8 @@ use tungstenite::{Message, WebSocket};
 /// How long the browser may take for one command, and a page until it shows what is waited for. On a busy machine that is
 /// more than a minute.
 const ANSWER_MAX: Duration = Duration::from_secs(600);
+/// How often a click is repeated that has missed its element.
+const CLICKS_MAX: u32 = 20;
 /// How often a page is asked for what is waited for. Short against any time that a user would notice.
 const POLL_AFTER: Duration = Duration::from_millis(20);
 
@@ -108,12 +110,26 @@ impl Browser {
         self.evaluate(tab, &note).map(drop)
     }
 
-    /// Clicks into the middle of an element, where a user's mouse would.
+    /// Clicks into the middle of an element, where a user's mouse would. The page may move it away before the click comes: then
+    /// it is clicked again.
     pub(crate) fn click(&mut self, tab: &Tab, selector: &str) -> Outcome<()> {
+        let was_clicked = format!("document.querySelector({selector:?})?.wasClicked !== false");
+        for _ in 0..CLICKS_MAX {
+            self.click_once(tab, selector)?;
+            if self.evaluate(tab, &was_clicked)? == true {
+                return Ok(());
+            }
+        }
+        Err(format!("{}: {selector} can't be clicked", tab.name))
+    }
+
+    fn click_once(&mut self, tab: &Tab, selector: &str) -> Outcome<()> {
         let middle = self.evaluate(
             tab,
             &format!(
                 "(() => {{ const element = document.querySelector({selector:?});
+                    element.wasClicked = false;
+                    element.addEventListener('click', () => element.wasClicked = true, {{ capture: true, once: true }});
                     element.scrollIntoView({{ block: 'center', behavior: 'instant' }});
                     const box = element.getBoundingClientRect();
                     return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }}; }})()"
