@@ -171,14 +171,19 @@ impl Drop for Instance {
 
 /// Waits until something holds.
 #[track_caller]
-pub fn wait(mut holds: impl FnMut() -> bool) {
-    for _ in 0..LOOKS_MAX {
-        if holds() {
-            return;
+pub fn wait(holds: impl FnMut() -> bool) {
+    assert!(comes(holds), "it does not come to it");
+}
+
+/// Waits until something holds, or for so long that it will not.
+fn comes(mut holds: impl FnMut() -> bool) -> bool {
+    (0..LOOKS_MAX).any(|_| {
+        let is_there = holds();
+        if !is_there {
+            thread::sleep(LOOK_EVERY);
         }
-        thread::sleep(LOOK_EVERY);
-    }
-    panic!("it does not come to it");
+        is_there
+    })
 }
 
 /// What the observer was told of the broker, the first word of each.
@@ -328,11 +333,13 @@ impl Site {
     /// All that comes up to this message, with it.
     #[track_caller]
     pub fn take_until(&mut self, reader: &mut Reader, last: &str) -> Vec<Seen> {
-        let mut seen = Vec::new();
-        wait(|| {
+        let mut seen: Vec<Seen> = Vec::new();
+        let is_there = comes(|| {
             seen.extend(self.take(reader));
-            seen.last().is_some_and(|seen: &Seen| seen.data == last)
+            seen.iter().any(|seen| seen.data == last)
         });
+        let texts = || seen.iter().map(|seen| &*seen.data).collect::<Vec<_>>();
+        assert!(is_there, "{last:?} does not come, but {:?}", texts());
         seen
     }
 }
