@@ -484,7 +484,7 @@ mod tests {
     const SEGMENTS: [&str; 8] = ["a", "ab", "{p}", "{p}.j", "a{p}", "{*r}", "a{*r}", "{{a}}"];
     const SENT: [&str; 6] = ["", "a", "ab", "b.j", "abc", "{a}"];
 
-    /// All paths of one to so many of these segments.
+    /// All paths that are made of these segments, up to so many in a path.
     fn paths(segments: &[&str], most: usize) -> Vec<String> {
         let mut all = vec![String::new()];
         let mut from = 0;

@@ -320,7 +320,7 @@ fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
 const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// How a rule refuses, and what HTTP and a protocol of one's own get.
+/// How a rule refuses, and what a peer gets over HTTP and over a user's own protocol.
 fn refusals() -> [(Refuse, [&'static str; 2]); 4] {
     [
         (Refuse::Silent, ["", ""]),
