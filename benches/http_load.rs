@@ -1,8 +1,11 @@
 //! One HTTP connection that sends requests and waits for their answers, a given number of times: enough to count a
 //! server's instructions and system calls by.
 //!
+//! Its arguments are the address, the number of requests, how many are sent at a time, and which request: `small`, `parameter`
+//! or `browser`.
+//!
 //! ```sh
-//! http-load 127.0.0.1:8080 100000 1 small    # address, requests, sent at once, small, parameter or browser
+//! http-load 127.0.0.1:8080 100000 1 small
 //! ```
 
 use jackfield_benches::{BROWSER_REQUEST, PARAMETER_REQUEST, SMALL_REQUEST};
