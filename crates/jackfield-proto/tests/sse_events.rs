@@ -1,8 +1,11 @@
 //! Event streams: what is written, what is read, and that the two agree.
 
+use allocation_counter::measure;
 use jackfield_proto::Step;
 use jackfield_proto::sse::{Decoder, Error, Event, EventScratch, FieldError, Limits};
 use proptest::prelude::*;
+use std::borrow::Cow;
+use std::hint::black_box;
 
 /// An event as it was read: data, name, last id.
 type Read = (String, String, String);
@@ -105,6 +108,28 @@ fn what_would_break_out_is_not_written() {
         assert_eq!(event.encode(&mut out), Err(want));
         assert_eq!(out, b"kept");
     }
+}
+
+/// Bytes with room for an event are all that it needs.
+#[track_caller]
+fn check_uncopied<'m>(texts: [impl Into<Cow<'m, str>>; 4]) {
+    let mut out = Vec::with_capacity(5000);
+    let made = measure(|| {
+        let [data, name, id, comment] = texts;
+        let event = Event::data(data).event(name).id(id).with_comment(comment);
+        assert_eq!(event.encode(&mut out), Ok(()));
+    });
+    assert_eq!((made.count_total, out.len() > 4000), (0, true));
+}
+
+/// S2.
+#[test]
+fn texts_are_not_copied_before_they_are_encoded() {
+    let text = "x".repeat(1000);
+    check_uncopied([&*text; 4]);
+    check_uncopied([(); 4].map(|()| text.clone()));
+    let copied = measure(|| drop(black_box(Event::data(text.clone()))));
+    assert_eq!(copied.count_total, 1, "a copy is seen");
 }
 
 /// Data is the one field that may have anything in it; none of that may become another field.

@@ -224,6 +224,30 @@ fn bad_address(error: redis::RedisError) -> BadAddress {
     BadAddress(error.to_string())
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield::History;
+
+    /// How many messages of this size wait for a Redis to which nothing is sent.
+    fn waiting(bytes: usize) -> usize {
+        let redis = Redis::new("redis://127.0.0.1:1").unwrap();
+        let topic = SharedTopic::new("t", History::new(1));
+        (0..20_000).take_while(|_| redis.publish(&topic, vec![0; bytes]).is_ok()).count()
+    }
+
+    #[test]
+    fn k2_by_default_10_000_messages_and_16_mib_wait() {
+        assert_eq!(waiting(0), 10_000);
+        assert_eq!(waiting(1 << 20), 16);
+    }
+
+    #[test]
+    fn k2_by_default_presence_is_told_every_2_s() {
+        assert_eq!(Redis::new("redis://127.0.0.1:1").unwrap().presence, Duration::from_secs(2));
+    }
+}
+
 /// The code in the readme compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

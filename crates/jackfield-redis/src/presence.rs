@@ -119,3 +119,13 @@ impl Presence {
 fn names<'a>(nodes: impl IntoIterator<Item = &'a u64>) -> Vec<String> {
     nodes.into_iter().map(|node| format!("{node:x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k2_a_report_holds_for_three_times_the_interval() {
+        assert_eq!(Presence::new(Duration::from_secs(2), "", 1).lifetime(), Duration::from_secs(6));
+    }
+}

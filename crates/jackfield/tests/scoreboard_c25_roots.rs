@@ -6,6 +6,7 @@ mod support;
 mod tls;
 
 use jackfield::roots;
+use rcgen::{CertificateParams, DnType, DnValue, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
@@ -48,6 +49,48 @@ fn c25_a_certificate_that_no_root_of_mozilla_has_issued_is_not_trusted() {
     assert_eq!(shake(roots::webpki().unwrap(), Identity::new().server_config()), Err(unknown));
 }
 
+/// A certificate that names a root of that list as its issuer, and has not its signature: that is all that is wrong, so the
+/// root is trusted.
+#[test]
+fn c25_the_roots_of_mozilla_are_trusted() {
+    let mut root = CertificateParams::default();
+    root.distinguished_name.remove(DnType::CommonName);
+    for (part, name) in [
+        (DnType::CountryName, "US"),
+        (DnType::OrganizationName, "Internet Security Research Group"),
+        (DnType::CommonName, "ISRG Root X2"),
+    ] {
+        root.distinguished_name.push(part, DnValue::PrintableString(name.try_into().unwrap()));
+    }
+    // Its key is of the same kind as that of the root.
+    let root = Issuer::new(root, KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap());
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let chain = vec![params.signed_by(&key, &root).unwrap().der().clone()];
+    let server = serving(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap());
+    let forged = Error::InvalidCertificate(CertificateError::BadSignature);
+    assert_eq!(shake(roots::webpki().unwrap(), server), Err(forged));
+}
+
+#[test]
+fn c25_the_features_of_the_roots_are_off() {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let features = manifest["features"].as_table().unwrap();
+    // Each feature that is on by default, and what that turns on.
+    let mut on = vec!["default"];
+    let mut looked_at = 0;
+    while let Some(feature) = on.get(looked_at) {
+        let more = features.get(*feature).and_then(toml::Value::as_array).into_iter().flatten();
+        on.extend(more.filter_map(toml::Value::as_str));
+        looked_at += 1;
+    }
+    assert!(on.contains(&"tls"), "{on:?}");
+    for feature in ["tls-webpki-roots", "tls-native-roots"] {
+        assert!(features.contains_key(feature) && !on.contains(&feature), "{on:?}");
+    }
+}
+
 /// In a process of its own: the environment says which file is the system's.
 #[test]
 fn c25_certificates_of_the_system_roots_are_trusted() {
@@ -83,7 +126,10 @@ fn play(role: &str) {
 /// A server with the certificate in this file, and the key beside it.
 fn server(certificate: &Path) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(certificate.with_file_name("key.pem")).unwrap();
+    serving(chain, PrivateKeyDer::from_pem_file(certificate.with_file_name("key.pem")).unwrap())
+}
+
+fn serving(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     Arc::new(builder.with_single_cert(chain, key).unwrap())

@@ -64,6 +64,12 @@ pub fn a_refusal_after_the_upgrade(upgrade: Upgrade<'_>) {
     upgrade.reject(403); //~ E0382
 }
 
+pub fn an_upgrade_after_deferring(upgrade: Upgrade<'_>) -> LateUpgrade {
+    let late = upgrade.defer();
+    upgrade.accept(); //~ E0382
+    late
+}
+
 pub fn a_late_refusal_after_the_upgrade(upgrade: LateUpgrade) {
     upgrade.accept();
     upgrade.reject(403); //~ E0382

@@ -1,9 +1,9 @@
 //! The document of features: tables with what is there, each row shown by tests, and the list of what is planned.
 //!
-//! A row of the tables belongs to the tests whose names begin with its ID, or to those that its text refers to behind
-//! [`ELSEWHERE`]. A row without a test goes to the list of what is planned; a row of which a part is missing stands in
-//! both places.
+//! The tests that show a row stand in the [`Evidence`]. A row without any goes to the list of what is planned; a row of
+//! which a part is missing stands in both places.
 
+use crate::evidence::Evidence;
 use crate::row::Row;
 use crate::sources::Sources;
 use std::collections::BTreeSet;
@@ -12,8 +12,6 @@ use std::collections::BTreeSet;
 pub(crate) const FEATURES: &str = "docs/features.md";
 /// How the paths of the tests begin that are named by rows.
 pub(crate) const TESTS: &str = "crates/jackfield/tests/scoreboard";
-/// What stands before references to tests that are not named by the row.
-const ELSEWHERE: &str = "Shown by ";
 const PLANNED: &str = "\n## Planned\n";
 /// How the line that counts the rows begins.
 const COUNTED: &str = "Shown whole: ";
@@ -25,16 +23,6 @@ pub(crate) struct Features<'a> {
     tables: &'a str,
     /// The list and what stands around it.
     list: &'a str,
-}
-
-/// A row and the names of the tests that show it.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    pub(crate) row: Row,
-    /// Those whose names begin with its ID.
-    pub(crate) own: Vec<String>,
-    /// Those that it names behind [`ELSEWHERE`].
-    pub(crate) named: Vec<String>,
 }
 
 impl<'a> Features<'a> {
@@ -54,62 +42,39 @@ impl<'a> Features<'a> {
         self.list.lines().filter_map(Row::of_line).collect()
     }
 
-    /// The rows with the tests that show them.
-    pub(crate) fn shown(&self, sources: &Sources) -> Vec<Shown> {
-        let own = |row: Row| {
-            let tests = sources.below(TESTS).filter(|(_, name)| Row::of_test(name) == Some(row));
-            tests.map(|(_, name)| name.to_owned()).collect()
-        };
-        let lines = self.tables.lines().filter_map(|line| Some((Row::of_line(line)?, line)));
-        lines.map(|(row, line)| Shown { row, own: own(row), named: named(line) }).collect()
-    }
-
-    /// The rows that are shown by tests which they name themselves.
-    fn elsewhere(&self) -> BTreeSet<Row> {
-        self.tables.lines().filter(|line| line.contains(ELSEWHERE)).filter_map(Row::of_line).collect()
-    }
-
-    /// Where the document and the tests contradict each other.
-    pub(crate) fn disagreements(&self, sources: &Sources) -> Vec<String> {
+    /// Where the document, the evidence and the tests contradict each other.
+    pub(crate) fn disagreements(&self, evidence: &Evidence, sources: &Sources) -> Vec<String> {
         let (rows, planned) = (self.rows(), self.planned());
         let mut found = Vec::new();
         for (list, what) in [(&rows, "in the tables"), (&planned, "among what is planned")] {
             let mut seen = BTreeSet::new();
-            found.extend(
-                list.iter().filter(|row| !seen.insert(**row)).map(|row| format!("{row}: twice {what}")),
-            );
+            let twice = list.iter().filter(|row| !seen.insert(**row));
+            found.extend(twice.map(|row| format!("{row}: twice {what}")));
         }
-        for line in self.tables.lines() {
-            let (Some(row), Some((_, tests))) = (Row::of_line(line), line.split_once(ELSEWHERE)) else {
-                continue;
-            };
-            match sources.check_references(tests) {
-                Ok(0) => found.push(format!("{row}: no test behind `{ELSEWHERE}`")),
-                Ok(_) => {}
-                Err(error) => found.push(format!("{row}: {error}")),
-            }
+        for (row, title, meaning) in self.tables.lines().filter_map(cells) {
+            found.extend(evidence.check(row, title, meaning, sources));
         }
-        let mut tested = self.elsewhere();
+        let unknown = evidence.rows().filter(|row| !rows.contains(row));
+        found.extend(unknown.map(|row| format!("{row}: in the evidence, but not in the tables")));
         for (file, name) in sources.below(TESTS) {
             let Some(row) = Row::of_test(name) else { continue };
-            tested.insert(row);
-            if !rows.contains(&row) {
+            if rows.contains(&row) {
+                if !evidence.tests_of(row).iter().any(|test| test == name) {
+                    found.push(format!("{row}: `{name}` in {file} shows no sentence of it"));
+                }
+            } else {
                 let place = if planned.contains(&row) { "only planned" } else { "no row" };
                 found.push(format!("{row}: {place}, but `{name}` in {file} shows it"));
             }
         }
-        found.extend(
-            rows.iter().filter(|row| !tested.contains(row)).map(|row| format!("{row}: no test shows it")),
-        );
         found
     }
 
     /// The document with each row in its place: those without a test are planned, and what is planned is in order and
     /// counted.
-    pub(crate) fn sorted(&self, sources: &Sources) -> String {
-        let mut tested = self.elsewhere();
-        tested.extend(sources.below(TESTS).filter_map(|(_, name)| Row::of_test(name)));
-        let is_planned = |line: &&str| Row::of_line(line).is_some_and(|row| !tested.contains(&row));
+    pub(crate) fn sorted(&self, evidence: &Evidence) -> String {
+        let is_planned =
+            |line: &&str| Row::of_line(line).is_some_and(|row| evidence.tests_of(row).is_empty());
         let tables: Vec<&str> = self.tables.lines().filter(|line| !is_planned(line)).collect();
         let mut planned: Vec<(Row, &str)> = (self.list.lines().filter(|line| Row::of_line(line).is_some()))
             .chain(self.tables.lines().filter(is_planned))
@@ -134,11 +99,12 @@ impl<'a> Features<'a> {
     }
 }
 
-/// The tests that a row names behind [`ELSEWHERE`], without their files.
-fn named(line: &str) -> Vec<String> {
-    let Some((_, tests)) = line.split_once(ELSEWHERE) else { return Vec::new() };
-    let words = tests.split('`').skip(1).step_by(2).filter(|word| !word.ends_with(".rs"));
-    words.map(str::to_owned).collect()
+/// A line of a table: the row, its title and its meaning.
+fn cells(line: &str) -> Option<(Row, &str, &str)> {
+    let row = Row::of_line(line)?;
+    let (_, rest) = line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")?;
+    let (title, meaning) = rest.split_once(" | ")?;
+    Some((row, title, meaning))
 }
 
 fn count(tables: &[&str], planned: &[(Row, &str)]) -> String {
@@ -163,13 +129,13 @@ mod tests {
 | ID | Feature | Semantic |
 | --- | --- | --- |
 | W1 | Upgrade | W2 in a cell is no row. |
-| W13 | Pong | on |
+| W13 | Pong | Sent. By itself. |
 
 ## L: listeners
 
 | ID | Feature | Semantic |
 | --- | --- | --- |
-| L2 | Listeners | Shown by `a/tests/x.rs`: `two_listen`. |
+| L2 | Listeners | Two. |
 
 ## Planned
 
@@ -182,76 +148,78 @@ Shown whole: 3 rows. In part: 0. Not at all: 1.
 Later: H19.
 ";
 
+    const W1: &str = "## W1: Upgrade\n- W2 in a cell is no row.\n  - `x.rs`: `w1_a`\n";
+    const W13: &str = "## W13: Pong\n- Sent.\n  - `x.rs`: `w13_b`\n- By itself.\n  - `x.rs`: `w13_b`\n";
+    const L2: &str = "## L2: Listeners\n- Two.\n  - `a/tests/x.rs`: `two_listen`\n";
+
     fn sources(names: &[&str]) -> Sources {
         let mut sources = Sources::default();
         for name in names {
-            sources.add(&format!("{TESTS}/w.rs"), &format!("#[test]\nfn {name}() {{}}\n"));
+            let test = format!("#[test]\nfn {name}() {{}}\n");
+            sources.add(&format!("{TESTS}/w.rs"), &test);
+            sources.add("crates/x.rs", &test);
         }
         sources.add("crates/a/tests/x.rs", "#[test]\nfn two_listen() {}\n");
         sources
     }
 
+    fn evidence(files: &[&str]) -> Evidence {
+        let mut evidence = Evidence::default();
+        files.iter().for_each(|file| evidence.add(file).unwrap());
+        evidence
+    }
+
     #[track_caller]
-    fn check(document: &str, tests: &[&str], expected: &[&str]) {
-        let found = Features::parse(document).unwrap().disagreements(&sources(tests));
+    fn check(document: &str, files: &[&str], tests: &[&str], expected: &[&str]) {
+        let features = Features::parse(document).unwrap();
+        let found = features.disagreements(&evidence(files), &sources(tests));
         assert_eq!(found.len(), expected.len(), "{found:?}");
         assert!(found.iter().zip(expected).all(|(found, word)| found.contains(word)), "{found:?}");
     }
 
-    const ALL: &[&str] = &["w1_a", "w13_b"];
+    const ALL: &[&str] = &[W1, W13, L2];
+    const TESTED: &[&str] = &["w1_a", "w13_b"];
 
     #[test]
-    fn a_row_without_a_test_is_found() {
-        check(DOCUMENT, ALL, &[]);
-        check(DOCUMENT, &["w1_a"], &["W13: no test"]);
+    fn a_sentence_without_a_test_is_found() {
+        check(DOCUMENT, ALL, TESTED, &[]);
+        check(DOCUMENT, &[W1, L2], TESTED, &["W13: docs/shown has no such row", "W13: `w13_b`"]);
+        check(&DOCUMENT.replace("Two.", "Two. Three."), ALL, TESTED, &["L2: the document and docs/shown"]);
+        check(DOCUMENT, ALL, &["w1_a"], &["W13: there is no test", "W13: there is no test"]);
     }
 
     #[test]
-    fn a_test_of_what_is_planned_or_unknown_is_found() {
-        check(DOCUMENT, &["w1_a", "w13_b", "l1_c"], &["L1: only planned, but `l1_c`"]);
-        check(DOCUMENT, &["w1_a", "w13_b", "w9_c"], &["W9: no row"]);
-        check(DOCUMENT, &["w1_a", "w13_b", "helper", "t0_1_c"], &[]);
-    }
-
-    #[test]
-    fn a_reference_to_no_test_is_found() {
-        check(&DOCUMENT.replace("two_listen", "three_listen"), ALL, &["L2: there is no test `three_listen`"]);
-        check(&DOCUMENT.replace("`a/tests/x.rs`: `two_listen`", "nothing"), ALL, &["L2: no test behind"]);
-    }
-
-    #[test]
-    fn each_row_has_the_tests_that_show_it() {
-        let shown = Features::parse(DOCUMENT).unwrap().shown(&sources(ALL));
-        let shown: Vec<String> =
-            shown.iter().map(|row| format!("{} {:?} {:?}", row.row, row.own, row.named)).collect();
-        assert_eq!(shown, [r#"W1 ["w1_a"] []"#, r#"W13 ["w13_b"] []"#, r#"L2 [] ["two_listen"]"#]);
+    fn a_test_of_what_is_planned_or_unknown_or_of_no_sentence_is_found() {
+        check(DOCUMENT, ALL, &["w1_a", "w13_b", "l1_c"], &["L1: only planned, but `l1_c`"]);
+        check(DOCUMENT, ALL, &["w1_a", "w13_b", "w9_c"], &["W9: no row"]);
+        check(DOCUMENT, ALL, &["w1_a", "w13_b", "w13_c"], &["W13: `w13_c` in"]);
+        check(DOCUMENT, ALL, &["w1_a", "w13_b", "helper", "t0_1_c"], &[]);
+        check(DOCUMENT, &[W1, W13, L2, "## L9: Drain\n"], TESTED, &["L9: in the evidence"]);
     }
 
     #[test]
     fn a_row_that_comes_twice_is_found() {
-        check(&DOCUMENT.replace("| W13 |", "| W1 |"), &["w1_a"], &["W1: twice in the tables"]);
-        check(
-            &DOCUMENT.replace("| L1 | Ports | all |", "| L1 | a | b |\n| L1 | c | d |"),
-            ALL,
-            &["L1: twice among"],
-        );
+        let line = "| W1 | Upgrade | W2 in a cell is no row. |\n";
+        check(&DOCUMENT.replace(line, &line.repeat(2)), ALL, TESTED, &["W1: twice in the tables"]);
+        let line = "| L1 | Ports | all |\n";
+        check(&DOCUMENT.replace(line, &line.repeat(2)), ALL, TESTED, &["L1: twice among"]);
         assert!(Features::parse("no table").is_err() && Features::parse("x\n## Planned\n").is_err());
     }
 
     #[test]
     fn rows_without_tests_are_planned_and_the_others_are_counted() {
-        let sorted = |text: &str, tests: &[&str]| Features::parse(text).unwrap().sorted(&sources(tests));
+        let sorted = |text: &str, files: &[&str]| Features::parse(text).unwrap().sorted(&evidence(files));
         assert_eq!(sorted(DOCUMENT, ALL), DOCUMENT);
         let part = "| W1 | Upgrade | a part |\n| L1 | Ports | all |";
         let other = DOCUMENT.replace("| L1 | Ports | all |", part);
         let expected = DOCUMENT
-            .replace("| W13 | Pong | on |\n", "")
+            .replace("| W13 | Pong | Sent. By itself. |\n", "")
             .replace(
                 "| L1 | Ports | all |",
-                "| W1 | Upgrade | a part |\n| W13 | Pong | on |\n| L1 | Ports | all |",
+                "| W1 | Upgrade | a part |\n| W13 | Pong | Sent. By itself. |\n| L1 | Ports | all |",
             )
             .replace("whole: 3 rows. In part: 0. Not at all: 1", "whole: 1 rows. In part: 1. Not at all: 2");
-        assert_eq!(sorted(&other, &["w1_a"]), expected);
+        assert_eq!(sorted(&other, &[W1, L2]), expected);
     }
 
     #[test]
@@ -259,10 +227,10 @@ Later: H19.
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let (text, sources) =
             (fs::read_to_string(root.join(FEATURES)).unwrap(), Sources::read(&root).unwrap());
-        let features = Features::parse(&text).unwrap();
-        let found = features.disagreements(&sources);
+        let (features, evidence) = (Features::parse(&text).unwrap(), Evidence::read(&root).unwrap());
+        let found = features.disagreements(&evidence, &sources);
         assert!(found.is_empty(), "{FEATURES} and the tests disagree:\n{}", found.join("\n"));
-        let sorted = features.sorted(&sources);
+        let sorted = features.sorted(&evidence);
         assert!(sorted == text, "`cargo run -p xtask -- scoreboard --write` puts {FEATURES} in order");
         let groups: String = features.headings().collect();
         assert_eq!(groups, "LCHWSTMBPXDOKQEN");

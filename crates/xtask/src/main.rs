@@ -3,6 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
+mod evidence;
 mod faults;
 mod features;
 mod names;
@@ -30,7 +31,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "scoreboard [--write | --from FILE]",
-        about: "Which rows of docs/features.md a passing test shows",
+        about: "Which rows of docs/features.md are shown by passing tests",
         run: scoreboard::run,
     },
 ];

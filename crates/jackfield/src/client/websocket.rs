@@ -184,12 +184,13 @@ impl WebSocket<'_> {
         self.connection.last_round_trip()
     }
 
-    /// The heartbeat that applies to this WebSocket: its own, or that of its listener, as it is now.
+    /// The heartbeat that applies to this WebSocket: its own, or that of its listener, as it is now. After
+    /// [`Connection::set_idle_timeout`](crate::Connection::set_idle_timeout) there is none, and its `after` is zero.
     #[doc(alias = "getHeartbeat")]
     #[doc(alias = "getHeartbeatMessage")]
     #[must_use]
     pub fn heartbeat(&self) -> &Heartbeat {
-        self.connection.links.heartbeat_of(self.connection.id)
+        self.connection.links.active_heartbeat(self.connection.id)
     }
 
     /// Sets the heartbeat of this WebSocket; the server's heartbeat does not apply to it any more.

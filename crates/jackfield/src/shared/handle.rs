@@ -174,7 +174,7 @@ impl Handle {
 
     /// Runs a job that may block on a thread of a small pool: reading a file, hashing a password, asking a database. Its
     /// result comes to the connection as a value of type [`Offloaded<T>`], with `on_post`, even if the mailbox is full;
-    /// if the job panics, the value says so. If the connection is gone by then, the job still runs to its end.
+    /// if the job panics, the value says so. If the connection ends meanwhile, the job still runs to its end.
     ///
     /// The pool has four threads, or as many as [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads)
     /// says, which are started when they are needed; 1024 jobs may wait for them. When the server ends, jobs that wait are
@@ -208,7 +208,8 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// [`NotPosted`] has the job, and why it does not run: [`Busy::Full`] or [`Busy::Stopped`].
+    /// [`NotPosted`] has the job, and why it does not run: [`Busy::Full`] if too many wait already, [`Busy::Gone`],
+    /// [`Busy::Unknown`] or [`Busy::Stopped`].
     #[doc(alias = "spawn_blocking")]
     #[doc(alias = "web::block")]
     pub fn offload<T, F>(&self, id: ConnectionId, job: F) -> Result<(), NotPosted<F>>
@@ -216,18 +217,20 @@ impl Handle {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        if let Err(why) = self.remote_of(id) {
+            return Err(NotPosted { value: job, why });
+        }
         let (mut job, handle) = (Some(job), self.clone());
-        let is_taken = !self.has_ended()
-            && self.0.pool.submit(|| {
-                let job = job.take();
-                Box::new(move || {
-                    let Some(job) = job else { return };
-                    let result: Offloaded<T> = attempt(job);
-                    let owned = result.as_ref().map_or(0, owned_bytes);
-                    // A reactor that has ended gives it back.
-                    let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result), owned));
-                })
-            });
+        let is_taken = self.0.pool.submit(|| {
+            let job = job.take();
+            Box::new(move || {
+                let Some(job) = job else { return };
+                let result: Offloaded<T> = attempt(job);
+                let owned = result.as_ref().map_or(0, owned_bytes);
+                // A reactor that has ended gives it back.
+                let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result), owned));
+            })
+        });
         let why = if self.has_ended() { Busy::Stopped } else { Busy::Full };
         match job.filter(|_| !is_taken) {
             Some(value) => Err(NotPosted { value, why }),
@@ -387,7 +390,8 @@ impl Handle {
         self.post_command(self.least_loaded(0), Command::Connect(Box::new(outgoing)))
     }
 
-    /// Sets the heartbeat of every WebSocket that has no heartbeat of its own, also of future ones.
+    /// Sets the heartbeat of every WebSocket that has neither a heartbeat nor an idle timeout of its own, also of future
+    /// ones.
     ///
     /// # Errors
     /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new

@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn an_id_has_two_parts_or_four() {
+        let position = Position { epoch: 0xe, offset: 2 };
+        for (node, sequence, id) in [(0, 0, "e.2"), (7, 0, "e.2"), (7, 2, "e.2.7.2")] {
+            let place = ReadPosition { position, ahead: MessageOrigin { node, sequence } };
+            assert_eq!(place.to_string(), id);
+        }
+    }
+
+    #[test]
     fn only_its_own_node_is_ahead() {
         let place = ReadPosition {
             position: Position { epoch: 1, offset: 5 },

@@ -14,8 +14,8 @@ use std::str::FromStr;
 /// finds the route of a request; your code handles it.
 ///
 /// `{name}` stands for one segment, `{*name}` for the rest of the path, which is not empty. A static segment has
-/// priority over `{name}`, and `{name}` over `{*name}`. Paths are matched as they were sent, so an escaped `/` does not
-/// split a segment; parameters are decoded.
+/// priority over `{name}` and `{*name}`; these two at the same place are an error. Paths are matched as they were sent,
+/// so an escaped `/` does not split a segment; parameters are decoded.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Found, Request, Router};

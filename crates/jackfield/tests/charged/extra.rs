@@ -138,6 +138,16 @@ fn n5_what_is_kept_of_requests_is_charged() {
     }
 }
 
+/// A deferred answer keeps nothing of a request without a last event ID.
+#[test]
+fn s4_a_deferred_answer_without_a_last_event_id_costs_nothing() {
+    let mut world = World::new(TestOptions::default(), |_, _| ());
+    let before = world.charged();
+    world.ends.iter().for_each(|far| far.send(get("/").as_bytes()));
+    world.server.run();
+    assert_eq!((world.replies.borrow().len(), world.charged()), (CONNECTIONS, before));
+}
+
 /// What closes with reasons of this length take, as it is charged and as the allocator gave it.
 fn closes(reason_bytes: usize) -> [usize; 2] {
     let mut world = World::new(TestOptions::default(), |_, _| ());

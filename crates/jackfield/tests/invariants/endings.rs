@@ -118,11 +118,11 @@ fn a_client_that_does_nothing_leaves_no_peer_waiting() {
     struct Nothing;
     impl Client for Nothing {}
     let long = "x".repeat(Limits::default().line_bytes_max + 1);
-    for (listener, said, answered) in [
-        (listener::HTTP, get("/"), "HTTP/1.1 404 "),
-        (listener::RAW, "some bytes".into(), ""),
-        (listener::LINES, "a line\n".into(), ""),
-        (listener::LINES, long, ""),
+    for (listener, said, answered, is_reset) in [
+        (listener::HTTP, get("/"), "HTTP/1.1 404 ", false),
+        (listener::RAW, "some bytes".into(), "", false),
+        (listener::LINES, "a line\n".into(), "", false),
+        (listener::LINES, long, "", true),
     ] {
         let mut server = TestServer::new(|_peer| Nothing);
         let far = server.connect_to(listener);
@@ -131,6 +131,7 @@ fn a_client_that_does_nothing_leaves_no_peer_waiting() {
         let answer = text(&far.take());
         let is_over = far.has_server_finished() || far.is_reset();
         assert!(answer.starts_with(answered) && (is_over || !answer.is_empty()), "{listener}: {answer}");
+        assert_eq!(far.is_reset(), is_reset, "{listener}: {answer}");
     }
 }
 

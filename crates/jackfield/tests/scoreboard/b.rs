@@ -58,7 +58,7 @@ fn b1_the_result_of_a_send_shows_the_pressure() {
 }
 
 #[test]
-fn b1_a_send_to_a_closed_connection_returns_the_message() {
+fn b1_a_send_to_a_closed_connection_is_told() {
     let mut lab = Lab::new(messaged!(|probe, socket, message| {
         let stranger = jackfield::ConnectionId::from_bits(socket.id().to_bits() + (1 << 24));
         assert_eq!(socket.send_to(stranger, message), Sent::Gone);

@@ -333,11 +333,14 @@ fn c7_an_id_names_one_connection_for_ever() {
     assert_eq!(handle.close_with(old, 4000, "for the dead"), gone);
     let given_back = handle.post(old, 7).map_err(|not| (not.value, not.why));
     assert_eq!(given_back, Err((7, jackfield::Busy::Gone)));
+    let not_run = handle.offload(old, || 7).map_err(|not| ((not.value)(), not.why));
+    assert_eq!(not_run, Err((7, jackfield::Busy::Gone)));
     lab.run();
     assert_eq!(text(&stranger.take()), "");
     assert!(!stranger.has_server_finished() && !lab.log.has("post"));
     let unknown = ConnectionId::from_bits(9 << 56);
     assert_eq!(handle.send(unknown, "x"), Err(jackfield::Busy::Unknown));
+    assert_eq!(handle.offload(unknown, || 7).unwrap_err().why, jackfield::Busy::Unknown);
 }
 
 #[test]
@@ -809,6 +812,29 @@ fn c21_a_panic_ends_its_connection_and_no_other() {
     assert_eq!((lab.connections(), seen.count("panic a bug"), lab.log.count("disconnect Panic")), (1, 3, 3));
     assert_eq!(lab.server.handle().metrics().panics, 3);
     assert_eq!(socket::frames(&lab.say(&bystander, socket::ping(b""))).len(), 1);
+}
+
+#[test]
+fn c22_a_connection_that_lingers_takes_no_place() {
+    let limits = Limits::default().with(|limits| limits.connections_max = 1);
+    let mut lab = Lab::with_limits(limits, || Probe {
+        on_data: |_, raw, data| {
+            raw.close();
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let first = lab.connect_to(listener::RAW);
+    lab.say(&first, "x");
+    assert!(first.has_server_finished());
+    assert_eq!((lab.lingering(), lab.server.handle().count()), (1, 0));
+    lab.log.take();
+    let second = lab.connect_to(listener::RAW);
+    assert_eq!((lab.log.take(), second.has_server_finished()), (vec!["connect".to_owned()], false));
+    assert_eq!((lab.lingering(), lab.server.handle().count()), (1, 1));
+    // One that does not linger counts.
+    let _third = lab.connect_to(listener::RAW);
+    assert_eq!(lab.log.events(), ["refused Full"]);
 }
 
 /// Notes whose client has panicked.

@@ -468,7 +468,9 @@ fn bridge(reads: bool) -> (TestServer, [FarEnd; 2], Log) {
         Probe {
             count: usize::from(reads),
             on_connect: |probe, connection| {
-                connection.set_read_while_congested(probe.count == 1);
+                if probe.count == 1 {
+                    connection.set_read_while_congested(true);
+                }
                 assert_eq!(connection.read_pause(), None);
             },
             on_data: |_, raw, data| {

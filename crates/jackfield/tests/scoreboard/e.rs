@@ -1,33 +1,10 @@
 //! Ease.
 
-use jackfield::{Access, Authenticator, Error, Limits, Listener, Request, Server};
+use jackfield::{Access, Authenticator, Error, Limits, Listener, Request, Server, ServerBuilder};
 use std::error::Error as _;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Every file below a folder that ends so.
-fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, ending, found);
-        } else if path.to_string_lossy().ends_with(ending) {
-            found.push(path);
-        }
-    }
-}
-
-fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["jackfield", "jackfield-proto", "jackfield-reactor"] {
-        files(&crates.join(name).join("src"), ".rs", &mut found);
-    }
-    found.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
-}
 
 /// Lines of code: neither empty nor comment.
 fn lines_of_code(source: &str) -> usize {
@@ -46,23 +23,34 @@ fn e1_the_smallest_echo_server_has_at_most_15_lines() {
     assert!(shown.contains("Server::bind") && lines_of_code(&shown) <= 15, "{shown}");
 }
 
+/// The item with this alias: the first line below it that is neither documentation nor an attribute.
+fn item<'s>(source: &'s str, alias: &str) -> &'s str {
+    let (_, below) = source.split_once(&format!("#[doc(alias = \"{alias}\")]\n")).expect(alias);
+    let mut lines = below.lines().map(|line| line.trim().trim_start_matches("pub "));
+    lines.find(|line| !line.starts_with(['#', '/'])).unwrap()
+}
+
 #[test]
-fn e2_there_is_no_async_and_no_runtime() {
-    for (path, source) in sources() {
-        for (number, line) in source.lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            let words = ["async fn", "async move", "async {", ".await;", ".await?", ".await."];
-            let is_async = words.iter().any(|word| code.contains(word));
-            assert!(!is_async, "{}:{}", path.display(), number + 1);
-        }
-    }
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["jackfield", "jackfield-proto", "jackfield-reactor"] {
-        let manifest = fs::read_to_string(crates.join(name).join("Cargo.toml")).unwrap();
-        let needed = manifest.split("[dev-dependencies]").next().unwrap();
-        for runtime in ["tokio", "futures", "async-std", "smol", "hyper"] {
-            assert!(!needed.contains(runtime), "{name} needs {runtime}");
-        }
+fn e3_a_search_for_a_name_of_another_framework_finds_what_does_the_same() {
+    let client = include_str!("../../src/client/mod.rs");
+    let observer = include_str!("../../src/shared/observer.rs");
+    let handle = include_str!("../../src/shared/handle.rs");
+    for (source, alias, begin) in [
+        (client, "OnClientConnect", "fn on_connect("),
+        (client, "OnClientConnected", "fn on_connect("),
+        (client, "OnClientDisconnect", "fn on_disconnect("),
+        (client, "OnHttpRequest", "fn on_request("),
+        (client, "OnDataAvailable", "fn on_data("),
+        (client, "DataIn", "fn on_message("),
+        (client, "gotMessage", "fn on_message("),
+        (observer, "OnServerCreated", "fn on_started("),
+        (observer, "OnBgException", "fn on_panic("),
+        (handle, "HasConnection", "fn count("),
+        (handle, "sendAll", "fn publish<"),
+        (handle, "ServerHandle", "struct Handle("),
+    ] {
+        let found = item(source, alias);
+        assert!(found.starts_with(begin), "{alias}: {found}");
     }
 }
 
@@ -72,6 +60,18 @@ impl Authenticator for Nobody {
     fn check(&self, _request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
         Access::Deny
     }
+}
+
+/// All mistakes of a server, each of which has one of these words.
+#[track_caller]
+fn check_faults(builder: ServerBuilder, words: &[&str]) -> Vec<String> {
+    let wrong = builder.bind();
+    let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
+    for word in words {
+        assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:?}");
+    }
+    assert_eq!(faults.len(), words.len(), "{faults:?}");
+    faults
 }
 
 #[test]
@@ -90,10 +90,8 @@ fn e4_all_errors_are_reported_together() {
         .any_origin()
         .allowed_origins(["example.com"])
         .authenticator(Nobody)
-        .authenticator(Nobody)
-        .bind();
-    let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
-    for word in [
+        .authenticator(Nobody);
+    let words = [
         "nowhere",
         "banner",
         "events_per_turn",
@@ -104,12 +102,25 @@ fn e4_all_errors_are_reported_together() {
         "`lines` and `status` contradict each other",
         "`allowed_origins` and `any_origin` contradict each other",
         "`authenticator` is given more than once",
-    ] {
-        assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:?}");
-    }
-    assert_eq!(faults.len(), 10, "{faults:?}");
+    ];
+    let faults = check_faults(wrong, &words);
     let told = Error::Options(faults.clone()).to_string();
     assert!(faults.iter().all(|fault| told.contains(fault)));
+}
+
+#[test]
+fn e4_mistakes_of_each_kind_are_reported_together() {
+    let builder = || {
+        let mut limits = Limits::default().with(|limits| limits.head_timeout = Duration::ZERO);
+        limits.reactor.outbox_bytes_low = limits.reactor.outbox_bytes_high + 1;
+        Server::builder().preset(limits)
+    };
+    check_faults(builder(), &["outbox_bytes_low", "head_timeout", "there is no listener"]);
+    let first = builder().listen(Listener::tcp("127.0.0.1:0").tls("/no/certificate.pem", "/no/key.pem"));
+    let many = (0..250).fold(first, |builder, _| builder.listen("127.0.0.1:0"));
+    let words =
+        ["outbox_bytes_low", "head_timeout", "/no/certificate.pem", "/no/key.pem", "more than 250 listeners"];
+    check_faults(many, &words);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use jackfield::{Client, Compression, Connection, Exchange, Reply, Request, Timer
 use std::io::Read;
 use std::time::Duration;
 
-/// Answers as the path says: `/STATUS/BYTES/TYPE`, with the lines that the request has in `X-Lines`.
+/// Answers as the path says: `/STATUS/BYTES/TYPE`, with the line that the request has in `X-Line`. The status `noise` is 200, with
+/// a body that can't be made shorter.
 #[derive(Default)]
 struct Pages {
     late: Option<(Reply, Compression)>,
@@ -14,6 +15,16 @@ struct Pages {
 
 fn body(bytes: usize) -> String {
     "all work and no play ".chars().cycle().take(bytes).collect()
+}
+
+/// Bytes that no encoding makes shorter.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
 }
 
 impl Client for Pages {
@@ -26,11 +37,15 @@ impl Client for Pages {
             self.late = Some((exchange.defer(), compression));
             return;
         }
-        let mut answer = exchange.response(status.parse().unwrap()).compressed(compression);
+        let (status, body) = match status {
+            "noise" => (200, noise(bytes)),
+            _ => (status.parse().unwrap(), body(bytes).into_bytes()),
+        };
+        let mut answer = exchange.response(status).compressed(compression);
         if let Some((name, value)) = request.header_str("X-Line").and_then(|line| line.split_once(": ")) {
             answer = answer.header(name, value);
         }
-        answer.body(parts.next().unwrap_or(""), body(bytes)).unwrap();
+        answer.body(parts.next().unwrap_or(""), body).unwrap();
     }
 
     fn on_timer(&mut self, _connection: &mut Connection<'_>, _timer: TimerId) {
@@ -141,6 +156,16 @@ fn h12_only_content_that_gains_is_compressed() {
             let bytes = target.split('/').nth(2).unwrap().parse().unwrap();
             assert_eq!(decoded(&answer), body(bytes), "{target} {line}");
         }
+    }
+}
+
+#[test]
+fn h12_a_body_that_would_not_get_shorter_is_sent_as_it_is() {
+    for accepts in ["gzip", "deflate"] {
+        let answer = ask("/noise/5000/text/plain", accepts, "");
+        let lines = (answer.header("Content-Encoding"), answer.header("Vary"));
+        assert_eq!(lines, (None, Some("Accept-Encoding")), "{accepts}");
+        assert!(answer.body() == noise(5000), "{accepts}");
     }
 }
 

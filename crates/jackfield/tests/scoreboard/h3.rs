@@ -5,7 +5,8 @@ use jackfield::Server;
 use jackfield::test::TestOptions;
 use std::time::Duration;
 use support::probe::Probe;
-use support::{Lab, get, text};
+use support::real::{self, Live};
+use support::{Lab, get, statuses, text};
 
 fn make() -> Probe {
     Probe {
@@ -55,5 +56,11 @@ fn h3_bodies_say_what_went_wrong_only_where_that_is_wanted() {
 #[test]
 fn h3_error_details_are_off_by_default() {
     assert!(!TestOptions::default().expose_errors);
-    assert!(Server::builder().listen("127.0.0.1:0").expose_errors(true).bind().is_ok());
+    let listening = || Server::builder().listen("127.0.0.1:0");
+    for (builder, body) in [(listening(), ""), (listening().expose_errors(true), "the secret is 42")] {
+        let live = Live::serve(builder, |_peer| make());
+        let answer = real::ask(&mut live.connect(), get("/panic"));
+        assert_eq!(statuses(answer.as_bytes()), [500]);
+        assert_eq!(answer.split_once("\r\n\r\n").map(|(_, found)| found), Some(body), "{answer}");
+    }
 }

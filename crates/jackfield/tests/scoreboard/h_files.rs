@@ -2,15 +2,18 @@
 
 use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, TestServer};
-use jackfield::{Client, Exchange, Files, Request, Server};
+use jackfield::{Client, ConnectionId, Exchange, Files, Request, Server};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 use support::real::{self, Live};
-use support::{statuses, text};
+use support::{get, statuses, text};
 use tls::{Identity, Secured};
 
 /// A folder that is removed at the end.
@@ -348,7 +351,7 @@ fn ask_and_finish(
 fn h11_a_half_closed_peer_gets_the_whole_file() {
     let bytes = large();
     let folder = Folder::new(&[("small.txt", b"0123456789"), ("large.bin", &bytes)]);
-    std::thread::sleep(Duration::from_millis(30));
+    thread::sleep(Duration::from_millis(30));
     let identity = Identity::new();
     let small = &b"0123456789"[..];
     let rows = [
@@ -421,7 +424,7 @@ fn h11_a_file_is_kept_until_it_changes() {
     let medium = [7; 100_000];
     folder.write("medium.bin", &medium);
     // Until no later change can be taken for this one.
-    std::thread::sleep(Duration::from_millis(30));
+    thread::sleep(Duration::from_millis(30));
     for files in [Files::folder(folder.root()), Files::file(folder.root().join("a.txt"))] {
         let mut server = serve(files.unwrap().cache_control("no-cache"));
         for path in ["/a.txt", "/", "/sub/", "/medium.bin", "/empty.css"] {
@@ -454,34 +457,73 @@ fn h11_a_file_is_kept_until_it_changes() {
     check(&mut server, "/medium.bin", 308);
 }
 
+/// The first connection, for which the pool can be given jobs as long as it stays.
+fn stay(live: &Live) -> (TcpStream, ConnectionId) {
+    let mut stream = live.connect();
+    assert_eq!(statuses(real::ask(&mut stream, get("/missing")).as_bytes()), [404]);
+    (stream, live.handle.ids()[0])
+}
+
+/// The status of the answer for a file.
+#[cfg(target_os = "linux")]
+fn status_of(live: &Live, path: &str) -> u16 {
+    let mut stream = live.connect();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    statuses(real::read_to_end(&mut stream).as_bytes())[0]
+}
+
+/// Gives the only thread of the pool a job that waits for this barrier, and as many jobs behind it as the pool takes.
+#[cfg(target_os = "linux")]
+fn fill_pool(live: &Live, id: ConnectionId) -> Arc<Barrier> {
+    let (gate, end) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (taken, theirs) = (gate.clone(), end.clone());
+    let block = move || {
+        taken.wait();
+        theirs.wait();
+    };
+    assert!(live.handle.offload(id, block).is_ok());
+    gate.wait();
+    while live.handle.offload(id, || ()).is_ok() {}
+    end
+}
+
 /// No job of the pool is needed for what is kept; what is not to be kept waits for one.
 #[cfg(target_os = "linux")]
 #[test]
 fn h11_a_file_that_is_kept_needs_no_pool() {
     let folder = usual();
-    std::thread::sleep(Duration::from_millis(30));
+    thread::sleep(Duration::from_millis(30));
     for (cache, status) in [(1 << 20, 200), (0, 503)] {
         let files = Files::folder(folder.root()).unwrap().cache(cache);
         let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
         let live = Live::serve(builder, move |_peer| Page(files.clone()));
-        let ask = || {
-            let mut stream = live.connect();
-            stream.write_all(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-            statuses(real::read_to_end(&mut stream).as_bytes())
-        };
-        assert_eq!(ask(), [200]);
-        let (gate, theirs) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-        let (taken, end) = (gate.clone(), theirs.clone());
-        let block = move || {
-            taken.wait();
-            end.wait();
-        };
-        assert!(live.handle.offload(jackfield::ConnectionId::NONE, block).is_ok());
-        gate.wait();
-        while live.handle.offload(jackfield::ConnectionId::NONE, || ()).is_ok() {}
-        assert_eq!(ask(), [status]);
-        theirs.wait();
+        let (_stays, id) = stay(&live);
+        assert_eq!(status_of(&live, "a.txt"), 200);
+        let end = fill_pool(&live, id);
+        assert_eq!(status_of(&live, "a.txt"), status);
+        end.wait();
     }
+}
+
+/// Of 16 files of 1 MiB the first is dropped, because each takes somewhat more than its bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn h11_by_default_files_of_16_mib_are_kept() {
+    let bytes = vec![7; 1 << 20];
+    let names: Vec<String> = (0..16).map(|number| format!("{number}.bin")).collect();
+    let files: Vec<_> = names.iter().map(|name| (&**name, &*bytes)).collect();
+    let folder = Folder::new(&files);
+    thread::sleep(Duration::from_millis(30));
+    let files = Files::folder(folder.root()).unwrap();
+    let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
+    let live = Live::serve(builder, move |_peer| Page(files.clone()));
+    let (_stays, id) = stay(&live);
+    let ask_all = || -> Vec<u16> { names.iter().map(|name| status_of(&live, name)).collect() };
+    assert_eq!(ask_all(), [200; 16]);
+    let end = fill_pool(&live, id);
+    assert_eq!(ask_all(), [&[503][..], &[200; 15]].concat());
+    end.wait();
 }
 
 /// What was sent must not look like a whole.
@@ -503,6 +545,7 @@ fn h11_a_file_that_changes_while_it_is_sent_ends_the_answer() {
         change(&folder.root().join("large.bin"));
         let all = take_all(&mut server, &far);
         assert!(all.len() < 3 << 20 && server.handle().count() == 0, "{} bytes", all.len());
+        assert!(far.is_reset());
     }
 }
 
@@ -522,6 +565,7 @@ fn h11_a_full_pool_is_an_answer() {
         Read::read_to_end(&mut stream, &mut all).unwrap();
         parts(&all)
     };
+    let (_stays, id) = stay(&live);
     assert!(ask().1 == bytes);
     let gate = Arc::new(Barrier::new(2));
     let theirs = gate.clone();
@@ -529,14 +573,17 @@ fn h11_a_full_pool_is_an_answer() {
         theirs.wait();
         theirs.wait();
     };
-    assert!(live.handle.offload(jackfield::ConnectionId::NONE, block).is_ok());
+    assert!(live.handle.offload(id, block).is_ok());
     // The thread has taken it.
     gate.wait();
     let mut waiting = 0;
-    while live.handle.offload(jackfield::ConnectionId::NONE, || ()).is_ok() {
-        waiting += 1;
-    }
-    assert_eq!(waiting, 1024);
+    let given_back = loop {
+        match live.handle.offload(id, || 7) {
+            Ok(()) => waiting += 1,
+            Err(given_back) => break given_back,
+        }
+    };
+    assert_eq!((waiting, given_back.why, (given_back.value)()), (1024, jackfield::Busy::Full, 7));
     let (head, _) = ask();
     assert_eq!((statuses(head.as_bytes()), line(&head, "Retry-After")), (vec![503], "1"));
     gate.wait();
@@ -628,7 +675,7 @@ fn h11_a_time_that_every_file_has_identifies_no_version() {
     };
     for cache in [0, 1 << 20] {
         write(b"0123456789");
-        std::thread::sleep(Duration::from_millis(30));
+        thread::sleep(Duration::from_millis(30));
         let mut server = serve(Files::folder(folder.root()).unwrap().cache(cache));
         let (head, _) = check(&mut server, "/a.txt", 200);
         let etag = line(&head, "ETag").to_owned();
@@ -772,13 +819,27 @@ fn h11_a_reader_waits_for_a_slow_peer() {
     assert_eq!(body.iter().filter(|byte| **byte == b'x').count(), 10 << 20);
 }
 
+/// The names of threads.
+type Threads = Arc<Mutex<BTreeSet<Option<String>>>>;
+
+/// An open file that notes which threads read it.
+struct Noted(fs::File, Threads);
+
+impl Read for Noted {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        self.1.lock().unwrap().insert(thread::current().name().map(str::to_owned));
+        self.0.read(piece)
+    }
+}
+
 /// Answers with a part of an open file.
-struct Part(PathBuf);
+struct Part(PathBuf, Threads);
 
 impl Client for Part {
     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
         let mut file = fs::File::open(&self.0).unwrap();
         file.seek(SeekFrom::Start(5)).unwrap();
+        let file = Noted(file, self.1.clone());
         exchange.response(206).reader("text/plain", Some(1 << 20), file).unwrap();
     }
 }
@@ -788,7 +849,10 @@ fn h11_a_part_of_an_open_file_is_read_on_the_pool() {
     let bytes: Vec<u8> = (0..2 << 20).map(|number| (number / 7) as u8).collect();
     let folder = Folder::new(&[("numbers", &bytes)]);
     let path = folder.root().join("numbers");
-    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), move |_peer| Part(path.clone()));
+    let threads = Threads::default();
+    let noted = threads.clone();
+    let live =
+        Live::serve(Server::builder().listen("127.0.0.1:0"), move |_peer| Part(path.clone(), noted.clone()));
     let mut peer = live.connect();
     peer.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();
@@ -796,4 +860,5 @@ fn h11_a_part_of_an_open_file_is_read_on_the_pool() {
     let (head, body) = parts(&answer);
     assert_eq!((statuses(head.as_bytes()), body.len()), (vec![206], 1 << 20));
     assert!(body == bytes[5..5 + (1 << 20)]);
+    assert_eq!(*threads.lock().unwrap(), BTreeSet::from([Some("offload".to_owned())]));
 }

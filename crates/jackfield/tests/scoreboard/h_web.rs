@@ -56,6 +56,7 @@ enum Route {
     Me,
     AddUser,
     File,
+    OwnFile,
     Chat,
     OwnHead,
 }
@@ -68,6 +69,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         .post("/users", Route::AddUser)
         .route("PURGE", "/users", Route::Root)
         .get("/files/{*path}", Route::File)
+        .get("/files/own", Route::OwnFile)
         .get("/head", Route::Root)
         .route("HEAD", "/head", Route::OwnHead)
         .websocket("/chat", Route::Chat)
@@ -100,6 +102,9 @@ fn h13_paths_and_methods_lead_to_the_users_own_routes() {
         ("POST", "/users", "AddUser []"),
         ("PURGE", "/users", "Root []"),
         ("GET", "/files/a/b.txt", "File [\"path=a/b.txt\"]"),
+        ("GET", "/files/own", "OwnFile []"),
+        ("GET", "/files/owner", "File [\"path=owner\"]"),
+        ("GET", "/files/own/b.txt", "File [\"path=own/b.txt\"]"),
         ("HEAD", "/users/7", "User [\"id=7\"]"),
         ("HEAD", "/head", "OwnHead []"),
     ] {
@@ -150,10 +155,15 @@ fn h13_wrong_routes_are_listed_when_the_router_is_made() {
         .post("/b/{y}", 5)
         .get("/{", 6)
         .websocket("/c", 7)
-        .websocket("/c", 8);
+        .websocket("/c", 8)
+        .get("/d/{x}", 9)
+        .get("/d/{*y}", 10)
+        .get("/e/{*x}", 11)
+        .get("/e/{y}", 12);
     let text = routes.build().unwrap_err().to_string();
     let twice = ["`/a` has GET twice", "`/c` has WebSocket twice"];
-    for named in ["`nothing` does not begin", "`/b/{y}`", "`/{`"].into_iter().chain(twice) {
+    let wrong = ["`nothing` does not begin", "`/b/{y}`", "`/{`", "`/d/{*y}`", "`/e/{y}`"];
+    for named in wrong.into_iter().chain(twice) {
         assert!(text.contains(named), "{named}: {text}");
     }
 }
@@ -283,7 +293,7 @@ fn h18_a_form_with_parts_is_read_or_refused() {
         ("multipart/form-data; boundary=b", good.clone(), 200),
         ("multipart/form-data; boundary=b", good.replace("--b--", "--b"), 400),
         ("multipart/form-data; boundary=b", part("a", "", "").repeat(1000) + "--b--", 200),
-        ("multipart/form-data; boundary=b", part("a", "", "").repeat(10_000) + "--b--", 413),
+        ("multipart/form-data; boundary=b", part("a", "", "").repeat(1001) + "--b--", 413),
         ("multipart/form-data; boundary=b", part("a", &long, "") + "--b--", 400),
         ("multipart/form-data", good.clone(), 400),
         ("text/plain; boundary=b", good.clone(), 415),
@@ -336,6 +346,18 @@ fn h21_json_comes_and_goes() {
     let answer = answer(ordered, &post("application/json", r#"{"item":"tea","pieces":1}"#));
     assert!(answer.contains("\r\nContent-Type: application/json\r\n"), "{answer}");
     assert_eq!(body_of(&answer), r#"{"item":"tea","pieces":2}"#);
+}
+
+#[test]
+fn h21_json_may_have_header_lines_of_ones_own() {
+    let page = |exchange: Exchange<'_>, _request: &Request<'_>| {
+        exchange.response(201).header("X-A", 1).json(&[1, 2]).unwrap();
+    };
+    let answer = answer(page, &get("/"));
+    assert_eq!((statuses(answer.as_bytes()), body_of(&answer)), (vec![201], "[1,2]"));
+    for line in ["\r\nContent-Type: application/json\r\n", "\r\nX-A: 1\r\n"] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
 }
 
 #[test]

@@ -396,6 +396,21 @@ fn l18_a_listener_has_its_own_sizes() {
 }
 
 #[test]
+fn l18_two_calls_for_one_listener_both_count() {
+    let listener = Listener::tcp("in memory")
+        .limits(|limits| limits.body_bytes_max = 3)
+        .limits(|limits| limits.http.headers_max = 2);
+    let options = TestOptions { listeners: vec![listener], ..TestOptions::default() };
+    let mut lab = Lab::with_options(options, Probe::default);
+    for (line, body, status) in [("", "bod", 200), ("", "body", 413), ("X: y\r\n", "bod", 431)] {
+        let length = body.len();
+        let post = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n{line}\r\n{body}");
+        let far = lab.connect_to(0);
+        assert_eq!(statuses(&lab.say(&far, post)), [status]);
+    }
+}
+
+#[test]
 fn l18_limits_that_a_listener_can_not_have_are_reported() {
     let wrong = Listener::tcp("127.0.0.1:0").lines().limits(|limits| {
         limits.memory_bytes_max = 7;

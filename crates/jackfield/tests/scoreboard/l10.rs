@@ -5,7 +5,7 @@ use jackfield::test::{FarEnd, TestOptions};
 use jackfield::{Drain, Limits, Server, ServerState};
 use std::time::Duration;
 use support::probe::Probe;
-use support::{Lab, socket};
+use support::{Lab, socket, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -41,9 +41,8 @@ fn l10_each_part_of_the_time_has_its_part_of_the_connections() {
     assert!(all <= 2, "{all} at once");
     for second in 1..=10 {
         if let Some(far) = fars.last() {
-            far.send(&socket::text("still here"));
-            lab.run();
-            assert!(!far.has_server_finished(), "who has not had its turn is served");
+            let answer = lab.say(far, socket::text("still here"));
+            assert_eq!(socket::texts(&answer), ["still here"], "who has not had its turn is served");
         }
         lab.advance(SECOND);
         all += told(&mut lab, &mut fars);
@@ -109,4 +108,16 @@ fn l10_a_signal_shuts_down_as_the_limits_say() {
     assert!(error.to_string().contains("`drain_spread` must not be longer"), "{error}");
     let server = Server::builder().listen("127.0.0.1:0").limits(|limits| limits.drain_spread = 30 * SECOND);
     assert_eq!(server.bind().unwrap().handle().state(), ServerState::Starting);
+}
+
+#[test]
+fn l10_event_streams_get_different_retry_times() {
+    let mut lab = Lab::new(Probe::default);
+    let fars: Vec<FarEnd> = (0..16).map(|_| lab.events()).collect();
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    let mut ends: Vec<String> = fars.iter().map(|far| text(&far.take())).collect();
+    ends.sort_unstable();
+    let twice = |seconds: u32| [(); 2].map(|()| format!("retry: {seconds}000\n\n"));
+    assert_eq!(ends, (1..=8).flat_map(twice).collect::<Vec<String>>());
 }

@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
 use support::real::{Live, ask, connect, read_answer};
 
 /// Answers with the identity of its peer.
@@ -106,6 +107,27 @@ fn l3_the_file_has_the_owner_that_it_was_given_before_anyone_can_connect() {
         let Error::Bind(failed) = &error else { panic!("{error}") };
         assert_eq!(failed[0].1.kind(), ErrorKind::PermissionDenied);
         assert!(!path.exists(), "nothing is left of it");
+    }
+}
+
+/// A race with a server that binds: who can connect finds the file as it was to be.
+#[test]
+fn l3_nobody_can_connect_before_the_file_has_its_rights_and_its_owner() {
+    let (user, group) = new_owner();
+    for round in 0..200 {
+        let path = path(&format!("race-{round}"));
+        let listener = Listener::unix(&path).mode(0o600).owner(Some(user), Some(group));
+        let binds = thread::spawn(move || Server::builder().listen(listener).reactors(1).bind().unwrap());
+        loop {
+            let was_bound = binds.is_finished();
+            if UnixStream::connect(&path).is_ok() {
+                break;
+            }
+            assert!(!was_bound, "round {round}: nobody can connect");
+        }
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode, owner_of(&path)), (0o600, (user, group)), "round {round}");
+        drop(binds.join().unwrap());
     }
 }
 

@@ -4,7 +4,7 @@ use crate::support;
 use jackfield::test::{TestOptions, listener};
 use jackfield::{
     Addr, Busy, Client, Exchange, Limits, Listener, ListenerState, Observer, Peer, Request, Server,
-    ServerState, WhenFull,
+    ServerState, WhenFull, WhichListener,
 };
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -88,6 +88,8 @@ fn l2_listeners_have_names() {
     assert!(real::ask(&mut public, get("/")).ends_with(r#"0 Some("public")"#));
     let listeners = live.handle.listeners();
     assert_eq!(listeners.iter().map(|listener| listener.number).collect::<Vec<_>>(), [0, 1]);
+    let names: Vec<_> = listeners.iter().map(|listener| listener.name.as_deref()).collect();
+    assert_eq!(names, [Some("public"), Some("admin")]);
     assert_eq!(listeners[1].addrs, [Addr::from(live.addrs[1])]);
     assert_eq!(listeners.iter().map(|listener| listener.connections).collect::<Vec<_>>(), [1, 1]);
     let twice = || Listener::tcp("127.0.0.1:0").name("twice");
@@ -266,10 +268,10 @@ fn l7_an_address_that_was_taken_meanwhile_is_reported() {
     real::wait_until(|| TcpStream::connect(live.addrs[0]).is_ok());
 }
 
-#[test]
-fn l11_a_paused_listener_lets_new_connections_wait() {
+/// The public listener is paused and resumed, whatever it is called.
+fn check_pause<'n>(which: impl Into<WhichListener<'n>> + Copy) {
     let (live, mut admin) = two_listeners(&Notes::default());
-    live.handle.pause_listening(0).unwrap();
+    live.handle.pause_listening(which).unwrap();
     let mut waits = live.connect();
     ask(&mut waits);
     for _ in 0..3 {
@@ -277,13 +279,20 @@ fn l11_a_paused_listener_lets_new_connections_wait() {
         assert!(is_silent(&mut waits));
     }
     assert_eq!(live.handle.listeners()[0].state, ListenerState::Paused);
-    live.handle.resume_listening(0).unwrap();
+    live.handle.resume_listening(which).unwrap();
     assert!(real::read_answer(&mut waits).ends_with(r#"0 Some("public")"#));
     assert!(real::ask(&mut live.connect(), get("/")).ends_with(r#"0 Some("public")"#));
 }
 
 #[test]
-fn l11_a_paused_listener_is_stopped_by_a_shutdown() {
+fn l11_a_paused_listener_lets_new_connections_wait() {
+    check_pause(0);
+    check_pause("public");
+    check_pause(..);
+}
+
+#[test]
+fn l12_a_paused_listener_is_stopped_by_a_shutdown() {
     let (mut live, admin) = two_listeners(&Notes::default());
     live.handle.pause_listening(..).unwrap();
     let mut waits = live.connect();
@@ -466,7 +475,7 @@ fn c16_a_full_listener_takes_no_place_of_another() {
 }
 
 #[test]
-fn l11_listeners_are_listed_with_their_addresses() {
+fn l2_listeners_are_listed_with_their_addresses() {
     let mut seen: Vec<SocketAddr> = Vec::new();
     let live =
         Live::serve(Server::builder().listen("localhost:0").listen("127.0.0.1:0").reactors(1), Named::at);

@@ -1,8 +1,11 @@
 //! Timers, heartbeat, timeouts.
 
 use crate::support;
-use jackfield::test::{TestOptions, listener};
-use jackfield::{Heartbeat, HeartbeatAction, Limits, Message, Reason, Reply, Timeout, TimerId, WebSocket};
+use jackfield::test::{FarEnd, TestOptions, listener};
+use jackfield::{
+    Connection, ConnectionId, Handle, Heartbeat, HeartbeatAction, Limits, Message, Reason, Reply, Timeout,
+    TimerId, WebSocket,
+};
 use std::sync::Mutex;
 use std::time::Duration;
 use support::probe::Probe;
@@ -156,7 +159,7 @@ fn m2_the_lifetime_can_be_set_at_run_time_and_is_off_by_default() {
 
 /// How many pings with this payload a silent peer gets within a minute.
 #[track_caller]
-fn check_pings(lab: &mut Lab, far: &jackfield::test::FarEnd, payload: &str, pings: usize) {
+fn check_pings(lab: &mut Lab, far: &FarEnd, payload: &str, pings: usize) {
     let mut seen = 0;
     for _ in 0..60 {
         lab.advance(SECOND);
@@ -202,23 +205,133 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
 fn m4_the_heartbeat_of_a_websocket_is_known() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| {
-            if message == Message::Text("own") {
-                socket.set_heartbeat(Heartbeat::every(SECOND).payload("own"));
+            match message {
+                Message::Text("own") => socket.set_heartbeat(Heartbeat::every(SECOND).payload("own")),
+                Message::Text("idle") => socket.set_idle_timeout(SECOND * 100),
+                _ => {}
             }
-            let heartbeat = socket.heartbeat();
-            let (after, payload) =
-                (heartbeat.after, String::from_utf8_lossy(&heartbeat.payload).into_owned());
-            socket.send(format!("{after:?} {payload}"));
+            let Heartbeat { after, dead_after, payload, .. } = socket.heartbeat().clone();
+            socket.send(format!("{after:?} {dead_after:?} {}", text(&payload)));
         },
         ..Probe::default()
     });
+    let (far, other) = (lab.websocket(), lab.websocket());
+    let ask =
+        |lab: &mut Lab, far: &FarEnd, message: &str| socket::texts(&lab.say(far, socket::text(message)));
+    let set = |lab: &mut Lab, seconds: u32, payload: &str| {
+        let heartbeat = Heartbeat::every(SECOND * seconds).payload(payload);
+        lab.server.handle().set_heartbeat(heartbeat).unwrap();
+        lab.run();
+    };
+    assert_eq!(ask(&mut lab, &far, ""), ["30s 20s "]);
+    set(&mut lab, 10, "ours");
+    assert_eq!(ask(&mut lab, &far, ""), ["10s 20s ours"]);
+    assert_eq!(ask(&mut lab, &far, "own"), ["1s 20s own"]);
+    set(&mut lab, 20, "later");
+    assert_eq!(ask(&mut lab, &far, ""), ["1s 20s own"]);
+    assert_eq!(ask(&mut lab, &other, ""), ["20s 20s later"]);
+    // An idle timeout replaces it, whosever it was. The fault: the one from before was said to apply.
+    for far in [&far, &other] {
+        assert_eq!(ask(&mut lab, far, "idle"), ["0ns 20s "]);
+        set(&mut lab, 30, "last");
+        assert_eq!(ask(&mut lab, far, ""), ["0ns 20s "]);
+        assert_eq!(ask(&mut lab, far, "own"), ["1s 20s own"]);
+    }
+}
+
+type OnSocket = fn(&mut WebSocket<'_>);
+
+/// Runs this on the reactor, between callbacks.
+fn run_on(handle: &Handle, id: ConnectionId, run: impl FnOnce(&mut WebSocket<'_>) + Send + 'static) {
+    let visit = move |_: &mut Probe, connection: &mut Connection<'_>| {
+        run(&mut connection.as_websocket().expect("it is one"));
+    };
+    handle.with_client(id, visit).unwrap();
+}
+
+/// The fault: a ping that waited for its pong found its peer dead although the heartbeat was over.
+#[test]
+fn m4_the_end_of_a_heartbeat_is_the_end_of_its_deadline() {
+    let own: [OnSocket; 2] = [
+        |socket| socket.set_idle_timeout(Duration::ZERO),
+        |socket| socket.set_heartbeat(Heartbeat::every(Duration::ZERO)),
+    ];
+    for end in own.map(Some).into_iter().chain([None]) {
+        let limits = Limits::default().with(|limits| limits.websocket_idle = Duration::ZERO);
+        let mut lab = lab(limits, Probe::default);
+        let far = lab.websocket();
+        lab.advance(SECOND * 31);
+        assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
+        let handle = lab.server.handle();
+        match end {
+            Some(end) => run_on(&handle, handle.ids()[0], end),
+            None => handle.set_heartbeat(Heartbeat::every(Duration::ZERO)).unwrap(),
+        }
+        lab.run();
+        lab.advance(SECOND * 1000);
+        assert_eq!((lab.connections(), far.waiting_bytes()), (1, 0), "{:?}", lab.log.events());
+    }
+}
+
+/// A ping is sent at 30 s. At 31 s, or at 45 s if the peer says something at 31 s, its heartbeat gets another `dead_after`, in
+/// seconds. The connection ends at this second.
+#[track_caller]
+fn check_deadline(is_own: bool, says: bool, dead_after: u32, end: u32) {
+    let mut lab = Lab::new(Probe::default);
     let far = lab.websocket();
-    let ask = |lab: &mut Lab, message| socket::texts(&lab.say(&far, socket::text(message)));
-    assert_eq!(ask(&mut lab, ""), ["30s "]);
-    lab.server.handle().set_heartbeat(Heartbeat::every(SECOND * 10).payload("ours")).unwrap();
+    let mut now = 31;
+    lab.advance(SECOND * now);
+    if says {
+        lab.say(&far, socket::text("here"));
+        now = 45;
+        lab.advance(SECOND * 14);
+    }
+    set_dead_after(&mut lab, is_own, dead_after);
+    lab.advance(SECOND * (end - now) - MS);
+    assert!(!far.is_reset(), "{:?}", lab.log.events());
+    lab.advance(MS);
+    assert!(far.is_reset() && lab.log.has("disconnect Timeout(Heartbeat)"));
+}
+
+fn set_dead_after(lab: &mut Lab, is_own: bool, seconds: u32) {
+    // With so long a time no ping follows at once.
+    let heartbeat = Heartbeat::every(SECOND * 60).dead_after(SECOND * seconds);
+    let handle = lab.server.handle();
+    if is_own {
+        run_on(&handle, handle.ids()[0], |socket| socket.set_heartbeat(heartbeat));
+    } else {
+        handle.set_heartbeat(heartbeat).unwrap();
+    }
     lab.run();
-    assert_eq!(ask(&mut lab, ""), ["10s ours"]);
-    assert_eq!(ask(&mut lab, "own"), ["1s own"]);
+}
+
+/// The fault: the ping kept the deadline of the heartbeat before.
+#[test]
+fn m4_a_ping_that_waits_for_its_pong_gets_the_new_deadline() {
+    for is_own in [false, true] {
+        check_deadline(is_own, false, 20, 50);
+        check_deadline(is_own, false, 5, 35);
+        check_deadline(is_own, false, 25, 55);
+        // It has said something since, and is pinged again at 91 s.
+        check_deadline(is_own, true, 5, 96);
+    }
+}
+
+/// The fault: it was measured from the deadline, with another `dead_after` than that had.
+#[test]
+fn m3_the_round_trip_is_right_if_the_heartbeat_changes_meanwhile() {
+    for (is_own, dead_after) in [(false, 5), (false, 25), (true, 5), (true, 25)] {
+        let mut lab = Lab::new(|| Probe {
+            on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+            ..Probe::default()
+        });
+        let far = lab.websocket();
+        lab.advance(SECOND * 31);
+        set_dead_after(&mut lab, is_own, dead_after);
+        lab.advance(SECOND * 2);
+        lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+        assert!(lab.log.has("Some(3s)"), "{:?}", lab.log.events());
+    }
 }
 
 #[test]
@@ -324,7 +437,7 @@ fn m3_a_peer_that_answers_pings_stays_for_a_day() {
 
 /// Its bytes wait unread as long as its own backlog is too large, so that nothing is known of it.
 #[test]
-fn m4_a_peer_that_is_not_read_because_of_its_backlog_is_not_dead() {
+fn m3_a_peer_that_is_not_read_because_of_its_backlog_is_not_dead() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             socket.set_timer(TimerId(1), SECOND * 31);
@@ -529,24 +642,47 @@ fn m9_a_slow_reader_is_not_disconnected() {
     assert!(!far.is_reset() && far.bytes_received() >= 99_000);
 }
 
-#[test]
-fn m9_the_write_timeout_runs_while_closing_too() {
+/// A connection with 40,000 bytes is closed, and its peer takes so many of them at the end of each 15 s.
+#[track_caller]
+fn check_closing(listener: usize, taken: usize, is_kept: bool) {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, mut exchange, _| {
             exchange.close();
-            exchange.ok("text/plain", vec![b'x'; 100_000]);
+            exchange.ok("text/plain", vec![b'x'; 40_000]);
         },
         on_data: |_, raw, data| {
-            raw.send(vec![b'x'; 100_000]);
+            raw.send(vec![b'x'; 40_000]);
             raw.close();
             data.len()
         },
         ..Probe::default()
     });
-    let far = lab.connect_to(listener::RAW);
-    far.set_room(Some(10));
-    far.send(b"x");
+    let far = lab.connect_to(listener);
+    far.set_room(Some(0));
+    lab.say(&far, get("/"));
+    for _ in 0..2 {
+        lab.advance(SECOND * 15 - MS);
+        assert!(!far.is_reset());
+        far.set_room(Some(taken));
+        lab.run();
+        lab.advance(MS);
+        assert_eq!(far.is_reset(), !is_kept);
+        if !is_kept {
+            assert_eq!(lab.connections(), 0);
+            return;
+        }
+    }
+    // What is left is less than that.
+    far.set_room(None);
     lab.run();
-    lab.advance(SECOND * 30);
-    assert_eq!(lab.connections(), 0);
+    assert!(far.has_server_finished() && !far.is_reset() && far.bytes_received() >= 40_000);
+}
+
+#[test]
+fn m9_the_peer_of_a_closing_connection_takes_16_kib_in_15_s() {
+    for listener in [listener::HTTP, listener::RAW] {
+        check_closing(listener, 0, false);
+        check_closing(listener, 16_383, false);
+        check_closing(listener, 16_384, true);
+    }
 }

@@ -143,6 +143,18 @@ fn n10_expired_messages_are_dropped() {
     assert_eq!(server.handle().metrics().dropped, 1);
 }
 
+/// It is on its way already, whenever it leaves.
+#[test]
+fn n10_a_message_in_the_outbox_has_no_time_to_live_any_more() {
+    let mut server = TestServer::new(|_peer| Member);
+    let far = member(&mut server, "oldest");
+    server.handle().publish("t", Publication::from("short").ttl(Duration::from_secs(1)));
+    server.run();
+    server.advance(Duration::from_secs(2));
+    assert_eq!(texts(&read(&mut server, &far)), ["short"]);
+    assert_eq!(server.handle().metrics().dropped, 0);
+}
+
 #[test]
 fn n10_control_frames_and_direct_messages_go_first() {
     let mut server = TestServer::new(|_peer| Member);

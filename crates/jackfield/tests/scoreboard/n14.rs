@@ -1,8 +1,8 @@
 //! Overload control by lag, with a clock and a lag that the tests set. The controller itself has unit tests.
 
-use crate::support;
+use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{FailedHandshake, Limits, Observer, Peer, Reason, RefuseReason};
+use jackfield::{FailedHandshake, Limits, Listener, Observer, Peer, Reason, RefuseReason};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::Probe;
@@ -217,6 +217,52 @@ fn n14_a_listener_without_http_has_no_provisional_connections() {
     lab.connect();
     let far = lab.connect_to(listener::LINES);
     assert!(far.has_server_finished() && far.take().is_empty());
+}
+
+#[test]
+fn n14_without_http_or_over_tls_a_refused_connection_has_no_status() {
+    let lines = Listener::tcp("lines").lines().busy_banner("too busy\r\n");
+    let listeners = vec![Listener::tcp("http"), lines, Listener::tcp("raw").raw()];
+    let plain = TestOptions { listeners, ..TestOptions::default() };
+    let tls = Some(tls::Identity::new().server_config());
+    let secure = TestOptions { tls, ..TestOptions::default() };
+    for (options, listener, said) in [(plain, [1, 2], ["too busy\r\n", ""]), (secure, [0, 2], ["", ""])] {
+        let told = Told::default();
+        let options = TestOptions { observer: Arc::new(told.clone()), ..options };
+        let mut lab = Lab::with_options(options, Probe::default);
+        overload(&mut lab);
+        lab.connect();
+        told.take();
+        for (listener, said) in listener.into_iter().zip(said) {
+            let far = lab.connect_to(listener);
+            lab.run();
+            assert!(far.has_server_finished(), "{listener}");
+            assert_eq!(text(&far.take()), said, "{listener}");
+        }
+        assert_eq!(told.take(), ["Overload"; 2]);
+    }
+}
+
+/// At both kinds of places, and no client is asked.
+#[test]
+fn o4_metrics_and_health_are_served_under_overload() {
+    let status_paths = Some(["/metrics", "/health"].map(str::to_owned));
+    let listeners = vec![Listener::tcp("http"), Listener::tcp("status").status()];
+    let options = TestOptions { status_paths, listeners, ..TestOptions::default() };
+    let mut lab = Lab::with_options(options, Probe::default);
+    overload(&mut lab);
+    // It takes the one place.
+    lab.connect();
+    for listener in 0..2 {
+        for path in ["/metrics", "/health"] {
+            let far = lab.connect_to(listener);
+            assert_eq!(statuses(lab.ask(&far, get(path)).as_bytes()), [200], "{listener} {path}");
+        }
+    }
+    let far = lab.connect();
+    far.send(get("/").as_bytes());
+    assert!(is_refused(&mut lab, &far));
+    assert!(!lab.log.has("request"), "{:?}", lab.log.events());
 }
 
 #[test]

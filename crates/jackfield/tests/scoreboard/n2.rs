@@ -1,8 +1,8 @@
 //! Simulation of the user's server: see also `sim.rs`, which runs thousands of seeds, and `planted.rs`, which proves it.
 
-use jackfield::sim::peer::Silent;
+use jackfield::sim::peer::{self, Silent};
 use jackfield::sim::{self, Faults, Options, Sim};
-use jackfield::{Client, ConnectionId, Limits, Observer, Pressure};
+use jackfield::{Client, ConnectionId, Limits, Message, Observer, Pressure, WebSocket};
 use jackfield_fuzz::{bad_day, bad_day_with};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +42,68 @@ fn n2_an_idle_day_takes_few_turns() {
     let report = sim.run();
     assert!(report.time.0 >= 24 * 60 * 60 * 1000, "{report:?}");
     assert!(report.turns < 300, "{report:?}");
+}
+
+struct Echo;
+
+impl Client for Echo {
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        socket.send(message);
+    }
+}
+
+/// The traces of twenty short days of an echo with these faults, one behind the other.
+fn traces(faults: &Faults) -> String {
+    let limits = Limits::default().with(|limits| limits.lag_window = Duration::from_millis(10));
+    let day = |seed| {
+        let options =
+            Options { limits: limits.clone(), faults: faults.clone(), trace: true, ..Options::default() };
+        let mut sim = Sim::new(seed, options, |_peer| Echo);
+        for _ in 0..5 {
+            sim.add(peer::WebSocket::echo(20));
+        }
+        sim.try_run().unwrap().trace
+    };
+    (0..20).map(day).collect()
+}
+
+/// How often the peers did this.
+fn count(traces: &str, act: &str) -> u64 {
+    traces.matches(act).count() as u64
+}
+
+/// When the faults ended, in milliseconds of all days together.
+fn storm_millis(traces: &str) -> u64 {
+    let ends = traces.lines().filter_map(|line| line.strip_suffix(" the calm"));
+    ends.map(|time| time.trim().parse::<u64>().unwrap()).sum()
+}
+
+/// With a rate of zero none of them happens, so each rate has an effect of its own.
+#[test]
+fn n2_each_kind_of_fault_happens() {
+    let none = Faults::none();
+    let without = traces(&none);
+    let rows = [
+        (Faults { cuts: 300, ..none.clone() }, " is cut: Reset"),
+        (Faults { accept_errors: 400, ..none.clone() }, " can't accept: "),
+        (Faults { accept_errors: 400, ..none.clone() }, " is refused: Descriptors"),
+        (Faults { panics: 40, ..none.clone() }, ": its callback panics"),
+        (Faults { lags: 100, ..none.clone() }, " is overloaded: true"),
+    ];
+    for (faults, line) in rows {
+        assert!(traces(&faults).contains(line) && !without.contains(line), "{line}");
+    }
+    // More pieces in each direction, or more time.
+    let rows: [(Faults, fn(&str) -> u64); 4] = [
+        (Faults { splits: 900, ..none.clone() }, |traces| count(traces, " sends ")),
+        (Faults { slow_readers: 600, ..none.clone() }, |traces| count(traces, " takes ")),
+        (Faults { delays: 200, ..none.clone() }, storm_millis),
+        (Faults { clock_jumps: 10, ..none }, storm_millis),
+    ];
+    for (faults, measure) in rows {
+        let (with, without) = (measure(&traces(&faults)), measure(&without));
+        assert!(with > without, "{faults:?}: {with}, and {without} without");
+    }
 }
 
 /// Counts the observer's calls about memory.

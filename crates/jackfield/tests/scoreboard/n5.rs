@@ -232,6 +232,22 @@ fn n5_a_connection_that_waits_for_memory_too_long_is_evicted() {
     assert_eq!(lab.server.handle().metrics().evicted, evicted as u64);
 }
 
+/// Half messages that all hold much.
+#[test]
+fn n5_an_evicted_websocket_gets_1013() {
+    let (mut lab, told) = lab(MIB, |_| {});
+    let ends: Vec<FarEnd> = (0..7).map(|_| lab.websocket()).collect();
+    tell_all(&mut lab.server, &ends, &frame(200 * KIB));
+    for _ in 0..13 {
+        tell_all(&mut lab.server, &ends, &[b'x'; 10 * KIB]);
+    }
+    lab.server.advance(Duration::from_secs(11));
+    let evicted = told.count("evicted");
+    assert!((1..7).contains(&evicted), "{:?}", told.events());
+    let frames = ends.iter().flat_map(|far| socket::frames(&far.take()));
+    assert_eq!(frames.filter_map(|frame| frame.code()).collect::<Vec<_>>(), vec![1013; evicted]);
+}
+
 #[test]
 fn n5_above_the_budget_the_largest_are_evicted() {
     let (mut options, told) = observed();

@@ -142,9 +142,16 @@ fn o6_the_json_form_can_be_read() {
     assert!(lines[1].0.ends_with("\"complete\":false}"), "{}", lines[1].0);
 }
 
-/// Only those of the listeners that were asked for, by their numbers, which a name with two addresses does not change.
+/// All listeners, or only those that were asked for, by their numbers, which a name with two addresses does not change.
 #[test]
 fn o6_each_listener_is_recorded_or_not() {
+    check_recorded(|log| log, &["/0", "/1", "/2"]);
+    check_recorded(|log| log.listener(2), &["/2"]);
+}
+
+/// Which paths are written, of three that are the numbers of their listeners.
+#[track_caller]
+fn check_recorded(choose: fn(AccessLog) -> AccessLog, expected: &[&str]) {
     struct Second(Lines);
     impl Observer for Second {
         fn wants_finished(&self, listener: usize) -> bool {
@@ -160,7 +167,7 @@ fn o6_each_listener_is_recorded_or_not() {
         .listen("localhost:0")
         .listen("127.0.0.1:0")
         .listen("127.0.0.1:0")
-        .access_log(AccessLog::common(log.clone()).listener(2))
+        .access_log(choose(AccessLog::common(log.clone())))
         .observer(Second(observed.clone()));
     let live = Live::serve(builder, |_peer| Page);
     for (number, addr) in live.addrs.iter().rev().take(3).enumerate() {
@@ -174,11 +181,13 @@ fn o6_each_listener_is_recorded_or_not() {
             .unwrap();
         assert!(real::read_to_end(&mut stream).ends_with("hello"));
     }
-    wait_until(|| !log.text().is_empty() && !observed.text().is_empty());
+    wait_until(|| log.text().lines().count() >= expected.len() && !observed.text().is_empty());
     drop(live);
     assert_eq!(observed.text(), "/1 at 1\n");
     let log = log.text();
-    assert!(log.contains("\"GET /2 HTTP/1.1\"") && log.lines().count() == 1, "{log}");
+    let mut paths: Vec<&str> = log.lines().map(|line| line.split(' ').nth(6).unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, expected, "{log}");
 }
 
 /// A write that fails loses its lines, and the server goes on.
@@ -264,6 +273,8 @@ fn o2_a_request_is_shown_without_its_secrets() {
     server.run();
     let shown = lines.text();
     assert_eq!((shown.matches("hidden").count(), shown.matches("seen").count()), (0, 3), "{shown}");
+    // One in the target, and three fields, which are written twice.
+    assert_eq!(shown.matches("***").count(), 7, "{shown}");
 }
 
 /// The value of a metric in the text, which has exactly one.
@@ -372,6 +383,37 @@ fn o4_metrics_and_health_are_served_before_any_client_is_asked() {
         assert_eq!(statuses(answer.as_bytes()), [status], "{request}");
         assert_eq!(answer.ends_with("\r\n\r\nrunning\n"), request.contains("GET /h "), "{answer}");
     }
+}
+
+#[test]
+fn o4_every_http_listener_has_the_status_paths() {
+    let status_paths = Some(["/metrics", "/health"].map(str::to_owned));
+    let listeners = vec![Listener::tcp("a"), Listener::tcp("b")];
+    let options = TestOptions { status_paths, listeners, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Page);
+    for listener in 0..2 {
+        let far = server.connect_to(listener);
+        for (path, said) in [("/metrics", "\njackfield_connections "), ("/health", "\r\n\r\nrunning\n")] {
+            far.send(get(path).as_bytes());
+            server.run();
+            let answer = text(&far.take());
+            assert!(
+                answer.starts_with("HTTP/1.1 200 ") && answer.contains(said),
+                "{listener} {path}: {answer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn o4_by_default_nothing_is_served_but_what_the_client_serves() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer| Page);
+    let mut stream = live.connect();
+    for path in ["/metrics", "/health"] {
+        let answer = real::ask(&mut stream, get(path));
+        assert!(answer.ends_with("\r\n\r\nhello"), "{path}: {answer}");
+    }
+    assert_eq!(live.handle.listeners().len(), 1);
 }
 
 /// A request that has come before the shutdown is answered after it.

@@ -76,6 +76,19 @@ fn p1_messages_go_to_one_connection_by_id_and_to_all_by_topic() {
     assert_eq!(handle.send(ConnectionId::NONE, "x"), Err(Busy::Unknown));
 }
 
+/// It ends while the message is on its way to its reactor.
+#[test]
+fn p1_a_message_to_a_connection_that_has_ended_meanwhile_is_dropped() {
+    let mut lab = Lab::new(Probe::default);
+    let [ended, other] = [lab.websocket(), lab.websocket()];
+    let (handle, id) = (lab.server.handle(), lab.server.wires().ids().next().unwrap());
+    assert_eq!([handle.abort(id), handle.send(id, "unheard")], [Ok(()); 2]);
+    lab.run();
+    assert_eq!((ended.is_reset(), other.is_reset()), (true, false));
+    assert_eq!([ended, other].map(|far| text(&far.take())), ["", ""]);
+    assert_eq!((handle.send(id, "unheard"), handle.metrics().panics), (Err(Busy::Gone), 0));
+}
+
 #[test]
 fn p2_topics_are_entered_left_listed_and_counted() {
     let mut lab = Lab::new(obedient);
@@ -392,8 +405,11 @@ fn p6_a_large_message_is_kept_once_for_all() {
         far.set_room(Some(0));
     }
     let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
-    lab.server.handle().publish("t", &[8; 50_000][..]);
-    lab.run();
+    let kept = allocation_counter::measure(|| {
+        lab.server.handle().publish("t", &[8; 50_000][..]);
+        lab.run();
+    });
+    assert!((50_000..100_000).contains(&kept.bytes_max), "{} bytes", kept.bytes_max);
     for id in &ids {
         let queued = lab.server.wires().wire_stats(*id).unwrap().queued;
         assert_eq!(queued, 50_004);
@@ -455,9 +471,10 @@ fn p5_each_change_of_a_topic_is_reported_with_its_old_and_new_count() {
     struct Comer;
     impl Client for Comer {
         fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {
-            match line {
-                b"leave" => drop(raw.unsubscribe("t")),
-                _ => drop(raw.subscribe("t")),
+            let (act, topic) = (line[0], text(&line[1..]));
+            match act {
+                b'-' => drop(raw.unsubscribe(&topic)),
+                _ => drop(raw.subscribe(&topic)),
             }
         }
     }
@@ -468,13 +485,14 @@ fn p5_each_change_of_a_topic_is_reported_with_its_old_and_new_count() {
     };
     let mut server = jackfield::test::TestServer::with_options(options, |_peer| Comer);
     let fars = [(); 2].map(|()| server.connect_to(jackfield::test::listener::LINES));
-    for (far, line) in [(0, "come"), (0, "come"), (1, "come"), (0, "leave"), (0, "leave")] {
+    for (far, line) in [(0, "+t"), (0, "+t"), (1, "+t"), (0, "+u"), (0, "-t"), (0, "-t")] {
         fars[far].send(format!("{line}\n").as_bytes());
         server.run();
     }
     fars[1].reset();
     server.run();
-    let told: Vec<(usize, usize)> =
-        told.0.lock().unwrap().iter().map(|(_, before, now)| (*before, *now)).collect();
-    assert_eq!(told, [(0, 1), (1, 2), (2, 1), (1, 0)], "twice is once, and the end of a connection counts");
+    let told = told.0.lock().unwrap();
+    let told: Vec<_> = told.iter().map(|(topic, before, now)| (&**topic, *before, *now)).collect();
+    let expected = [("t", 0, 1), ("t", 1, 2), ("u", 0, 1), ("t", 2, 1), ("t", 1, 0)];
+    assert_eq!(told, expected, "twice is once, and the end of a connection counts");
 }

@@ -769,7 +769,7 @@ enum Version {
 
 const VERSIONS: [(&str, Version); 2] = [("chat.v2", Version::Two), ("chat.v1", Version::One)];
 
-/// What is chosen of an offer, or the status of the refusal.
+/// What is chosen of an offer with the value for it, or the status of the refusal.
 #[test]
 fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
     let now = || Probe {
@@ -784,13 +784,13 @@ fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
         ..Probe::default()
     };
     let rows = [
-        ("chat.v1", Some("chat.v1")),
-        ("chat.v1, chat.v2", Some("chat.v2")),
-        ("chat.v3, chat.v2", Some("chat.v2")),
-        ("CHAT.V1", None),
-        ("chat", None),
+        ("chat.v1", Some("chat.v1"), Some(Version::One)),
+        ("chat.v1, chat.v2", Some("chat.v2"), Some(Version::Two)),
+        ("chat.v3, chat.v2", Some("chat.v2"), Some(Version::Two)),
+        ("CHAT.V1", None, None),
+        ("chat", None, None),
     ];
-    for (offer, chosen) in rows {
+    for (offer, chosen, version) in rows {
         let request = socket::upgrade_with(&format!("Sec-WebSocket-Protocol: {offer}\r\n"));
         for is_late in [false, true] {
             let mut lab = Lab::new(if is_late { deferring } else { now });
@@ -798,12 +798,19 @@ fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
             let mut answer = lab.ask(&far, &request);
             if is_late {
                 let mut late = take_deferred_upgrade();
-                match late.choose_first(VERSIONS) {
+                let got = late.choose_first(VERSIONS);
+                assert_eq!(got, version, "{offer}");
+                match got {
                     Some(_) => late.accept(),
                     None => late.reject(406),
                 }
                 lab.run();
                 answer = text(&far.take());
+            } else {
+                let noted = VERSIONS.map(|(_, version)| version).into_iter();
+                let noted: Vec<Version> =
+                    noted.filter(|version| lab.log.has(&format!("{version:?}"))).collect();
+                assert_eq!(noted, Vec::from_iter(version), "{offer}");
             }
             let line =
                 answer.split("Sec-WebSocket-Protocol: ").nth(1).and_then(|rest| rest.split("\r\n").next());

@@ -292,6 +292,7 @@ impl Client for Bridge {
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         let Message::Text(order) = message else { return };
         let (bits, text) = order.split_once(' ').unwrap();
+        assert_eq!(socket.connection_ids(), [socket.id()], "those of this reactor");
         assert_eq!(socket.send_to(ConnectionId::from_bits(bits.parse().unwrap()), text), Sent::Queued);
     }
 }
@@ -402,6 +403,11 @@ fn x8_the_result_of_a_job_comes_as_a_value() {
     real::wait_until(|| log.events().len() == 3);
     let number = "Ok((Some(\"offload\"), 7))";
     assert_eq!(log.take(), [number, "the job panicked: no such number", number]);
+    // The same from any thread, with the ID of the connection.
+    let id = live.handle.ids()[0];
+    live.handle.offload(id, || (thread::current().name().map(str::to_owned), 7_u32)).unwrap();
+    real::wait_until(|| !log.events().is_empty());
+    assert_eq!(log.take(), [number]);
 }
 
 /// In memory too, where it runs at once.
@@ -427,7 +433,7 @@ fn x8_a_job_that_does_not_run_comes_back() {
     let server = Server::builder().listen("127.0.0.1:0").bind().unwrap();
     let handle = server.handle();
     drop(server);
-    let error = handle.offload(ConnectionId::NONE, || 7).unwrap_err();
+    let error = handle.offload(ConnectionId::new(0, 0, 0), || 7).unwrap_err();
     assert_eq!((error.why, (error.value)()), (Busy::Stopped, 7));
     for threads in [0, 1025] {
         let error = Server::builder().listen("127.0.0.1:0").offload_threads(threads).bind().unwrap_err();

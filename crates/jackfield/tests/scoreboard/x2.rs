@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use crate::support;
-use jackfield::{Client, Exchange, Listener, Request, Server};
+use jackfield::{Client, Exchange, Listener, ListenerState, Request, Server};
+use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use support::get;
@@ -38,6 +39,16 @@ fn spread(addr: SocketAddr, listener: usize) -> [usize; 2] {
     on
 }
 
+/// Whether none of them has got anything.
+fn are_silent(streams: &[TcpStream]) -> bool {
+    streams.iter().all(|stream| {
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    })
+}
+
 #[test]
 fn x2_each_reactor_accepts_at_its_own_socket() {
     let live = live();
@@ -45,6 +56,34 @@ fn x2_each_reactor_accepts_at_its_own_socket() {
     assert!(on[0] > 0 && on[1] > 0, "{on:?}");
     real::wait_until(|| live.handle.count() == 0);
     assert_eq!(spread(live.addrs[0], 0), [32, 32], "the other listener goes by the fewest");
+}
+
+/// A reactor that has answered twice has seen everything that there was before.
+#[test]
+fn x2_such_a_listener_is_paused_and_resumed_at_all_reactors() {
+    let live = live();
+    let mut shared = [live.connect(), live.connect()];
+    let mut ask_both = || shared.each_mut().map(|stream| real::ask(stream, get("/")));
+    let is_first = ask_both().map(|answer| answer.ends_with("reactor 0 listener 0"));
+    assert_ne!(is_first[0], is_first[1], "each reactor has one of them");
+    live.handle.pause_listening("own").unwrap();
+    (0..2).for_each(|_| drop(ask_both()));
+    let mut waiting: Vec<_> = (0..32).map(|_| real::connect(live.addrs[1])).collect();
+    for stream in &mut waiting {
+        stream.write_all(get("/").as_bytes()).unwrap();
+    }
+    for _ in 0..3 {
+        ask_both();
+        assert!(are_silent(&waiting));
+    }
+    assert_eq!(live.handle.listeners()[1].state, ListenerState::Paused);
+    live.handle.resume_listening("own").unwrap();
+    let answers: Vec<String> = waiting.iter_mut().map(real::read_answer).collect();
+    for reactor in 0..2 {
+        let by_it =
+            answers.iter().filter(|answer| answer.ends_with(&format!("reactor {reactor} listener 1")));
+        assert!((1..32).contains(&by_it.count()), "{answers:?}");
+    }
 }
 
 #[test]

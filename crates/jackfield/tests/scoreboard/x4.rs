@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 use support::get;
 use support::probe::Watcher;
-use support::real::{self, Live};
+use support::real::{self, LONG, Live};
 
 /// Counts its requests, and has an `Rc`, so that it stays on its thread.
 #[derive(Default)]
@@ -30,6 +30,22 @@ impl Client for Counter {
 struct Other;
 
 impl Client for Other {}
+
+#[test]
+fn x4_a_closure_runs_on_the_reactor_of_its_number() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Counter::default());
+    let (tell, told) = mpsc::channel();
+    let ran = [0, 1].map(|number| {
+        let tell = tell.clone();
+        let run = live.handle.run_on(number, move |reactor| {
+            tell.send((reactor.number(), thread::current().id())).unwrap();
+        });
+        assert_eq!(run, Ok(()));
+        told.recv_timeout(LONG).unwrap()
+    });
+    assert_eq!(ran.map(|(number, _)| number), [0, 1]);
+    assert_ne!(ran[0].1, ran[1].1, "each has its thread");
+}
 
 #[test]
 fn x4_a_closure_runs_with_the_client_on_its_reactors_thread() {
@@ -89,7 +105,7 @@ fn x4_a_client_of_another_type_or_gone_is_not_run() {
 }
 
 #[test]
-fn x4_a_panic_ends_its_connection() {
+fn c21_a_panic_in_a_closure_ends_its_connection() {
     let watcher = Watcher::default();
     let options = TestOptions { observer: Arc::new(watcher), ..TestOptions::default() };
     let mut server = TestServer::with_options(options, |_peer| Counter::default());
@@ -106,18 +122,19 @@ fn x4_a_panic_ends_its_connection() {
 /// What all connections of a server share: an `Arc` in the closure, which is cloned for each reactor.
 #[test]
 fn c20_an_arc_in_the_closure_is_shared_by_all_reactors() {
-    struct Visitor(Arc<AtomicUsize>);
+    struct Visitor(Arc<AtomicUsize>, usize);
     impl Client for Visitor {
         fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
             let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
             let reactor = exchange.id().reactor();
+            assert_eq!(self.1, reactor, "the factory saw it");
             exchange.ok("text/plain", format!("{number} on {reactor}"));
         }
     }
     let visitors = Arc::new(AtomicUsize::new(0));
     let shared = visitors.clone();
     let builder = Server::builder().listen("127.0.0.1:0").reactors(2);
-    let mut live = Live::serve(builder, move |_peer| Visitor(shared.clone()));
+    let mut live = Live::serve(builder, move |peer| Visitor(shared.clone(), peer.reactor()));
     let mut streams = [live.connect(), live.connect()];
     let mut on = [0, 0];
     for number in 1..=6 {

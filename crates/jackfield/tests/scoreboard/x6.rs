@@ -132,7 +132,7 @@ fn x6_the_descriptor_is_readable_and_the_timeout_ends_when_there_is_work() {
 }
 
 #[test]
-fn x6_a_panic_ends_its_connection_and_the_loop_continues() {
+fn c21_a_panic_in_an_embedded_server_ends_only_its_connection() {
     let (mut server, addr, notes, _watcher) = embedded();
     let mut stream = ask(addr, "/panic");
     poll_until(&mut server, &notes, "disconnect");

@@ -5,8 +5,8 @@ use crate::{support, tls};
 use jackfield::proto::{http1, websocket};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    BodyPlan, Drain, Limit, Limits, Metrics, OnRateExceeded, ProtocolError, Rate, Reason, RefuseReason,
-    Timeout,
+    BodyPlan, Deflate, Drain, Limit, Limits, Metrics, OnRateExceeded, ProtocolError, Rate, Reason,
+    RefuseReason, Timeout,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 30] = [
+const NO_CLASS: [&str; 28] = [
     "drain_spread",
     "outgoing_max",
     "mailbox_max",
@@ -27,8 +27,6 @@ const NO_CLASS: [&str; 30] = [
     "topics_max",
     "topic_bytes_max",
     "websocket.frame_in_place_bytes_max",
-    "websocket.stream_above",
-    "websocket.accept_unmasked",
     "deflate.mode",
     "deflate.message_bytes_min",
     "deflate.window_bits_max",
@@ -180,6 +178,9 @@ fn chunked(body: &str) -> String {
 
 const RATE: Rate = Rate::new(3, 200);
 
+/// In the first byte of a frame (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
+
 fn new_connections() -> Vec<Class> {
     vec![
         Class {
@@ -297,6 +298,27 @@ fn sizes() -> Vec<Class> {
             play: |lab| tell(lab, &socket::binary(&[0; 1001])[..20]),
             seen: Seen::Code(1009),
             told: frames(websocket::Error::MessageTooLong),
+        },
+        // A compressed message does not come in parts.
+        Class {
+            rows: &["websocket.stream_above"],
+            limits: |limits| (limits.websocket.stream_above, limits.deflate) = (1000, Deflate::shared()),
+            play: |lab| {
+                let far = lab.connect();
+                lab.say(&far, socket::upgrade_with("Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+                far.send(&socket::masked(socket::FIN | COMPRESSED | socket::BINARY, &[0; 1001]));
+                lab.run();
+                far
+            },
+            seen: Seen::Code(1009),
+            told: frames(websocket::Error::MessageTooLong),
+        },
+        Class {
+            rows: &["websocket.accept_unmasked"],
+            limits: as_they_are,
+            play: |lab| tell(lab, b"\x81\x05hello"),
+            seen: Seen::Code(1002),
+            told: frames(websocket::Error::Unmasked),
         },
         Class {
             rows: &["websocket.fragments_max"],
@@ -723,6 +745,20 @@ fn no_limit_is_without_its_class() {
         // The name of a limit that is not implemented yet is in brackets.
         assert!(row.name.starts_with('(') || covered.contains(&row.name), "`{}` is not shown here", row.name);
     }
+}
+
+/// The table says of none of them that a connection ends, or is refused by the server.
+#[test]
+fn a_limit_without_a_class_ends_no_connection() {
+    const ENDS: [&str; 7] = ["close", "abort", "reset", "evict", "503", "1002", "1009"];
+    let is_said = |text: &str| ENDS.iter().any(|end| text.contains(end));
+    let table = Limits::default().table();
+    let (without, with): (Vec<_>, Vec<_>) = table.iter().partition(|row| NO_CLASS.contains(&row.name));
+    assert_eq!(without.len(), NO_CLASS.len());
+    for row in without {
+        assert!(!is_said(row.consequence), "`{}`: {}", row.name, row.consequence);
+    }
+    assert!(with.iter().filter(|row| is_said(row.consequence)).count() > 30, "the words are the table's");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use crate::support;
 use allocation_counter::measure;
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Drain, Handle, Heartbeat, History, Limits, ListenerState,
-    Message, NotPosted, Observer, Outgoing, Server, ServerState, Subscribed, WebSocket,
+    Busy, Client, Connection, ConnectionId, Drain, Finished, Handle, Heartbeat, History, Limits,
+    ListenerState, Message, NotPosted, Observer, Outgoing, Server, ServerState, Subscribed, WebSocket,
 };
 use std::any::Any;
+use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use support::probe::observed;
@@ -228,7 +229,7 @@ fn a_closure_runs_on_the_reactor() {
     assert_eq!(handle.run_on(1, |_| ()), Err(Busy::Unknown));
 }
 
-/// Writes down which changes of the server and its listeners its observer gets.
+/// Writes down what its observer gets of all that a command could cause.
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<String>>>);
 
@@ -253,6 +254,34 @@ impl Observer for Reports {
 
     fn on_stopped(&self) {
         self.note("the end".into());
+    }
+
+    fn on_accept_error(&self, listener: usize, error: &io::Error) {
+        self.note(format!("listener {listener} {error}"));
+    }
+
+    fn on_tls_reload(&self, faults: &[String]) {
+        self.note(format!("certificates {faults:?}"));
+    }
+
+    fn on_panic(&self, id: ConnectionId, _payload: &(dyn Any + Send)) {
+        self.note(format!("panic of {id}"));
+    }
+
+    fn on_dropped(&self, id: ConnectionId) {
+        self.note(format!("dropped for {id}"));
+    }
+
+    fn wants_finished(&self, _listener: usize) -> bool {
+        true
+    }
+
+    fn on_finished(&self, _finished: &Finished<'_>) {
+        self.note("finished".into());
+    }
+
+    fn on_subscription(&self, topic: &str, before: usize, now: usize) {
+        self.note(format!("{topic} had {before} and has {now}"));
     }
 }
 

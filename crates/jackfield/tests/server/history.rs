@@ -595,16 +595,28 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
     assert!(offsets.eq(1..=BURSTS * EACH), "one is left out, or comes twice");
 }
 
-/// A topic that was not declared keeps nothing: a client that comes back gets a `resync`, because it may have missed something.
+/// A topic that was not declared, or with policies alone, keeps nothing: a client that comes back gets a `resync`, because it
+/// may have missed something.
 #[test]
 fn a_topic_without_history_says_so() {
     let mut server = server(History::new(5));
-    let far = open(&mut server, "undeclared", "5");
-    let seen = events(&take(&far));
-    assert_eq!(seen.len(), 1);
-    assert_eq!((&*seen[0].0, &*seen[0].1, &*seen[0].2), ("resync", "{\"missed\":null}", ""));
-    let far = open(&mut server, "undeclared", "");
-    assert!(events(&take(&far)).is_empty(), "a client that is new has missed nothing");
+    assert!(server.handle().declare_topic("policies", History::none().overflow(Overflow::DropNewest)));
+    let resync = ["resync", "{\"missed\":null}", ""];
+    for topic in ["undeclared", "policies"] {
+        server.handle().publish(topic, "missed");
+        let back = open(&mut server, topic, "5");
+        let seen = events(&take(&back));
+        assert_eq!(seen.len(), 1, "{topic}");
+        assert_eq!([&*seen[0].0, &*seen[0].1, &*seen[0].2], resync, "{topic}");
+        let new = open(&mut server, topic, "");
+        assert_eq!(text(&take(&new)), "", "{topic}: a client that is new has missed nothing, and gets no id");
+        server.handle().publish(topic, Event::data("x").id("own"));
+        server.run();
+        for far in [back, new] {
+            let expected = ("message".to_owned(), "x".to_owned(), "own".to_owned());
+            assert_eq!(events(&take(&far)), [expected], "{topic}");
+        }
+    }
 }
 
 /// A WebSocket that is a member of the topic, from this id on.

@@ -7,6 +7,7 @@ use jackfield::{
     Upgrade,
 };
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
@@ -61,6 +62,11 @@ fn trailers() -> Fields {
     trailers
 }
 
+/// A map that JSON does not have.
+fn no_json() -> BTreeMap<(u8, u8), u8> {
+    BTreeMap::from([((1, 2), 3)])
+}
+
 #[test]
 fn a_reply_has_the_verbs_of_an_exchange() {
     check(
@@ -80,6 +86,13 @@ fn a_reply_has_the_verbs_of_an_exchange() {
         |_, exchange, _| exchange.response(503).header("Retry-After", 7).body("", "").expect("it is valid"),
         |reply, _| queued(reply.response(503).header("Retry-After", 7).body("", "").expect("it is valid")),
     );
+    check("json", |_, exchange, _| exchange.json(&[1, 2]), |reply, _| queued(reply.json(&[1, 2])));
+    check(
+        "json with a header",
+        |_, exchange, _| exchange.response(201).header("X", "y").json(&[1, 2]).expect("it is valid"),
+        |reply, _| queued(reply.response(201).header("X", "y").json(&[1, 2]).expect("it is valid")),
+    );
+    check("no json", |_, exchange, _| exchange.json(&no_json()), |reply, _| queued(reply.json(&no_json())));
     check(
         "stream",
         |_, exchange, _| {

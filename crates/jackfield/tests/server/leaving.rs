@@ -219,17 +219,22 @@ fn a_half_closed_connection_is_kept_if_that_is_set() {
     }
 }
 
+/// What is said and not answered, how long its answer may take, and which timeout that is.
+fn unanswered() -> [(String, Duration, Timeout); 3] {
+    [
+        (get("/late"), ANSWER_TIMEOUT, Timeout::Answer),
+        (get("/late") + &get("/"), ANSWER_TIMEOUT, Timeout::Answer),
+        (socket::UPGRADE.to_owned(), SECOND * 10, Timeout::Upgrade),
+    ]
+}
+
 /// An answer that does not come has a deadline then.
 #[test]
 fn a_half_closed_peer_does_not_wait_for_ever() {
-    for said in [get("/late"), get("/late") + &get("/"), socket::UPGRADE.to_owned()] {
+    for (said, wait, why) in unanswered() {
         let mut place = Place::new(true);
         let far = place.server.connect();
         leave(&mut place, &far, &said, Leaves::Fin);
-        let (wait, why) = match said.starts_with("GET /late") {
-            true => (ANSWER_TIMEOUT, Timeout::Answer),
-            false => (SECOND * 10, Timeout::Upgrade),
-        };
         place.server.advance(wait - SECOND);
         assert_eq!((place.ends(), far.waiting_bytes()), (Vec::new(), 0), "{said}");
         place.server.advance(SECOND);
@@ -360,4 +365,44 @@ fn over_tls_a_half_closed_connection_is_kept_if_that_is_set() {
     place.kept.0.borrow_mut().replies.pop().expect("it waits").ok("text/plain", "late");
     assert_eq!(statuses(&peer.say(&mut place.server, "")), [200]);
     assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
+}
+
+/// And if it does not come, the deadline is the same.
+#[test]
+fn over_tls_a_half_closed_peer_does_not_wait_for_ever() {
+    let identity = Identity::new();
+    for (said, wait, why) in unanswered() {
+        let mut place = Place::with(true, Some(&identity));
+        let far = place.server.connect();
+        let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+        peer.say(&mut place.server, &said);
+        assert!(peer.finish(&mut place.server).is_empty(), "{said}");
+        place.server.advance(wait - SECOND);
+        assert_eq!((place.ends(), peer.far.waiting_bytes()), (Vec::new(), 0), "{said}");
+        place.server.advance(SECOND);
+        assert_eq!(statuses(&peer.say(&mut place.server, "")), [503], "{said}");
+        assert_eq!((place.ends(), place.counts()), (vec![Reason::Timeout(why)], [0; 2]), "{said}");
+    }
+}
+
+/// So is that of an answer in parts to which nothing is written.
+#[test]
+fn over_tls_an_unfinished_answer_is_reset() {
+    let identity = Identity::new();
+    for leaves in [false, true] {
+        let mut place = Place::with(true, Some(&identity));
+        let far = place.server.connect();
+        let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+        let heard = peer.say(&mut place.server, get("/stream"));
+        assert!(text(&heard).ends_with("5\r\nbegun\r\n"), "leaves: {leaves}");
+        if leaves {
+            assert!(peer.finish(&mut place.server).is_empty());
+        }
+        place.server.advance(ANSWER_TIMEOUT - SECOND);
+        assert_eq!((place.ends(), peer.far.is_reset()), (Vec::new(), false), "leaves: {leaves}");
+        place.server.advance(SECOND);
+        assert!(peer.far.is_reset(), "leaves: {leaves}");
+        let ended = (vec![Reason::Timeout(Timeout::Answer)], [0; 2]);
+        assert_eq!((place.ends(), place.counts()), ended, "leaves: {leaves}");
+    }
 }

@@ -195,7 +195,6 @@ fn a_send_to_all_others_reaches_each_in_its_protocol() {
     }
 }
 
-/// On real reactors: each has a setup of its own, on its own thread, and its ticks come.
 /// The deadline has done its work then. It woke the reactor each millisecond, which made long virtual times slow.
 #[test]
 fn after_the_deadline_of_a_drain_only_ticks_wake_the_reactor() {
@@ -210,6 +209,7 @@ fn after_the_deadline_of_a_drain_only_ticks_wake_the_reactor() {
     assert!(turns <= 3 * u64::from(TICKS), "{turns} turns");
 }
 
+/// On real reactors: each has a setup of its own, on its own thread, and its ticks come.
 #[test]
 fn each_reactor_is_set_up_on_its_own_thread() {
     let server = Server::builder().listen("127.0.0.1:0").reactors(2).bind().unwrap();

@@ -10,12 +10,21 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What applies to a WebSocket whose user has set its idle timeout.
+static NO_HEARTBEAT: Heartbeat =
+    Heartbeat { after: Duration::ZERO, dead_after: Duration::from_secs(20), payload: Vec::new() };
+
 impl Links {
     /// The heartbeat of a connection: its own, or its listener's.
     pub(crate) fn heartbeat_of(&self, id: ConnectionId) -> &Arc<Heartbeat> {
         let link = &self.table[id.slot()];
         let own = link.extra.as_ref().and_then(|extra| extra.heartbeat.as_ref());
         own.unwrap_or(&self.heartbeats[usize::from(link.listener)])
+    }
+
+    /// The heartbeat that applies to a WebSocket: none, if its user has set its idle timeout.
+    pub(crate) fn active_heartbeat(&self, id: ConnectionId) -> &Heartbeat {
+        if self.table[id.slot()].has_own_idle_timeout { &NO_HEARTBEAT } else { self.heartbeat_of(id) }
     }
 
     /// Sets the idle timer of a connection that has become a WebSocket, or got another heartbeat. Without a heartbeat a
@@ -33,8 +42,22 @@ impl Links {
         link.has_own_idle_timeout = true;
         if matches!(link.protocol, Protocol::WebSocket(_)) {
             wires.set_writes_as_activity(id, true);
+            wires.cancel_timer(id, key::DEAD);
         }
         wires.set_idle_timeout(id, idle);
+    }
+
+    /// Gives a ping that waits for its pong the deadline of the heartbeat that applies now; before, it had so long. A peer
+    /// that has sent a byte since the ping is alive.
+    fn move_dead_timer(&self, wires: &mut Wires, id: ConnectionId, before: Duration) {
+        let Some(due) = wires.timer_due(id, key::DEAD) else { return };
+        let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
+        let (heartbeat, waited) = (self.heartbeat_of(id), before.saturating_sub(due.since(wires.now())));
+        if heartbeat.after.is_zero() || quiet < waited {
+            wires.cancel_timer(id, key::DEAD);
+        } else {
+            wires.set_timer(id, key::DEAD, heartbeat.dead_after.saturating_sub(waited));
+        }
     }
 
     /// Sends a comment on an idle event stream, so that no proxy takes it for dead.
@@ -67,22 +90,26 @@ impl Links {
         Some(round_trip)
     }
 
-    /// Sets the heartbeat of every WebSocket that has none of its own.
+    /// Sets the heartbeat of every WebSocket that has neither a heartbeat nor an idle timeout of its own.
     pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
+        let before: Vec<Duration> = self.heartbeats.iter().map(|old| old.dead_after).collect();
         self.heartbeats.fill(heartbeat);
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
         for id in ids {
             self.apply_idle_timeout(wires, id);
+            self.move_dead_timer(wires, id, before[usize::from(self.table[id.slot()].listener)]);
         }
     }
 
     /// Sets the heartbeat of one WebSocket.
     pub(crate) fn set_own_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, heartbeat: Heartbeat) {
+        let before = self.heartbeat_of(id).dead_after;
         let link = self.link(id);
         link.extra().heartbeat = Some(Arc::new(heartbeat));
         link.has_own_idle_timeout = false;
         self.charge(wires, id);
         self.apply_idle_timeout(wires, id);
+        self.move_dead_timer(wires, id, before);
     }
 }
 

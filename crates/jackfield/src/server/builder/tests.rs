@@ -56,6 +56,11 @@ fn each_key_of_a_server_is_the_method_of_its_name() {
 }
 
 #[test]
+fn there_is_no_access_log_by_default() {
+    assert!(ServerBuilder::default().access_log.is_none());
+}
+
+#[test]
 fn each_key_of_a_listener_is_the_method_of_its_name() {
     type Set = fn(Listener) -> Listener;
     let rows: [(&str, Set); 24] = [

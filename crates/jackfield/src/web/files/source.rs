@@ -119,6 +119,19 @@ mod tests {
     use super::*;
     use crate::message::boxed_bytes;
     use allocation_counter::measure;
+    use std::{env, fs, iter, process};
+
+    #[test]
+    fn a_file_is_read_in_pieces_of_64_kib() {
+        let path = env::temp_dir().join(format!("jackfield-pieces-{}", process::id()));
+        fs::write(&path, vec![7; 65_537]).unwrap();
+        let file = File::open(&path).unwrap();
+        let stamp = Stamp::of(&file).unwrap();
+        let mut source = FileSource::new(file, stamp, whole(65_537));
+        let pieces: Vec<_> = iter::from_fn(|| source.read().unwrap()).map(|piece| piece.len()).collect();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(pieces, [65_536, 1]);
+    }
 
     #[test]
     fn n5_a_source_is_charged_as_it_was_allocated() {
