@@ -9,13 +9,15 @@ use std::{env, fs, io, process, thread};
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const LOOKS_MAX: u32 = 2000;
 
-/// It ends when its input ends, so always together with the program. The program handles Ctrl-C.
+/// It ends when its input ends, so always together with the program, and then it removes its folder. The program handles
+/// Ctrl-C.
 const SCRIPT: &str = "trap '' INT
     redis-server --port 0 --unixsocket socket --appendonly yes --save '' &
-    cat && kill $! && wait";
+    cat && kill $! && wait
+    rm -r \"$PWD\"";
 
-/// A `redis-server` in a folder of its own, which is reached by a socket there. It is ended, and the folder removed, when
-/// this is dropped.
+/// A `redis-server` in a folder of its own, which is reached by a socket there. It ends when this is
+/// dropped or the program is killed, and removes the folder.
 pub struct OwnRedis {
     child: Child,
     folder: PathBuf,
@@ -72,6 +74,5 @@ impl Drop for OwnRedis {
         drop(self.child.stdin.take());
         // This fails if it was waited for already.
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

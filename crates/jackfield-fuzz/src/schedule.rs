@@ -548,6 +548,7 @@ fn limits(random: &mut Random) -> Limits {
         limits.reactor.timers_per_turn = random.between(1, 3);
         limits.reactor.looks_per_turn = random.between(1, 3);
         limits.reactor.drains_per_turn = random.between(1, 3);
+        limits.reactor.handshakes_per_turn = limits.reactor.drains_per_turn;
     }
     if random.chance(500) {
         // Overload comes soon, and lets few in.

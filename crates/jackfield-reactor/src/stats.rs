@@ -58,6 +58,10 @@ pub struct Stats {
     /// connections, members, timers or listeners counts its steps. So the difference between two values is the cost of what
     /// was done in between, and a test can check that cost without a clock.
     pub visits: Counter,
+    /// Steps of TLS handshakes: reads before a handshake was complete, and answers to hellos that had waited.
+    pub handshake_steps: Counter,
+    /// Connections that a drain of all connections has come to, once to drain them and once to abort them.
+    pub drains: Counter,
     /// The connection whose callback runs now, as [`ConnectionId::to_bits`](crate::ConnectionId::to_bits). If no callback
     /// runs, the bits name no connection. For a watchdog on another thread, which may see a value that is slightly old.
     pub at: Counter,

@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 21] = [
+const LATER: [(u32, &str); 23] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -114,6 +114,8 @@ const LATER: [(u32, &str); 21] = [
     (103, "the mailbox of a reactor that has ended is not closed"),
     (104, "a turn fires all timers that are due"),
     (105, "a turn looks at all connections that are to be looked at again"),
+    (107, "a shutdown drains all connections in one turn"),
+    (108, "a turn continues all handshakes"),
 ];
 
 #[test]

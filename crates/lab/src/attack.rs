@@ -81,9 +81,7 @@ fn silent_handshakes(args: &Attack) -> Result<Vec<Row>, Error> {
         insecure: true,
         ..args.clone()
     };
-    let rows = attack::rows(&args, &Stop::default());
-    identity.remove();
-    rows
+    attack::rows(&args, &Stop::default())
 }
 
 /// Gives a row this project's goal, if the tool has none for it.

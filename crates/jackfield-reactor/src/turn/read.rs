@@ -84,6 +84,7 @@ impl Reactor {
                 if !self.wires.try_count_handshake() {
                     return self.wires.queue_for_next_turn(id);
                 }
+                self.wires.stats.handshake_steps.add(1);
             }
             Phase::Open | Phase::OutputClosed => {}
         }

@@ -309,7 +309,8 @@ impl Wires {
 
     /// The ids of the connections that are [listed](Generations::mark_listed), by slot.
     pub fn listed_ids(&self) -> Vec<ConnectionId> {
-        let (ids, looks) = self.generations.listed_ids_and_looks(self.reactor);
+        let mut ids = Vec::new();
+        let looks = self.generations.for_each_listed(self.reactor, |id| ids.push(id));
         self.stats.visits.add(looks as u64);
         ids
     }

@@ -58,6 +58,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 return wires.request_next_turn();
             }
             if let Some((id, found)) = self.found_hosts.pop_front() {
+                wires.stats().handshake_steps.add(1);
                 self.host_found(wires, id, found);
             }
         }

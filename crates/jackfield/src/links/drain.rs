@@ -42,7 +42,9 @@ impl Links {
             self.walk = Some(Walk { slot: 0, does: Does::Abort });
         }
         let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
-        let (mut ids, next) = wires.ids_in_slots(slot, wires.limits().drains_per_turn);
+        let most = if planted(107) { usize::MAX } else { wires.limits().drains_per_turn };
+        let (mut ids, next) = wires.ids_in_slots(slot, most);
+        wires.stats().drains.add(ids.len() as u64);
         match does {
             Does::Abort => ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown)),
             Does::Drain if !self.drain_spread.is_zero() => {

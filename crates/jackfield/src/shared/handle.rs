@@ -517,8 +517,7 @@ impl Handle {
         self.0.remotes.get(reactor)
     }
 
-    /// The reactor of a connection that has not ended. One lock for a moment, which the reactor takes when a connection
-    /// begins or ends.
+    /// The reactor of a connection that has not ended.
     pub(crate) fn remote_of(&self, id: ConnectionId) -> Result<&RemoteReactor, Busy> {
         let remote = self.remote(id.reactor()).ok_or(Busy::Unknown)?;
         match remote.roster.contains(id) {

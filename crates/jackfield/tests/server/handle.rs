@@ -88,9 +88,10 @@ impl Client for Repeater {
     }
 }
 
-/// Messages pass while another holds the lock of the list: on a thread of its own, because one that waits for it waits for ever.
+/// In the middle of a walk over the list messages pass, and connections come and go: on a thread of its own, because one that
+/// waited for the walk would wait for ever.
 #[test]
-fn c8_messages_on_a_reactor_need_no_lock_of_the_list() {
+fn c8_nobody_waits_while_the_connections_are_listed() {
     let (done, is_done) = channel();
     std::thread::spawn(move || {
         let mut server = TestServer::new(|_peer| Repeater(None));
@@ -102,16 +103,23 @@ fn c8_messages_on_a_reactor_need_no_lock_of_the_list() {
             far
         });
         let list = server.wires().generations().clone();
-        list.while_locked(|| {
-            for _ in 0..10 {
-                ends[1].send(&socket::text("a message"));
-                server.run();
-                assert!(ends.iter().all(|far| far.take().ends_with(b"a message")));
-            }
+        let mut listed = 0;
+        list.for_each_listed(0, |_id| {
+            listed += 1;
+            ends[1].send(&socket::text("a message"));
+            server.run();
+            assert!(ends.iter().all(|far| far.take().ends_with(b"a message")));
+            let come_and_go = server.connect();
+            come_and_go.send(socket::UPGRADE.as_bytes());
+            server.run();
+            assert_eq!(server.handle().ids().len(), 3);
+            come_and_go.reset();
+            server.run();
+            assert_eq!(server.handle().ids().len(), 2);
         });
-        done.send(()).unwrap();
+        done.send(listed).unwrap();
     });
-    assert_eq!(is_done.recv_timeout(LONG), Ok(()));
+    assert_eq!(is_done.recv_timeout(LONG), Ok(2));
 }
 
 /// Who is refused never had a client.

@@ -4,3 +4,4 @@
 pub(crate) mod cores;
 pub(crate) mod figure;
 pub(crate) mod papers;
+pub(crate) mod temp_folder;

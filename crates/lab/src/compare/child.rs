@@ -2,6 +2,7 @@
 
 use super::contender::{Contender, Kind, Places, Recipe};
 use super::rows::Row;
+use crate::base::temp_folder::TempFolder;
 use crate::files;
 use jackfield_cli::base::proc;
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,7 +10,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
     errors: Option<JoinHandle<String>>,
     /// Removed at the end.
-    directory: Option<PathBuf>,
+    directory: Option<TempFolder>,
 }
 
 /// Why there is no figure.
@@ -131,22 +131,21 @@ impl Running {
         core: Option<usize>,
         under: &[String],
     ) -> io::Result<Result<Self, Gap>> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = env::temp_dir().join(format!("jackfield-nginx-{}-{number}", std::process::id()));
+        let directory = TempFolder::new("nginx")?;
+        let file = |name| directory.path().join(name);
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let template = |name| fs::read_to_string(places.root.join("benches/peers").join(name));
-        files::write_samples(&directory.join("files"))?;
+        files::write_samples(&file("files"))?;
         let mut listen = addr.to_string();
         if row.is_tls {
             listen.push_str(" ssl");
             let path = |path: PathBuf| path.to_string_lossy().into_owned();
             let (cert, key) = (path(places.identity.cert()), path(places.identity.key()));
             let text = template("nginx-tls.conf")?.replace("@CERT@", &cert).replace("@KEY@", &key);
-            fs::write(directory.join("tls.conf"), text)?;
+            fs::write(file("tls.conf"), text)?;
         }
-        fs::write(directory.join("nginx.conf"), template("nginx.conf")?.replace("@LISTEN@", &listen))?;
-        let prefix = directory.to_string_lossy().into_owned();
+        fs::write(file("nginx.conf"), template("nginx.conf")?.replace("@LISTEN@", &listen))?;
+        let prefix = directory.path().to_string_lossy().into_owned();
         let args = ["-p", &prefix, "-c", "nginx.conf", "-e", "stderr"].map(str::to_owned).to_vec();
         let (mut running, _) = Self::spawn(&Recipe { args, ..recipe }, core, under)?;
         running.directory = Some(directory);
@@ -230,10 +229,6 @@ fn keep(mut from: impl Read) -> String {
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
-        if let Some(directory) = &self.directory {
-            // If that fails, the system cleans up the temporary directory.
-            let _ = fs::remove_dir_all(directory);
-        }
     }
 }
 

@@ -156,12 +156,6 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
-    fn drop(&mut self) {
-        self.places.identity.remove();
-    }
-}
-
 fn loads(outcome: &Outcome) -> Turn {
     Turn {
         server_load: outcome.server_share().unwrap_or_default(),

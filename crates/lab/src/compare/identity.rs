@@ -1,50 +1,39 @@
 //! The servers' certificate and key, which are made for the run.
 
 use super::rows::{HOST, Row};
+use crate::base::temp_folder::TempFolder;
 use jackfield_cli::base::error::Error;
 use jackfield_cli::bench::plan::{Plan, Tls};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::sync::Arc;
+use std::{fs, io};
 
 /// Where certificate and key are, both as PEM files.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    folder: PathBuf,
+    folder: Arc<TempFolder>,
 }
 
 impl Identity {
-    /// A new one, with a key of ECDSA on P-256, in a folder of this process.
+    /// A new one, with a key of ECDSA on P-256, in a folder that is removed with its last clone.
     ///
     /// # Errors
     /// It can't be made or written.
     pub(crate) fn new() -> Result<Self, Error> {
         let name = HOST.split(':').next().unwrap_or(HOST);
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).map_err(io::Error::other)?;
-        let identity = Self::at(env::temp_dir().join(format!("jackfield-lab-{}", std::process::id())));
-        fs::create_dir_all(&identity.folder)?;
+        let identity = Self { folder: Arc::new(TempFolder::new("lab")?) };
         fs::write(identity.cert(), made.cert.pem())?;
         fs::write(identity.key(), made.signing_key.serialize_pem())?;
         Ok(identity)
     }
 
-    /// One that is in this folder.
-    pub(crate) fn at(folder: PathBuf) -> Self {
-        Self { folder }
-    }
-
-    /// Deletes its files.
-    pub(crate) fn remove(&self) {
-        // If that fails, the system cleans up the temporary directory.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-
     pub(crate) fn cert(&self) -> PathBuf {
-        self.folder.join("cert.pem")
+        self.folder.path().join("cert.pem")
     }
 
     pub(crate) fn key(&self) -> PathBuf {
-        self.folder.join("key.pem")
+        self.folder.path().join("key.pem")
     }
 
     /// The arguments for servers.

@@ -17,6 +17,9 @@ pub(super) struct Work {
     looks: usize,
     /// Timers of clients that have fired so far.
     timers: usize,
+    /// Connections that a drain has come to so far, and steps of handshakes.
+    drains: usize,
+    handshakes: usize,
 }
 
 impl Sim {
@@ -47,8 +50,15 @@ impl Sim {
 
     pub(super) fn waiting_work(&self, index: usize) -> Work {
         let commands = self.handle.remote(index).map_or(0, |remote| remote.waiting().0);
-        let looks = self.reactors[index].driver.looks();
-        Work { commands, looks, timers: self.book.pages().timers }
+        let driver = &self.reactors[index].driver;
+        let stats = driver.reactor.wires.stats();
+        Work {
+            commands,
+            looks: driver.looks(),
+            timers: self.book.pages().timers,
+            drains: stats.drains.value() as usize,
+            handshakes: stats.handshake_steps.value() as usize,
+        }
     }
 
     /// A turn does no more of each kind of work than it may. `before`: what waited when it began. Work that has come meanwhile
@@ -59,6 +69,8 @@ impl Sim {
             ("commands", before.commands.saturating_sub(after.commands), limits.commands_per_turn),
             ("looks", before.looks.saturating_sub(after.looks), limits.looks_per_turn),
             ("timers", after.timers - before.timers, limits.timers_per_turn),
+            ("drains", after.drains - before.drains, limits.drains_per_turn),
+            ("steps of handshakes", after.handshakes - before.handshakes, limits.handshakes_per_turn),
         ];
         let is_halted = self.reactors[index].driver.reactor.wires.is_halted();
         match kinds.iter().find(|(_, done, most)| done > most && !is_halted) {
