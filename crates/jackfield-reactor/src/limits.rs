@@ -87,8 +87,8 @@ pub struct Limits {
     /// Longest time for which a connection is not read because memory is short. Then it is evicted with
     /// [`Limit::Memory`](crate::Limit::Memory). Default: 10 s.
     pub memory_wait: Duration,
-    /// Longest TLS handshake. Then the connection is aborted with [`Timeout::Handshake`](crate::Timeout).
-    /// Default: 10 s.
+    /// Longest TLS handshake. Then the connection is aborted with [`Timeout::Handshake`](crate::Timeout), or with
+    /// [`Reason::Preamble`](crate::Reason) if not even its preamble is complete. Default: 10 s.
     pub handshake: Duration,
 }
 

@@ -20,7 +20,8 @@ pub enum Reason {
     Limit(Limit),
     /// The TLS handshake failed, or a TLS record was invalid, or the key of a connection by TLS 1.2 may encrypt no more records.
     Tls,
-    /// The first bytes were no valid preamble: see [`Session::with_preamble`](crate::Session::with_preamble).
+    /// The first bytes were no valid preamble, or it was not complete in time: see
+    /// [`Session::with_preamble`](crate::Session::with_preamble).
     Preamble,
     /// An outgoing connection could not be established: see [`Wires::connect`](crate::Wires::connect).
     Connect(ErrorKind),
@@ -55,7 +56,7 @@ pub enum Timeout {
     Idle,
     /// Output was queued, and the peer took too little of it in time.
     Write,
-    /// The TLS handshake, the preamble or the outgoing connection was not complete in time.
+    /// The TLS handshake or the outgoing connection was not complete in time.
     Handshake,
 }
 

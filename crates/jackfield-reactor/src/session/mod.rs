@@ -92,7 +92,7 @@ impl Session {
     /// Puts a preamble of at most `bytes_max` bytes before this session, such as the PROXY protocol's header. `parse` reads
     /// it, because the reactor knows no protocol. The preamble, and the handshake of the session if it has one, must be
     /// complete within [`Limits::handshake`](crate::Limits::handshake). If the first bytes are no valid preamble, or it is
-    /// longer, the connection is reset with [`Reason::Preamble`](crate::Reason::Preamble).
+    /// longer, or not complete in time, the connection is reset with [`Reason::Preamble`](crate::Reason::Preamble).
     #[must_use]
     pub fn with_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
         let preamble = PreambleReader::new(parse, bytes_max);
@@ -257,6 +257,11 @@ impl Session {
             Self::Tls(tls) => tls.is_client(),
             _ => false,
         }
+    }
+
+    /// True if it has a preamble that was not read yet.
+    pub(crate) fn awaits_preamble(&self) -> bool {
+        matches!(self, Self::Preamble(behind) if !behind.preamble.is_done)
     }
 
     /// The addresses in the preamble, when it was read. Returned once.

@@ -151,10 +151,12 @@ impl Wires {
         if planted(87) && self.wire(id).is_some_and(|wire| wire.has(ReadStop::ANSWER)) {
             return;
         }
+        let failure =
+            if self.awaits_preamble(id) { Reason::Preamble } else { Reason::Timeout(Timeout::Handshake) };
         match self.connecting(id) {
             Some(connecting) if connecting.has_more() => self.dial_failed(id, ErrorKind::TimedOut),
             Some(_) if planted(83) => {}
-            _ => self.abort(id, Reason::Timeout(Timeout::Handshake)),
+            _ => self.abort(id, failure),
         }
     }
 }

@@ -32,6 +32,12 @@ impl Wires {
         self.peers.get(place)?.source().as_ip()
     }
 
+    /// True if the connection must begin with a preamble, and it was not read: it is not complete, or not valid. It is
+    /// known until `on_close`.
+    pub fn awaits_preamble(&self, id: ConnectionId) -> bool {
+        self.wire(id).is_some_and(|wire| wire.session.awaits_preamble())
+    }
+
     /// The process at the other end of a unix socket. Each call asks the system. `None`: the connection is no unix socket,
     /// or the system does not tell.
     pub fn peer_credentials(&self, id: ConnectionId) -> Option<Credentials> {

@@ -154,17 +154,38 @@ fn what_is_behind_a_preamble_that_is_refused_is_not_read() {
     }
 }
 
+/// A preamble that did not come was taken for a handshake that does not end.
 #[test]
 fn a_preamble_has_a_deadline_and_the_peer_may_end_before() {
-    let mut world = World::new(behind);
-    world.send(b"from 2", 1);
-    world.advance(Duration::from_secs(10));
-    assert_eq!(world.log(), [format!("close Timeout(Handshake) {PEER} at 3")]);
-    let mut world = World::new(behind);
-    world.send(b"from 2", 1);
-    world.far.finish();
-    world.run();
-    assert_eq!(world.log(), [format!("close Peer {PEER} at 3")]);
+    let over_tls = |stream| {
+        let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+        Session::from(tls).with_preamble(parse, 40)
+    };
+    let late = Some(Duration::from_secs(10));
+    let rows = [
+        ("from 2", late, "Preamble", behind as fn(Stream) -> Session),
+        ("", late, "Preamble", behind),
+        ("from 2", None, "Peer", behind),
+        ("from 2", late, "Preamble", over_tls),
+        ("from 2", None, "Peer", over_tls),
+        // Now it is the handshake that does not come.
+        ("local;", late, "Timeout(Handshake)", over_tls),
+        ("local;", None, "Peer", over_tls),
+    ];
+    for (words, waits, reason, make) in rows {
+        let mut world = World::new(make);
+        world.send(words.as_bytes(), 1);
+        let id = world.id();
+        assert_eq!(world.driver.reactor.wires.awaits_preamble(id), words != "local;", "{words}");
+        match waits {
+            Some(span) => world.advance(span),
+            None => {
+                world.far.finish();
+                world.run();
+            }
+        }
+        assert_eq!(world.log(), [format!("close {reason} {PEER} at 3")], "{words} {waits:?}");
+    }
 }
 
 /// What came with the end of a handshake and was put off was never counted.

@@ -62,7 +62,7 @@ fn a_message_is_one_read_and_its_answer_one_write_in_full_records() {
     world.converse(&mut peer, 1 << 20);
     let mut plain = World::from(PEER, Session::Plain);
     for kind in ["echo", "through", "share"] {
-        for length in [10, 100, 4000, 8192, 16_384 - HEADER.len(), 16_384, 40_000] {
+        for length in [10, 100, 4000, 8192, 16_384 - HEADER.len(), 16_384, 40_000, 46_079] {
             let line = [kind.as_bytes(), &vec![b'x'; length - kind.len()]].concat();
             let message = [&line[..], b"\n"].concat();
             let what = format!("{kind} of {length} bytes");
@@ -85,6 +85,13 @@ fn a_message_is_one_read_and_its_answer_one_write_in_full_records() {
             assert!(heard(&mut peer, &encrypted) == answer, "{what}");
         }
     }
+    // As much as one write takes.
+    let before = world.far.writes();
+    world.far.set_write_max(None);
+    world.queue(64 << 10);
+    world.run();
+    assert_eq!(records(&world.far.take()), [16_384 + RECORD_BYTES; 4]);
+    assert_eq!(world.far.writes() - before, 1);
 }
 
 /// The plain bytes of these records.

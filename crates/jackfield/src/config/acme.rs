@@ -4,7 +4,7 @@ use crate::config::tls::{HostConfig, acme_host_config};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Answers to the challenges of an ACME server (RFC 8555), such as Let's Encrypt: all listeners of the server give the
+/// Answers to the challenges of an ACME server (RFC 8555), such as Let's Encrypt: the listeners of the server give the
 /// answers that are stored here. The ACME client is not included: a crate such as `instant-acme` provides the answers. When
 /// it has got a certificate, [`Handle::reload_tls`](crate::Handle::reload_tls) loads it. All clones share the same answers.
 ///
@@ -37,7 +37,8 @@ pub(crate) const HTTP_PATH: &str = "/.well-known/acme-challenge/";
 
 impl AcmeChallenges {
     /// Stores this text, the key authorization (RFC 8555 section 8.3), as the answer at `/.well-known/acme-challenge/` and this
-    /// token. Every listener for HTTP gives it, before a client sees the request. False: 1024 answers are stored already.
+    /// token. Every listener for HTTP gives it, before a client sees the request, except one for the status pages. False: 1024
+    /// answers are stored already.
     #[doc(alias = "http-01")]
     pub fn add_http_answer(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
         put(&mut self.write().http, token.into(), authorization.into())

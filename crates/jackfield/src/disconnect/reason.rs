@@ -68,7 +68,7 @@ pub enum Reason {
     Limit(Limit),
     /// TLS failed, or the key of a connection by TLS 1.2 has encrypted as many records as it may.
     Tls,
-    /// It did not begin with a PROXY header, as its listener requires:
+    /// It did not begin with a PROXY header, as its listener requires, or the header did not come in time:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).
     Proxy,
     /// An outgoing connection failed: see [`Outgoing`](crate::Outgoing).

@@ -363,11 +363,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         // Without a client only a provisional connection speaks HTTP, and its handshake is done.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
-        let listener = usize::from(link.listener);
         let why = link.reason.unwrap_or_else(|| Reason::from_reactor(why));
         self.links.metrics.count_end(why);
-        let listener = &self.settings.listeners[listener];
-        if why == Reason::Proxy || (listener.requires_proxy && !listener.is_tls()) {
+        if wires.awaits_preamble(id) {
             self.report_refused(&self.links.peer(wires, id), RefuseReason::Proxy);
         } else if !is_secured {
             self.report_failed_handshake(wires, id, why);

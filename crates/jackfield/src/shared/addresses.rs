@@ -188,5 +188,9 @@ mod tests {
             assert!(addresses.take(row(number), Time(0), 4), "{number}");
         }
         assert!(!addresses.take(row(1), Time(0), 4));
+        let places = || lock(addresses.rates.get().expect("it is in use")).as_flattened().len();
+        assert_eq!(places(), 16_384);
+        (0..20_000).for_each(|key| assert!(addresses.take(key, Time(0), 1), "{key}"));
+        assert_eq!(places(), 16_384);
     }
 }

@@ -200,6 +200,18 @@ fn d5_a_peer_above_its_rate_is_not_read_for_a_while() {
     }
 }
 
+/// The upgrade takes one of the ten, until a second has passed.
+#[test]
+fn d5_requests_and_messages_use_the_same_tokens() {
+    for (pause, messages) in [(Duration::ZERO, 9), (SECOND, 10)] {
+        let mut lab = Lab::with_limits(rated(TEN), Probe::default);
+        let far = lab.websocket();
+        lab.advance(pause);
+        lab.say(&far, socket::text("x").repeat(100));
+        assert_eq!(lab.log.count("text x"), messages, "after {pause:?}");
+    }
+}
+
 #[test]
 fn d5_a_peer_above_its_rate_can_be_disconnected() {
     for (listener, hello, message, heard) in kinds() {

@@ -4,7 +4,8 @@ use crate::{support, tls};
 use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Exchange, Listener, Observer, Peer, Raw, Reason, RefuseReason, Request, Server,
+    Client, Connection, Exchange, FailedHandshake, Listener, Observer, Peer, Raw, Reason, RefuseReason,
+    Request, Server, Timeout,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +42,10 @@ struct Refusals(Log);
 impl Observer for Refusals {
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         self.0.note(format!("refused {} {why:?}", peer.addr()));
+    }
+
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        self.0.note(format!("tls error {} {:?}", failed.peer.addr(), failed.reason));
     }
 }
 
@@ -161,23 +166,67 @@ fn d12_an_invalid_header_closes_the_connection_immediately() {
     check_bad(b"\x16\x03\x01\x02\x00\x01");
 }
 
+/// It was counted as a handshake that does not end, and with TLS reported as one.
 #[test]
 fn d12_a_header_that_does_not_come_has_a_deadline() {
-    for (bytes, seconds) in [(&b""[..], 10), (b"PROXY TCP4 203.0", 10)] {
-        let mut lab = Lab::required();
+    let config = tls::Identity::new().server_config();
+    let over_tls = || {
+        let config = config.clone();
+        Lab::new(move |listener| listener.proxy_required(["10.0.0.0/8"]).tls_config(config.clone()))
+    };
+    let makes: [&dyn Fn() -> Lab; 2] = [&Lab::required, &over_tls];
+    let header = &b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"[..];
+    let (missing, unsecured) =
+        (["refused 10.0.0.9:700 Proxy"], ["tls error 203.0.113.7:1234 Timeout(Handshake)"]);
+    let rows = [
+        (0, &b""[..], missing, (1, 1, 0)),
+        (0, &header[..16], missing, (1, 1, 0)),
+        (1, b"", missing, (1, 1, 0)),
+        (1, &header[..16], missing, (1, 1, 0)),
+        // Behind a whole header it is the handshake that does not come.
+        (1, header, unsecured, (0, 0, 1)),
+    ];
+    for (make, bytes, expected, counted) in rows {
+        let mut lab = makes[make]();
         let far = lab.connect(PROXY, listener::HTTP);
         lab.send(&far, bytes, 1);
-        lab.server.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
+        lab.server.advance(Duration::from_millis(9_999));
         assert_eq!(lab.log.events(), [""; 0]);
         lab.server.advance(Duration::from_millis(1));
-        assert_eq!(lab.log.take(), ["refused 10.0.0.9:700 Proxy"]);
-        assert!(far.is_reset());
+        assert_eq!(lab.log.take(), expected, "{make} {bytes:?}");
+        assert!(far.is_reset() && far.take().is_empty());
+        let metrics = lab.server.handle().metrics();
+        let late = metrics.ended(Reason::Timeout(Timeout::Handshake));
+        assert_eq!((metrics.refused, metrics.ended(Reason::Proxy), late), counted, "{make} {bytes:?}");
     }
     // And one that ends instead.
-    let mut lab = Lab::required();
-    lab.connect(PROXY, listener::HTTP).finish();
+    for make in makes {
+        let mut lab = make();
+        lab.connect(PROXY, listener::HTTP).finish();
+        lab.server.run();
+        assert_eq!(lab.log.take(), ["refused 10.0.0.9:700 Proxy"]);
+    }
+}
+
+/// A visit of the status pages, which has no client, was reported as one without a header when it ended.
+#[test]
+fn d12_only_a_connection_without_a_header_is_reported_as_such() {
+    let log = Log::default();
+    let listeners = vec![Listener::tcp("status").status().proxy_required(["10.0.0.0/8"])];
+    let observer = Arc::new(Refusals(log.clone()));
+    let options = TestOptions { listeners, observer, ..TestOptions::default() };
+    let server = TestServer::with_options(options, |_peer| -> Mirror {
+        unreachable!("it has the server's own pages")
+    });
+    let mut lab = Lab { server, log };
+    let far = lab.connect(PROXY, 0);
+    let header = b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n";
+    lab.send(&far, &[&header[..], b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n"].concat(), 1000);
+    assert_eq!(support::statuses(&far.take()), [200]);
+    far.finish();
     lab.server.run();
-    assert_eq!(lab.log.take(), ["refused 10.0.0.9:700 Proxy"]);
+    assert_eq!((lab.server.wires().len(), lab.server.handle().metrics().refused), (0, 0));
+    assert_eq!(lab.log.events(), [""; 0]);
 }
 
 #[test]
@@ -257,7 +306,8 @@ fn d12_without_the_option_a_header_ends_a_tls_connection_immediately() {
             assert!(far.has_server_finished());
         }
     }
-    assert_eq!(lab.log.take(), [""; 0], "there is no client");
+    lab.server.advance(Duration::from_secs(60));
+    assert_eq!(lab.log.take(), ["tls error 10.0.0.9:700 Tls"; 6], "and there is no client");
 }
 
 /// The longest that a header can announce, and one that may be as long as that.

@@ -261,6 +261,13 @@ fn d4_a_trusted_proxy_has_no_limit() {
     let _guests: Vec<_> = (1..10).map(|port| lab.welcome(&format!("10.0.0.9:{port}"))).collect();
     let _guest = lab.welcome("192.0.2.1:1");
     lab.refuse("192.0.2.1:2", "AddressFull");
+    let mut lab = Lab::new(
+        |limits| limits.accepts_per_address_max = 1,
+        |listener| listener.trusted_proxies(["10.0.0.0/8"]),
+    );
+    let _guests: Vec<_> = (1..10).map(|port| lab.welcome(&format!("10.0.0.9:{port}"))).collect();
+    let _guest = lab.welcome("192.0.2.1:1");
+    lab.refuse("192.0.2.1:2", "AddressRate");
 }
 
 #[test]

@@ -111,6 +111,16 @@ fn t2_each_host_shows_its_own_certificate() {
     ] {
         assert!(shown(server.addr(), name) == *expected, "{name}");
     }
+    // What is for all names comes before the first host.
+    let first = || Listener::tcp("127.0.0.1:0").host(files.host("a.example"));
+    let (chain, key) = files.pair("default.example");
+    let fallback = Host::fallback().certificate(&chain, &key);
+    for listener in [first().tls(&chain, &key), first().host(fallback)] {
+        let server = serve(listener);
+        for (name, expected) in [("a.example", &a), ("other.example", &default), ("127.0.0.1", &default)] {
+            assert!(shown(server.addr(), name) == *expected, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn t3_a_host_is_looked_up_when_a_client_asks_for_it() {
 
 /// A hello whose host was found on a thread was answered beside the handshakes that a turn may go on with.
 #[test]
-fn t3_hosts_that_were_found_count_among_the_handshakes_of_a_turn() {
+fn t1_hosts_that_were_found_count_among_the_handshakes_of_a_turn() {
     let authority = Arc::new(Authority::new("servers"));
     let issuer = authority.clone();
     let listener = Listener::tcp("in memory").host(authority.host("usual.example"));
@@ -268,7 +268,9 @@ fn challenge(name: &str) -> (Vec<u8>, String, String) {
 fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     let authority = Authority::new("servers");
     let challenges = AcmeChallenges::default();
-    let listeners = vec![Listener::tcp("in memory").host(authority.host("a.example").tag(1))];
+    let listener = |host| Listener::tcp("in memory").host(host);
+    let listeners =
+        vec![listener(authority.host("a.example").tag(1)), listener(authority.host("other.example"))];
     let options = TestOptions { listeners, acme: Some(challenges.clone()), ..TestOptions::default() };
     let (mut server, seen, told) = serve(options);
     let shown = tls::Anybody::usual();
@@ -283,8 +285,8 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     assert_eq!(visit(&mut server, "a.example", &asking, &seen), unknown);
     let (der, chain, key) = challenge("a.example");
     challenges.add_tls_answer("A.example", chain, key).unwrap();
-    for _ in 0..2 {
-        let mut peer = Secured::to("a.example", server.connect_to(0), asking.clone());
+    for at in [0, 1] {
+        let mut peer = Secured::to("a.example", server.connect_to(at), asking.clone());
         peer.shake_hands(&mut server).unwrap();
         assert_eq!(*shown.certificate.lock().unwrap(), der);
         assert_eq!(peer.alpn(), Some(&b"acme-tls/1"[..]));
@@ -301,6 +303,15 @@ fn t8_a_challenge_by_alpn_is_answered_and_no_client_is_made() {
     assert_eq!(server.handle().count(), 0);
     let faults = challenges.add_tls_answer("a.example", "garbage", "garbage").unwrap_err();
     assert_eq!(faults.len(), 2, "{faults:?}");
+    // The number of challenges is bounded.
+    let (_, chain, key) = challenge("a.example");
+    let add =
+        |number: usize| challenges.add_tls_answer(&format!("{number}.example"), chain.clone(), key.clone());
+    let taken = (0..2000).take_while(|number| add(*number).is_ok()).count();
+    assert_eq!(taken, 1024);
+    let faults = add(1024).unwrap_err();
+    assert!(faults.len() == 1 && faults[0].contains("too many answers"), "{faults:?}");
+    assert!(add(7).is_ok(), "it has its place");
 }
 
 /// Allows no other request than one for `/.well-known/other`.
@@ -319,15 +330,21 @@ fn t8_a_challenge_by_http_is_answered_before_any_client() {
     let seen = Log::default();
     let log = seen.clone();
     // The authority has no password.
+    let listener = || Listener::tcp("in memory");
     let options = TestOptions {
+        listeners: vec![listener(), listener(), listener().status()],
         acme: Some(challenges.clone()),
         authenticator: Some(Arc::new(OnlyOther)),
         ..TestOptions::default()
     };
     let server = TestServer::with_options(options, move |_peer| Probe::default().noted_in(&log));
-    let answer = server.get("/.well-known/acme-challenge/token").send();
-    assert_eq!((answer.status(), answer.text()), (200, "token.thumbprint"));
-    assert_eq!(answer.header("Content-Type"), Some("application/octet-stream"));
+    for at in [0, 1] {
+        let answer = server.http_to(at).get("/.well-known/acme-challenge/token").send();
+        assert_eq!((answer.status(), answer.text()), (200, "token.thumbprint"));
+        assert_eq!(answer.header("Content-Type"), Some("application/octet-stream"));
+    }
+    // It has the server's own pages only.
+    assert_eq!(server.http_to(2).get("/.well-known/acme-challenge/token").send().status(), 404);
     for path in ["/.well-known/acme-challenge/", "/.well-known/acme-challenge/other"] {
         assert_eq!(server.get(path).send().status(), 404, "{path}");
     }

@@ -52,10 +52,13 @@ fn t2_a_host_has_its_own_protocols_and_tag() {
         .host(authority.host("own.example").alpn(["own/2", "own/1"]).tag(2))
         .host(authority.host("none.example").alpn([""; 0]));
     let raw = listener().raw().host(authority.host("raw.example").tag(4));
-    let (mut server, seen, told) = serve(vec![hosts, raw]);
+    let lines = listener().lines().host(authority.host("lines.example").tag(5));
+    let (mut server, seen, told) = serve(vec![hosts, raw, lines]);
     let rows = [
         (0, "usual.example", &["http/1.1"][..], "Some(1) http/1.1"),
         (0, "usual.example", &["own/1"], "no"),
+        // Without a list of its own the listener would offer this one too.
+        (0, "usual.example", &["http/1.0"], "no"),
         (0, "usual.example", &[], "Some(1) none"),
         (0, "own.example", &["own/1", "own/2"], "Some(2) own/2"),
         (0, "own.example", &["http/1.1", "own/1"], "Some(2) own/1"),
@@ -63,6 +66,7 @@ fn t2_a_host_has_its_own_protocols_and_tag() {
         (0, "none.example", &["http/1.1"], "None none"),
         // A protocol of the user's own has no usual name.
         (1, "raw.example", &["http/1.1"], "Some(4) none"),
+        (2, "lines.example", &["http/1.1"], "Some(5) none"),
     ];
     for (at, name, alpn, expected) in rows {
         let mut config = authority.client(None, &VERSIONS);
@@ -74,7 +78,7 @@ fn t2_a_host_has_its_own_protocols_and_tag() {
         };
         assert_eq!(found, expected, "{name} {alpn:?}");
     }
-    assert_eq!(told.take(), ["tls error Tls"; 2]);
+    assert_eq!(told.take(), ["tls error Tls"; 3]);
 }
 
 /// A client that asks for a name without a certificate gets the alert `unrecognized_name`.

@@ -2,12 +2,17 @@
 
 use crate::{support, tls};
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{FailedHandshake, Observer, Peer, Refuse};
+use jackfield::{
+    BodyPlan, Client, Connection, Disconnect, Exchange, FailedHandshake, Message, Observer, Peer, Reason,
+    Refuse, Request, Timeout, TimerId, Upgrade, WebSocket,
+};
+use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion, SupportedProtocolVersion};
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::{Log, Probe, Watcher};
-use support::{get, statuses};
+use support::{get, socket, statuses};
 use tls::{Authority, Identity, Secured};
 
 const TLS12: &SupportedProtocolVersion = &rustls::version::TLS12;
@@ -55,6 +60,122 @@ fn t5_the_factory_sees_the_result_of_the_handshake() {
             assert_eq!(statuses(&peer.say(&mut server, get("/"))), [200], "{name} {expected}");
             assert_eq!(seen.take(), [format!("{name} {expected}")]);
             peer.finish(&mut server);
+        }
+    }
+}
+
+/// All that a peer tells of its handshake.
+#[derive(Debug, PartialEq)]
+struct Facts {
+    version: ProtocolVersion,
+    cipher_suite: CipherSuite,
+    server_name: Option<String>,
+    alpn: Option<Vec<u8>>,
+    is_resumed: bool,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+/// Notes in each callback what it can know of the handshake.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<(&'static str, Facts)>>>);
+
+impl Witness {
+    fn note(&self, callback: &'static str, peer: &Peer) {
+        let facts = peer.tls().expect("its handshake is over");
+        let facts = Facts {
+            version: facts.version(),
+            cipher_suite: facts.cipher_suite(),
+            server_name: facts.server_name().map(str::to_owned),
+            alpn: facts.alpn().map(<[u8]>::to_vec),
+            is_resumed: facts.is_resumed(),
+            certificates: facts.certificates().to_vec(),
+        };
+        self.0.lock().unwrap().push((callback, facts));
+    }
+}
+
+impl Client for Witness {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        self.note("connect", &connection.peer());
+    }
+
+    fn on_head(&mut self, connection: &mut Connection<'_>, _request: &Request<'_>) -> BodyPlan {
+        self.note("head", &connection.peer());
+        BodyPlan::Collect
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        self.note("request", &exchange.peer());
+        exchange.ok("text/plain", "hello");
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, _request: &Request<'_>) {
+        self.note("upgrade", &upgrade.peer());
+        upgrade.accept();
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        self.note("open", &socket.peer());
+        socket.set_timer(TimerId(1), Duration::from_secs(1));
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, _message: Message<'_>) {
+        self.note("message", &socket.peer());
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn Any + Send>) {
+        self.note("post", &connection.peer());
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+        self.note("timer", &connection.peer());
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        self.note("disconnect", &connection.peer());
+    }
+}
+
+#[test]
+fn t5_each_callback_sees_the_facts_that_the_factory_saw() {
+    const CALLBACKS: [&str; 10] =
+        ["create", "connect", "head", "request", "upgrade", "open", "message", "post", "timer", "disconnect"];
+    let (identity, authority) = (Identity::new(), Authority::new("clients"));
+    let mut config = identity.server_config_with_clients(&authority);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let (own, witness) = (authority.issue("client.example"), Witness::default());
+    let made = witness.clone();
+    let mut server = TestServer::with_options(options(config), move |peer: &Peer| {
+        made.note("create", peer);
+        made.clone()
+    });
+    for version in [TLS12, TLS13] {
+        let mut config = identity.client_config_as(&own, &[version]);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        for is_resumed in [false, true] {
+            let mut peer = Secured::new(server.connect(), config.clone());
+            let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+            assert_eq!(statuses(&peer.say(&mut server, post)), [200]);
+            assert_eq!(statuses(&peer.say(&mut server, socket::UPGRADE)), [101]);
+            peer.say(&mut server, socket::text("x"));
+            let id = server.wires().ids().next().expect("one");
+            server.handle().post(id, ()).expect("it is there");
+            server.run();
+            server.advance(Duration::from_secs(1));
+            peer.finish(&mut server);
+            let seen = std::mem::take(&mut *witness.0.lock().unwrap());
+            assert_eq!(seen.iter().map(|(callback, _)| *callback).collect::<Vec<_>>(), CALLBACKS);
+            let expected = Facts {
+                version: version.version,
+                cipher_suite: seen[0].1.cipher_suite,
+                server_name: Some("localhost".into()),
+                alpn: Some(b"http/1.1".to_vec()),
+                is_resumed,
+                certificates: own.chain.clone(),
+            };
+            for (callback, facts) in &seen {
+                assert_eq!(*facts, expected, "{callback}");
+            }
         }
     }
 }
@@ -110,6 +231,10 @@ fn t5_a_failed_handshake_is_reported_with_address_and_reason() {
         assert_eq!((failed.server_name.as_deref(), &*format!("{:?}", failed.reason)), (server_name, reason));
         assert!(failed.peer.tls().is_none() && failed.peer.is_tls());
     }
+    let metrics = server.handle().metrics();
+    let late = metrics.ended(Reason::Timeout(Timeout::Handshake));
+    // The first connection was silent.
+    assert_eq!((metrics.ended(Reason::Tls), late), (3, 2));
 }
 
 /// It accepts or refuses by the requested name and by the client's certificate.

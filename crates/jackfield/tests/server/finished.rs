@@ -238,14 +238,14 @@ fn nothing_is_recorded_unasked() {
     assert_eq!(statuses(&far.take()), [200]);
 }
 
-/// Requests for other hosts don't reach the handler, for any target.
+/// Requests for other hosts don't reach the client, for any target.
 #[test]
 fn hosts_that_are_not_allowed_are_refused() {
-    let access = Access::default();
-    let log = access.0.clone();
+    let (access, callbacks) = (Access::default(), Log::default());
+    let (log, noted) = (access.0.clone(), callbacks.clone());
     let options =
         TestOptions { observer: Arc::new(access), hosts: vec!["h".into()], ..TestOptions::default() };
-    let mut server = TestServer::with_options(options, |_peer| make());
+    let mut server = TestServer::with_options(options, move |_peer| make().noted_in(&noted));
     let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n";
     for (request, rest, status) in [
         (get("/"), "", 200),
@@ -268,5 +268,8 @@ fn hosts_that_are_not_allowed_are_refused() {
         let told = log.take();
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains(&format!(": {status} ")), "{told:?}");
+        let called = ["head", "request", "upgrade"].iter().any(|callback| callbacks.has(callback));
+        assert_eq!(called, status != 421, "{request}: {:?}", callbacks.events());
+        callbacks.take();
     }
 }

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn n5_a_source_is_charged_as_it_was_allocated() {
-        let name = std::env::current_exe().unwrap();
+        let name = env::current_exe().unwrap();
         let mut boxed: Option<Box<dyn Source>> = None;
         let given = measure(|| {
             let file = File::open(&name).unwrap();
