@@ -48,6 +48,20 @@ fn targets_are_found_by_name() {
         assert!(target.call.ends_with(target.name) && !target.about.is_empty());
     }
     assert!(Target::named("nothing").is_none());
+    for name in [
+        "http1_head",
+        "http1_chunked",
+        "http1_machine",
+        "http1_client",
+        "websocket_server",
+        "websocket_client",
+        "websocket_handshake",
+        "websocket_deflate",
+        "sse_stream",
+        "server",
+    ] {
+        assert!(Target::named(name).is_some(), "{name}");
+    }
     let mut names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     names.sort_unstable();
     names.dedup();

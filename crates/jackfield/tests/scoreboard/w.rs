@@ -307,7 +307,7 @@ fn w6_an_origin_must_match_the_host() {
 }
 
 #[test]
-fn w6_a_strict_list_refuses_its_own_host_and_requests_without_origin() {
+fn w24_a_strict_list_refuses_its_own_host_and_requests_without_origin() {
     let builder = Server::builder().listen("127.0.0.1:0").only_origins(["https://a.example"]);
     let live = Live::serve(builder, |_peer| Probe::default());
     for (line, status) in [("", 403), ("Origin: http://h\r\n", 403), ("Origin: https://a.example\r\n", 101)] {

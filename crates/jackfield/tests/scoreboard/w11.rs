@@ -22,6 +22,11 @@ fn orders() -> Probe {
                 "binary" => socket.begin(MessageKind::Binary).map(|mut writer| writer.write(rest.as_bytes())),
                 "write" => socket.writer().map(|mut writer| writer.write(rest)),
                 "finish" => socket.writer().map(|writer| writer.finish()),
+                "whole" => socket.begin(MessageKind::Text).map(|mut writer| {
+                    writer.write("one ");
+                    writer.write(rest);
+                    writer.finish()
+                }),
                 "send" => Some(socket.send(rest)),
                 "prepared" => Some(socket.send(Prepared::new(rest))),
                 "publish" => {
@@ -52,6 +57,10 @@ fn w11_a_message_goes_out_in_fragments_and_control_frames_between_them() {
     assert_eq!(say(&mut lab, &far, "finish"), [Frame::new(FIN | CONTINUATION, "")]);
     assert_eq!(say(&mut lab, &far, "write late"), [], "it is over");
     assert_eq!(say(&mut lab, &far, "send next"), [Frame::text("next")]);
+    // All of it in one callback.
+    let frames =
+        [Frame::new(TEXT, "one "), Frame::new(CONTINUATION, "two"), Frame::new(FIN | CONTINUATION, "")];
+    assert_eq!(say(&mut lab, &far, "whole two"), frames);
     // Nothing but the end is a message too.
     assert_eq!(say(&mut lab, &far, "begin"), []);
     assert_eq!(say(&mut lab, &far, "finish"), [Frame::text("")]);

@@ -15,6 +15,8 @@ use support::{Lab, text};
 
 /// In the first byte of a frame: the message is compressed.
 const RSV1: u8 = 0x40;
+/// An offer with the smallest window for what the server sends.
+const NARROW: &str = "permessage-deflate; server_max_window_bits=9";
 const NO_TAKEOVER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 fn limits(deflate: Deflate) -> Limits {
@@ -44,15 +46,18 @@ fn noise(bytes: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(bytes).collect()
 }
 
-/// What the server answers to an offer: the field's value, or none.
+/// What the server has answered to an offer: the field's value, or none.
+fn extensions(head: &str) -> Option<&str> {
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    head.split("Sec-WebSocket-Extensions: ").nth(1)?.split("\r\n").next()
+}
+
 #[track_caller]
 fn check_offer(deflate: Deflate, offer: &str, answer: Option<&str>) {
     let mut lab = lab(deflate.clone(), Probe::default);
     let far = lab.connect();
     let head = lab.ask(&far, upgrade(offer));
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    let found = head.split("Sec-WebSocket-Extensions: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-    assert_eq!(found, answer, "to {offer:?} with {deflate:?}");
+    assert_eq!(extensions(&head), answer, "to {offer:?} with {deflate:?}");
 }
 
 #[test]
@@ -105,6 +110,16 @@ fn w15_options_are_checked_and_each_listener_has_its_own_mode() {
     };
     assert_eq!(on(|limits| limits.deflate.mode = DeflateMode::Shared), "");
     assert!(on(|limits| limits.deflate.level = 9).contains("is a limit of the whole server"));
+
+    let plain = || Listener::tcp("127.0.0.1:0");
+    let with = |mode: DeflateMode| plain().limits(move |limits| limits.deflate.mode = mode);
+    let listeners = vec![with(DeflateMode::Shared), plain(), with(DeflateMode::Dedicated)];
+    let mut lab = Lab::with_options(TestOptions { listeners, ..TestOptions::default() }, Probe::default);
+    for (number, answer) in [Some(NO_TAKEOVER), None, Some("permessage-deflate")].into_iter().enumerate() {
+        let far = lab.connect_to(number);
+        let head = lab.ask(&far, upgrade(OFFER));
+        assert_eq!(extensions(&head), answer, "listener {number}");
+    }
 }
 
 #[test]
@@ -277,7 +292,7 @@ fn w15_publishing_does_not_break_context_takeover() {
         let mut lab = lab(Deflate::dedicated(), joining);
         let mut peer = Deflating::open(&mut lab, OFFER);
         let mut other = Deflating::open(&mut lab, OFFER);
-        let mut narrow = Deflating::open(&mut lab, "permessage-deflate; server_max_window_bits=9");
+        let mut narrow = Deflating::open(&mut lab, NARROW);
         let plain = lab.websocket();
         for bytes in sizes {
             let message = long(bytes);
@@ -355,6 +370,69 @@ fn w15_compressors_are_charged() {
         assert!((least..most).contains(&charged), "{charged} bytes are charged, {before} before");
         assert!(made.bytes_current > 0);
         drop(peer);
+    }
+}
+
+/// A compressor has some 370 KiB for the largest window and 250 KiB for the smallest, and a decompressor 47 KiB.
+#[test]
+fn w15_a_reactor_has_one_shared_compressor_for_a_window_or_each_connection_its_own() {
+    let wide = [OFFER; 10];
+    let mixed = [NARROW, OFFER, NARROW, OFFER, NARROW, OFFER, OFFER, OFFER, OFFER, OFFER];
+    for (deflate, offers, kib) in
+        [(shared(), wide, 350..460), (shared(), mixed, 590..710), (Deflate::dedicated(), wide, 3800..4600)]
+    {
+        let mut lab = lab(deflate, Probe::default);
+        let mut peers = offers.map(|offer| Deflating::open(&mut lab, offer));
+        let idle = lab.server.wires().memory_bytes();
+        for peer in &mut peers {
+            assert_eq!(peer.say(&mut lab, &long(5000)).0, [long(5000)]);
+        }
+        let held = (lab.server.wires().memory_bytes() - idle) >> 10;
+        assert!(kib.contains(&held), "{held} KiB instead of {kib:?}");
+    }
+}
+
+/// Where long messages come in parts, those that are compressed come whole, and may not be that long.
+#[test]
+fn w10_a_compressed_message_comes_in_no_parts() {
+    let limits = limits(shared()).with(|limits| limits.websocket.stream_above = 1000);
+    let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
+    let mut peer = Deflating::open(&mut lab, OFFER);
+    assert_eq!(peer.say(&mut lab, &long(1000)).0, [long(1000)]);
+    assert_eq!(peer.say(&mut lab, &long(1001)).0, ["close 1009"]);
+    assert!(!lab.log.has("part"), "{:?}", lab.log.events());
+}
+
+/// What is encoded for many is compressed for one window; what is sent to one connection alone, for its own.
+#[test]
+fn w16_a_connection_with_another_window_gets_it_uncompressed() {
+    let mut lab = lab(shared(), || Probe {
+        on_open: |_, socket| _ = socket.subscribe("room"),
+        on_message: |_, socket, order| match order.as_bytes() {
+            b"send" => _ = socket.send(long(5000)),
+            b"publish" => _ = socket.publish_to_all("room", long(5000)),
+            b"prepared" => _ = socket.send_to_others(Prepared::new(long(5000))),
+            _ => _ = socket.send_to_others(long(5000)),
+        },
+        ..Probe::default()
+    });
+    let (mut wide, mut narrow) = (Deflating::open(&mut lab, OFFER), Deflating::open(&mut lab, NARROW));
+    for peer in [&mut wide, &mut narrow] {
+        let (heard, took) = peer.say(&mut lab, "send");
+        assert_eq!((heard, took < 1000), (vec![long(5000)], true), "{took} bytes");
+    }
+    let (speaker, handle) = (lab.websocket(), lab.server.handle());
+    for order in ["publish", "prepared", "others", "thread"] {
+        if order == "thread" {
+            handle.ids().into_iter().for_each(|id| handle.send(id, long(5000)).unwrap());
+        } else {
+            speaker.send(&socket::text(order));
+        }
+        let before = [wide.heard_bytes, narrow.heard_bytes];
+        lab.run();
+        assert_eq!([wide.hear(), narrow.hear()], [[long(5000)], [long(5000)]], "{order}");
+        let took = [wide.heard_bytes - before[0], narrow.heard_bytes - before[1]];
+        assert!(took[0] < 1000 && took[1] > 5000, "{order}: {took:?} bytes");
     }
 }
 

@@ -1,19 +1,21 @@
 //! Frames before they become messages: a client looks at each head, and goes on, takes the frame over or closes.
 
 use crate::support;
-use jackfield::test::listener;
-use jackfield::{FrameAction, Limits};
+use jackfield::test::{TestServer, listener};
+use jackfield::{Client, FrameAction, FrameHead, Limits, Message, Request, Upgrade, WebSocket};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 use support::probe::Probe;
 use support::socket::{self, BINARY, CONTINUATION, FIN, Frame, PING, TEXT, masked};
 use support::{Lab, Outcome, outcome};
 
-/// Takes over frames of opcode 3 and those with the last reserved bit, and closes at opcode 4.
+/// Takes over frames of opcode 3 and those with a reserved bit, and closes at opcode 4.
 fn looking() -> Probe {
     Probe {
         wants_frames: true,
         on_frame: |_, _, head| match (head.opcode(), head.reserved()) {
-            (3, _) | (_, 1) => FrameAction::TakeOver,
+            (3, _) | (_, 1..) => FrameAction::TakeOver,
             (4, _) => FrameAction::Close(4004),
             _ => FrameAction::Continue,
         },
@@ -44,6 +46,9 @@ fn w18_each_frame_passes_or_is_taken_over() {
             masked(FIN | CONTINUATION, b"two"),
             masked(3, b"of several"),
             masked(FIN | BINARY, b"end"),
+            masked(FIN | 0x20 | 7, b"a"),
+            masked(FIN | 0x40 | TEXT, b"b"),
+            masked(FIN | 0x70 | 15, b"c"),
         ],
     );
     let taken = format!("body {}", "x".repeat(200));
@@ -69,10 +74,82 @@ fn w18_each_frame_passes_or_is_taken_over() {
         "taken",
         "frame 2 of 3, true 0",
         "binary end",
+        "frame 7 of 1, true 2",
+        "body a",
+        "taken",
+        "frame 1 of 1, true 4",
+        "body b",
+        "taken",
+        "frame 15 of 1, true 7",
+        "body c",
+        "taken",
     ];
     assert_eq!(log, expected);
     let payloads: Vec<&[u8]> = back.iter().map(|frame| &frame.payload[..]).collect();
     assert_eq!(payloads, [&b"hi"[..], b"p", b"one two", b"end"]);
+}
+
+type Notes = Rc<RefCell<Vec<&'static str>>>;
+
+/// Says nothing about whether it wants frames, and notes those that it gets.
+struct Silent(Notes);
+
+impl Client for Silent {
+    fn on_frame(&mut self, _socket: &mut WebSocket<'_>, _head: &FrameHead) -> FrameAction {
+        self.0.borrow_mut().push("frame");
+        FrameAction::Continue
+    }
+
+    fn on_message(&mut self, _socket: &mut WebSocket<'_>, _message: Message<'_>) {
+        self.0.borrow_mut().push("message");
+    }
+}
+
+/// Wants frames, and notes when it is asked.
+struct Curious(Notes);
+
+impl Client for Curious {
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, _request: &Request<'_>) {
+        self.0.borrow_mut().push("upgrade");
+        upgrade.accept();
+    }
+
+    fn wants_frames(&self) -> bool {
+        self.0.borrow_mut().push("asked");
+        true
+    }
+
+    fn on_open(&mut self, _socket: &mut WebSocket<'_>) {
+        self.0.borrow_mut().push("open");
+    }
+
+    fn on_frame(&mut self, _socket: &mut WebSocket<'_>, _head: &FrameHead) -> FrameAction {
+        self.0.borrow_mut().push("frame");
+        FrameAction::Continue
+    }
+
+    fn on_message(&mut self, _socket: &mut WebSocket<'_>, _message: Message<'_>) {
+        self.0.borrow_mut().push("message");
+    }
+}
+
+/// What a client notes from the upgrade on to the second message.
+fn notes<C: Client + 'static>(make: fn(Notes) -> C) -> Vec<&'static str> {
+    let notes = Notes::default();
+    let shared = notes.clone();
+    let mut server = TestServer::new(move |_peer| make(shared.clone()));
+    let far = server.connect();
+    for bytes in [socket::UPGRADE.as_bytes(), &socket::text("a"), &socket::text("b")] {
+        far.send(bytes);
+        server.run();
+    }
+    notes.take()
+}
+
+#[test]
+fn w18_a_client_is_asked_once_and_by_default_gets_no_frames() {
+    assert_eq!(notes(Silent), ["message", "message"]);
+    assert_eq!(notes(Curious), ["upgrade", "asked", "open", "frame", "message", "frame", "message"]);
 }
 
 #[test]

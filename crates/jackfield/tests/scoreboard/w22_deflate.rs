@@ -164,11 +164,7 @@ fn w22_messages_are_compressed_both_ways() {
                 let (heard, sent, got) = two.say(say);
                 assert_eq!(heard, [text.as_str()], "way {way} in pieces of {size}: {ours:?} to {theirs:?}");
                 let bytes = (sent < 1000, got < 1000);
-                // A server whose own window is not the largest gets what is encoded for many as it is.
-                let is_for_many = way >= 1 && ours.window_bits_max < 15 && ours.mode != off.mode;
-                if !is_for_many {
-                    assert_eq!(bytes, (is_compressed, is_compressed), "way {way}: {ours:?} to {theirs:?}");
-                }
+                assert_eq!(bytes, (is_compressed, is_compressed), "way {way}: {ours:?} to {theirs:?}");
             }
             let text = noise(2000);
             two.say(|handle, id| handle.post(id, text.clone()).unwrap());
@@ -308,6 +304,43 @@ fn w22_for_the_smallest_window_nothing_is_compressed() {
     calls.answer(&far, accept, "permessage-deflate; client_max_window_bits=8");
     let handle = calls.server.handle();
     handle.send(handle.ids()[0], long(1000)).unwrap();
+    handle.post(handle.ids()[0], long(1000)).unwrap();
+    handle.publish("all", long(1000));
+    calls.server.run();
+    assert_eq!(far.take().len(), 3 * (4 + 4 + 1000));
+}
+
+#[test]
+fn w22_a_published_message_is_compressed_once_for_all() {
+    let mut calls = Calls::new(&Deflate::shared());
+    let ends = [0; 3].map(|_| {
+        let (far, _, accept) = calls.call(Outgoing::websocket(URL));
+        calls.answer(&far, accept, "permessage-deflate; server_no_context_takeover");
+        far
+    });
+    let handle = calls.server.handle();
+    for (number, bytes) in (1..).zip([300, 1000, 8000, 100_000]) {
+        handle.publish("all", long(bytes));
+        calls.server.run();
+        let took = [0, 1, 2].map(|at| ends[at].take().len());
+        assert!(took.iter().all(|&took| took > 0 && took < bytes / 3), "{took:?} bytes for {bytes}");
+        assert_eq!(handle.metrics().compressed, number, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn w16_a_server_with_another_window_gets_it_uncompressed() {
+    let mut calls = Calls::new(&Deflate::shared());
+    let (far, _, accept) = calls.call(Outgoing::websocket(URL));
+    let answer = "permessage-deflate; server_no_context_takeover; client_max_window_bits=9";
+    calls.answer(&far, accept, answer);
+    let handle = calls.server.handle();
+    let id = handle.ids()[0];
+    handle.post(id, long(1000)).unwrap();
+    calls.server.run();
+    let took = far.take().len();
+    assert!(took > 0 && took < 300, "{took} bytes");
+    handle.send(id, long(1000)).unwrap();
     handle.publish("all", long(1000));
     calls.server.run();
     assert_eq!(far.take().len(), 2 * (4 + 4 + 1000));

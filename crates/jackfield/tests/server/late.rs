@@ -218,6 +218,13 @@ fn a_late_upgrade_has_the_verbs_of_an_upgrade() {
         "WWW-Authenticate: Basic realm=",
     );
     decide(
+        "body",
+        |upgrade| upgrade.response(404).header("X", "y").body("text/plain", "who?").expect("it is valid"),
+        |upgrade| upgrade.response(404).header("X", "y").body("text/plain", "who?").expect("it is valid"),
+        404,
+        "\r\n\r\nwho?",
+    );
+    decide(
         "header",
         |mut upgrade| {
             upgrade.header("Set-Cookie", "a=b").expect("it is valid");
