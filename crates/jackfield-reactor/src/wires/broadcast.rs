@@ -11,10 +11,10 @@ use crate::id::ConnectionId;
 const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
-    /// Begins a broadcast to these connections. Each must be open, not above [`LowestMarks::high`](crate::LowestMarks::high), and have output that waits
-    /// for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in `left_out`, in the same order,
-    /// may be in any state: they get nothing of the broadcast. No outbox gets more bytes once it holds `outbox_bytes_max`.
-    /// The broadcast before must have ended.
+    /// Begins a broadcast to these connections. Each must be open, not above [`LowestMarks::high`](crate::LowestMarks::high), and
+    /// have output that waits for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in
+    /// `left_out`, in the same order, may be in any state: they get nothing of the broadcast. No outbox gets more bytes
+    /// once it holds `outbox_bytes_max`. The broadcast before must have ended.
     pub fn begin_broadcast(
         &mut self,
         to: Vec<ConnectionId>,
