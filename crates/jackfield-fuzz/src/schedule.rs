@@ -496,7 +496,10 @@ fn ask_for_hosts(seed: u64, options: &mut Options) {
     let mut random = Random::new(seed ^ 0x4051);
     if random.chance(500) {
         options.host = Some(identity().host.clone());
-        options.limits.reactor.handshake = Duration::from_millis(random.between(200, 3000) as u64);
+        let handshake = random.between(200, 3000);
+        options.limits.reactor.handshake = Duration::from_millis(handshake as u64);
+        // At the listeners with little room even less.
+        options.listener_handshake = Some(Duration::from_millis(random.between(200, handshake) as u64));
     }
 }
 

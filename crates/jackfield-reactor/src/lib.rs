@@ -69,4 +69,4 @@ pub use wire::timer_key::{CHARGED_TIMER_KEY_MAX, TIMER_KEY_MAX};
 pub use wires::dial::Dial;
 pub use wires::reading::ReadPause;
 pub use wires::ready::Ready;
-pub use wires::{WireStats, Wires};
+pub use wires::{LowestMarks, WireStats, Wires};

@@ -68,9 +68,9 @@ impl MemoryDriver {
     }
 
     fn check_wire(&self, wire: &Wire) -> Result<(), String> {
-        let (id, limits) = (wire.id, &self.reactor.wires.limits);
+        let (id, wires) = (wire.id, &self.reactor.wires);
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
-        let carry_bytes_max = limits.carry_bytes_max + limits.read_bytes;
+        let carry_bytes_max = wires.limits_of_wire(wire).carry_bytes_max + wires.limits.read_bytes;
         if wire.phase == Phase::Dead {
             Err(format!("{id} is dead and still there"))
         } else if wire.has(Flags::DIRTY | Flags::ENDING) {

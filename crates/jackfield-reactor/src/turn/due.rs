@@ -127,9 +127,10 @@ impl Reactor {
 
     /// A lingering wire ends when no byte has come for some time, or when it has lingered for its longest time.
     fn on_linger<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let (now, limits) = (self.wires.now, &self.wires.limits);
+        let now = self.wires.now;
         let Some(wire) = self.wires.wire(id) else { return };
-        let end = self.wires.linger_end(id).min(wire.last_received.after(limits.linger).0);
+        let linger = self.wires.limits_of_wire(wire).linger;
+        let end = self.wires.linger_end(id).min(wire.last_received.after(linger).0);
         if now.0 >= end {
             self.end_wire(id, service);
         } else {

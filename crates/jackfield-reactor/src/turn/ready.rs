@@ -94,7 +94,7 @@ impl Reactor {
     /// If no bytes come before the peer's end, the end is reported at once. Otherwise `on_peer_closed` comes once, and the
     /// end when it is read.
     fn look_for_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
+        let (now, unread_wait) = (self.wires.now, self.wires.limits_of(id).unread_wait);
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.carry.is_none() && wire.session.is_at_end() {
             self.on_empty_read(id, ReadOutcome::End, service);

@@ -57,7 +57,7 @@ impl Reactor {
     }
 
     fn tell_drained<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let low = self.wires.limits.outbox_bytes_low;
+        let low = self.wires.limits_of(id).outbox_bytes_low;
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::CONGESTED) && wire.queued_bytes() <= low {
             wire.flags.remove(Flags::CONGESTED_AND_READ);

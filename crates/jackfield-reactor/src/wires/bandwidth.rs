@@ -154,7 +154,8 @@ impl Wires {
     /// The least number of bytes that a closing wire must write in [`Limits::flush_interval`](crate::Limits::flush_interval):
     /// at most half of what its bandwidth allows.
     pub(crate) fn least_to_flush(&mut self, id: ConnectionId) -> usize {
-        let (least, interval) = (self.limits.flush_interval_bytes_min, self.limits.flush_interval);
+        let limits = self.limits_of(id);
+        let (least, interval) = (limits.flush_interval_bytes_min, limits.flush_interval);
         match self.buckets_of(id) {
             Some(buckets) if buckets.output.rate() > 0 => {
                 least.min(usize::try_from(tokens_in(&buckets.output, interval) / 2).unwrap_or(usize::MAX))

@@ -11,10 +11,10 @@ use crate::id::ConnectionId;
 const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
-    /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
-    /// for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in `left_out`, in the same order,
-    /// may be in any state: they get nothing of the broadcast. No outbox gets more bytes once it holds `outbox_bytes_max`.
-    /// The broadcast before must have ended.
+    /// Begins a broadcast to these connections. Each must be open, not above [`LowestMarks::high`](crate::LowestMarks::high), and
+    /// have output that waits for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in
+    /// `left_out`, in the same order, may be in any state: they get nothing of the broadcast. No outbox gets more bytes
+    /// once it holds `outbox_bytes_max`. The broadcast before must have ended.
     pub fn begin_broadcast(
         &mut self,
         to: Vec<ConnectionId>,
@@ -24,8 +24,8 @@ impl Wires {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.set_members(to, left_out);
         self.broadcast.accepts_more = true;
-        // All members are below high water, so this many more bytes are within their bound.
-        let room = outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
+        // So this many more bytes are within the bound of each.
+        let room = outbox_bytes_max.saturating_sub(self.lowest_marks().high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
         if !self.broadcast.left_out.is_empty() {
             self.charge_left_out();
@@ -79,7 +79,7 @@ impl Wires {
     #[cold]
     #[inline(never)]
     pub(super) fn distribute(&mut self) {
-        let high = self.limits.outbox_bytes_high;
+        let high = self.lowest_marks().high;
         let mut broadcast = std::mem::take(&mut self.broadcast);
         self.stats.visits.add(broadcast.to.len() as u64);
         let mut left_out = broadcast.left_out.iter().peekable();
@@ -97,7 +97,9 @@ impl Wires {
             broadcast.append_bytes_for(id, outbox.tail());
             if outbox.queued_bytes() > high {
                 broadcast.accepts_more = false;
-                self.flush_early(id);
+                if self.is_above_high_water(id) {
+                    self.flush_early(id);
+                }
             }
         }
         broadcast.bytes.clear();

@@ -152,7 +152,7 @@ impl Wires {
 
     fn mind_growth(&mut self, id: ConnectionId) {
         let bytes = self.memory_of(id);
-        if bytes > self.limits.wire_memory_bytes_max && self.is_too_large(id) {
+        if bytes > self.limits_of(id).wire_memory_bytes_max && self.is_too_large(id) {
             self.memory_work.to_evict.push_back((id, Eviction::TooLarge));
             self.attend_memory_later();
         }

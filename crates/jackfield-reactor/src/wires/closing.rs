@@ -41,7 +41,7 @@ impl Wires {
             wire.reason = reason;
         }
         if wire.step(Event::Abort) == Act::Reset {
-            wire.peer = if planted(51) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
+            wire.peer = if planted(51) { PeerSlot::kept(0, u32::MAX as usize) } else { wire.peer };
             wire.flags.insert(WriteStop::CUT);
             wire.session.stream_mut().set_reset_on_close();
             self.end_later(id);
@@ -95,8 +95,8 @@ impl Wires {
 
     /// A closing wire has something to write: see [`Limits::flush_interval`](crate::Limits::flush_interval).
     pub(crate) fn arm_flush_timer(&mut self, id: ConnectionId) {
-        let (at, is_watched) =
-            (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
+        let interval = self.limits_of(id).flush_interval;
+        let (at, is_watched) = (self.now.after(interval).0, self.has_timer(id, timer_key::FLUSH));
         if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
             // The lower half is enough, because the number only shrinks, and the difference wraps.
             self.arm_noted(id, timer_key::FLUSH, at, left as u32);
@@ -108,7 +108,7 @@ impl Wires {
     /// because it reads too slowly: it would keep its place as long as its last message lasts.
     pub fn bound_flush(&mut self, id: ConnectionId) {
         if self.left_to_flush(id).is_some() {
-            let bound = self.limits.flush_interval.saturating_mul(FLUSH_INTERVALS_MAX);
+            let bound = self.limits_of(id).flush_interval.saturating_mul(FLUSH_INTERVALS_MAX);
             self.arm(id, timer_key::FLUSH_END, self.now.after(bound).0);
         }
     }
@@ -117,7 +117,7 @@ impl Wires {
     pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
         self.drop_timers(id);
         self.charge_service_and_timers(id, 0);
-        let (now, linger) = (self.now, self.limits.linger);
+        let (now, linger) = (self.now, self.limits_of(id).linger);
         let Some(wire) = self.wire_mut(id) else { return };
         wire.step(Event::Sent);
         wire.last_received = now;
@@ -135,7 +135,7 @@ impl Wires {
     /// The time at which its linger ends.
     pub(crate) fn linger_end(&self, id: ConnectionId) -> u64 {
         let passed = (self.now.0 as u32).wrapping_sub(self.timer_note(id, timer_key::LINGER));
-        self.now.after(self.limits.linger_max).0.saturating_sub(passed.into())
+        self.now.after(self.limits_of(id).linger_max).0.saturating_sub(passed.into())
     }
 
     /// If too many wires linger, removes the oldest.

@@ -25,7 +25,7 @@ impl Wires {
         let cork = if id == self.current { self.cork.body_bytes() } else { 0 };
         let outbox = self.wire(id).and_then(|wire| wire.outbox.as_ref());
         let bodies = cork + outbox.map_or(0, |outbox| outbox.body_bytes());
-        self.memory_of(id) > self.limits.wire_memory_bytes_max.saturating_add(bodies)
+        self.memory_of(id) > self.limits_of(id).wire_memory_bytes_max.saturating_add(bodies)
     }
 
     /// The connections that hold at least half as much as the largest, in the order of the table. A reactor below its share

@@ -14,6 +14,7 @@ pub(crate) mod duty;
 mod evict;
 #[cfg(feature = "tls")]
 mod hello;
+mod limits;
 pub(crate) mod order;
 mod output;
 mod peers;
@@ -29,6 +30,7 @@ mod timer_table;
 mod timers;
 mod written;
 
+pub use self::limits::LowestMarks;
 use self::order::AcceptorOrder;
 use crate::budget::account::Account;
 use crate::generations::Generations;
@@ -83,6 +85,9 @@ pub struct Wires {
     lingering: VecDeque<ConnectionId>,
     lingering_count: usize,
     pub(crate) limits: Limits,
+    /// The limits of the connections of each listener. Those without an entry have `limits`.
+    listener_limits: Vec<Limits>,
+    lowest_marks: LowestMarks,
     pub(crate) stats: Arc<Stats>,
     pub(crate) now: Time,
     /// The wire whose bytes are being passed. Its answers go into the cork, which is written once after the event.
@@ -155,7 +160,9 @@ impl Wires {
             buckets: HashMap::new(),
             lingering: VecDeque::new(),
             lingering_count: 0,
+            lowest_marks: LowestMarks::of(&limits),
             limits,
+            listener_limits: Vec::new(),
             stats: Arc::default(),
             now,
             current: ConnectionId::NO_WIRE,
@@ -225,7 +232,7 @@ impl Wires {
     /// Sets the deadline of the handshake.
     pub(super) fn begin_handshake(&mut self, id: ConnectionId) {
         if self.wire(id).is_some_and(|wire| wire.phase == Phase::Handshake) {
-            self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
+            self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits_of(id).handshake).0);
         }
     }
 
@@ -294,12 +301,6 @@ impl Wires {
     #[inline(always)]
     pub fn reactor(&self) -> usize {
         self.reactor.into()
-    }
-
-    /// The limits of this reactor.
-    #[inline(always)]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     /// Which connections exist and which are listed, for other threads.

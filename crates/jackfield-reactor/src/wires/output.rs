@@ -145,7 +145,7 @@ impl Wires {
                 tail.extend_from_slice(payload);
             }
         }
-        if self.queued_now(id) > self.limits.outbox_bytes_high {
+        if self.queued_now(id) > self.lowest_marks().high && self.is_above_high_water(id) {
             Some(self.flush_early(id))
         } else {
             Some(false)
@@ -364,9 +364,10 @@ impl Wires {
     pub(super) fn check_water_marks(&mut self, id: ConnectionId, queued: usize) {
         // Encrypted bytes that the kernel has not taken count too.
         let waiting = queued + self.charge_session(id);
-        let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
+        let limits = self.limits_of(id);
+        let (high, low) = (limits.outbox_bytes_high, limits.outbox_bytes_low);
         // A full outbox counts as congested, even if it is not above high water.
-        let is_full = queued >= self.limits.outbox_bytes_max;
+        let is_full = queued >= limits.outbox_bytes_max;
         let is_current = id == self.current;
         let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Dead) else { return };
         if queued > high || is_full {
@@ -399,10 +400,11 @@ impl Wires {
         let Some(wire) = self.wire(id).filter(|wire| wire.has(WriteStop::BLOCKED)) else { return };
         // Bytes in the session are not taken yet. The lower half is enough, because the difference wraps.
         let taken = wire.bytes_out.wrapping_sub(wire.session.encrypted_bytes() as u64) as u32;
-        let least = self.limits.write_stall_bytes_min;
+        let limits = self.limits_of_wire(wire);
+        let (least, stall) = (limits.write_stall_bytes_min, limits.write_stall);
         let is_little = || (taken.wrapping_sub(self.timer_note(id, timer_key::STALL)) as usize) < least;
         if least <= 1 || !self.has_timer(id, timer_key::STALL) || !is_little() {
-            self.arm_noted(id, timer_key::STALL, self.now.after(self.limits.write_stall).0, taken);
+            self.arm_noted(id, timer_key::STALL, self.now.after(stall).0, taken);
         }
     }
 }

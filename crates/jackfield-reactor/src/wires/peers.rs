@@ -23,7 +23,7 @@ impl Wires {
     pub fn source_ip(&self, id: ConnectionId) -> Option<SocketAddr> {
         match self.wire(id)?.peer {
             PeerSlot::V4 { port, ip, .. } => Some((ip, port).into()),
-            PeerSlot::Kept(place) => self.kept_source_ip(place as usize),
+            PeerSlot::Kept { place, .. } => self.kept_source_ip(place as usize),
         }
     }
 
@@ -61,7 +61,7 @@ impl Wires {
     pub(super) fn keep_peer(&mut self, peer: Peer) -> PeerSlot {
         PeerSlot::of(&peer).unwrap_or_else(|| {
             table::reserve_gently(&mut self.peers);
-            PeerSlot::Kept(self.peers.insert(peer) as u32)
+            PeerSlot::kept(peer.listener, self.peers.insert(peer))
         })
     }
 

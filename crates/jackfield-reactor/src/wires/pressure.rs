@@ -63,7 +63,7 @@ impl Wires {
 
     /// Resumes memory-paused wires if there is room again. Evicts those that have waited too long, the largest first.
     pub(crate) fn look_after_memory_paused(&mut self) {
-        let (now, wait, mut surplus) = (self.now, self.limits.memory_wait, self.account.surplus());
+        let (now, mut surplus) = (self.now, self.account.surplus());
         if surplus == 0 {
             return self.release_memory_paused();
         }
@@ -78,7 +78,7 @@ impl Wires {
         });
         memory_paused.sort_by_key(|&(id, _)| Reverse(self.memory_of(id)));
         for &(id, since) in &memory_paused {
-            if surplus > 0 && now.since(since) >= wait {
+            if surplus > 0 && now.since(since) >= self.limits_of(id).memory_wait {
                 surplus = surplus.saturating_sub(self.memory_of(id));
                 self.memory_work.to_evict.push_back((id, Eviction::Scarce));
             }

@@ -120,7 +120,7 @@ impl Wires {
     /// have been used. If the connection is paused by [`Wires::pause`], it is kept for
     /// [`Limits::unread_wait`](crate::Limits::unread_wait) at most.
     pub fn put_off_end(&mut self, id: ConnectionId) {
-        let due = self.now.after(self.limits.unread_wait).0;
+        let due = self.now.after(self.limits_of(id).unread_wait).0;
         let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(Flags::PEER_ENDED);
         wire.flags.insert(Flags::UNREAD);
@@ -165,7 +165,7 @@ impl Wires {
 
     /// The unused bytes stay within their limit, unless it was this side that stopped reading.
     pub(crate) fn check_carry(&mut self, id: ConnectionId) {
-        let carry_bytes_max = self.limits.carry_bytes_max;
+        let carry_bytes_max = self.limits_of(id).carry_bytes_max;
         let Some(wire) = self.wire_mut(id) else { return };
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
         if carried > carry_bytes_max && !wire.has(Flags::RECHECK | ReadStop::ANY) {

@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
     #[must_use]
     pub fn defer(mut self) -> Reply {
         let sequence = self.connection.defer_answer();
-        Reply::new(self.connection.handle(), self.connection.id, sequence)
+        Reply::new(&self.connection, sequence)
     }
 
     /// The same with a deadline: if the answer has not come or begun within this time, the peer gets 503 and its connection
@@ -159,7 +159,7 @@ impl<'a> Exchange<'a> {
         let sequence = self.connection.defer_answer();
         let Connection { id, wires, links } = &mut self.connection;
         links.note_own_answer(wires, *id, sequence);
-        Reply::new(self.connection.handle(), self.connection.id, sequence)
+        Reply::new(&self.connection, sequence)
     }
 
     /// Begins an event stream, with these additional header lines.

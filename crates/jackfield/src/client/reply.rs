@@ -1,11 +1,12 @@
 //! A deferred answer, from any thread.
 
+use crate::client::connection::Connection;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::EVENT_STREAM;
 #[cfg(feature = "files")]
 use crate::message::Source;
 use crate::message::{Body, ReaderSource, Sent};
-use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind, SendWindow};
+use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind, SendWindow, WindowSize};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
 use std::io::Read;
@@ -48,12 +49,16 @@ pub struct Reply {
     pub(super) handle: Handle,
     pub(super) id: ConnectionId,
     pub(super) sequence: u32,
+    /// How much of a body may be on its way.
+    window: WindowSize,
     pub(super) is_owed: bool,
 }
 
 impl Reply {
-    pub(crate) fn new(handle: Handle, id: ConnectionId, sequence: u32) -> Self {
-        Self { handle, id, sequence, is_owed: true }
+    /// The answer to the exchange of this connection with this number.
+    pub(crate) fn new(connection: &Connection<'_>, sequence: u32) -> Self {
+        let window = WindowSize::of(connection.wires.limits_of(connection.id));
+        Self { handle: connection.handle(), id: connection.id, sequence, window, is_owed: true }
     }
 
     /// The connection that waits for it.
@@ -129,6 +134,7 @@ impl Reply {
             handle: self.handle.clone(),
             id: self.id,
             sequence: self.sequence,
+            size: self.window,
             window: None,
             is_mailbox_full: false,
             is_open: true,
@@ -221,6 +227,7 @@ pub struct ReplyStream {
     handle: Handle,
     id: ConnectionId,
     sequence: u32,
+    size: WindowSize,
     /// Made for the first part.
     window: Option<Arc<SendWindow>>,
     /// It was, at the last part.
@@ -255,7 +262,7 @@ impl ReplyStream {
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
         let part = part.into();
         let Ok(remote) = self.handle.remote_of(self.id) else { return Sent::Gone };
-        let window = self.window.get_or_insert_with(|| Arc::new(SendWindow::new(remote.window)));
+        let window = self.window.get_or_insert_with(|| Arc::new(SendWindow::new(self.size)));
         let Some((permit, is_congested)) = window.let_in(part.len()) else { return Sent::Full };
         let posted = remote.post(self.part(PartKind::Bytes(part.into_owned(), permit)));
         self.is_mailbox_full = posted == Err(Busy::Full);

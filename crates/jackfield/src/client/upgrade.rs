@@ -144,7 +144,7 @@ impl<'a> Upgrade<'a> {
     #[must_use]
     pub fn defer(mut self) -> LateUpgrade {
         let sequence = self.connection.defer_answer();
-        let (id, handle) = (self.connection.id, self.connection.handle());
+        let id = self.connection.id;
         let limits = self.connection.links.limits_of(id);
         let (wait, deflate) = (limits.upgrade_wait, limits.agree(self.offer));
         self.connection.wires.set_timer(id, key::UPGRADE, wait);
@@ -152,7 +152,7 @@ impl<'a> Upgrade<'a> {
         let chosen = self.has_protocol;
         let fields = std::mem::take(&mut self.fields);
         let switching = Switching { accept: self.offer.accept_key(), fields, deflate };
-        LateUpgrade::new(Reply::new(handle, id, sequence), switching, offered, chosen)
+        LateUpgrade::new(Reply::new(&self.connection, sequence), switching, offered, chosen)
     }
 }
 

@@ -130,9 +130,10 @@ pub(crate) const DEFENCES: &[(&str, AppliesTo, Off)] = &[
     ("drain_spread", AppliesTo::All, Off::Never),
 ];
 
-/// Limits that a listener can't change, besides all that begin with `reactor.`: the transport does not know the listener
-/// of a connection, and one compressor serves all listeners.
-const SERVER_WIDE: [&str; 14] = [
+/// Limits that a listener can't change, because they do not concern one connection: one compressor serves all listeners, and a turn
+/// of a reactor serves the connections of all.
+const SERVER_WIDE: [&str; 25] = [
+    "outgoing_max",
     "deflate.message_bytes_min",
     "deflate.window_bits_max",
     "deflate.level",
@@ -147,10 +148,20 @@ const SERVER_WIDE: [&str; 14] = [
     "callback_stall",
     "drain",
     "drain_spread",
+    "reactor.wires_max",
+    "reactor.read_bytes",
+    "reactor.carry_bytes_first",
+    "reactor.accepts_per_turn",
+    "reactor.commands_per_turn",
+    "reactor.timers_per_turn",
+    "reactor.looks_per_turn",
+    "reactor.drains_per_turn",
+    "reactor.handshakes_per_turn",
+    "reactor.lingering_max",
 ];
 
 pub(crate) fn is_server_wide(name: &str) -> bool {
-    name.starts_with("reactor.") || SERVER_WIDE.contains(&name)
+    SERVER_WIDE.contains(&name)
 }
 
 /// The connections to which the limit of this name applies.

@@ -28,7 +28,8 @@ use std::time::Duration;
 ///
 /// [`Limits::table`] lists them with their units and what happens at each; `docs/limits.md` is that table. Fields are set
 /// with [`ServerBuilder::limits`](crate::ServerBuilder::limits) for the whole server and with
-/// [`Listener::limits`](crate::Listener::limits) for one listener. More fields may be added.
+/// [`Listener::limits`](crate::Listener::limits) for one listener, but those that count for the whole server
+/// ([`LimitRow::is_server_wide`](crate::LimitRow::is_server_wide)). More fields may be added.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -104,7 +105,8 @@ pub struct Limits {
     /// Whether WebSocket messages are compressed, and how. A listener may have its own `mode`. Default: disabled.
     #[cfg(feature = "deflate")]
     pub deflate: Deflate,
-    /// Limits and timeouts of the transport: [`reactor::Limits`](jackfield_reactor::Limits).
+    /// Limits and timeouts of the transport: [`reactor::Limits`](jackfield_reactor::Limits). A listener can have its own but for
+    /// `wires_max`, `read_bytes`, `carry_bytes_first`, `lingering_max`, and the limits of a turn.
     pub reactor: reactor::Limits,
     /// Longest time for a request's head, from its first byte on; then 408 and close. Default: 10 s.
     pub head_timeout: Duration,

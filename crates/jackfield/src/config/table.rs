@@ -5,6 +5,7 @@ mod server;
 mod times;
 mod transport;
 
+use crate::config::defences::is_server_wide;
 use crate::config::limits::Limits;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct LimitRow {
     pub value: u64,
     /// What happens when it is reached.
     pub consequence: &'static str,
+    /// It counts for the whole server: a [`Listener`](crate::Listener) can't have its own.
+    pub is_server_wide: bool,
 }
 
 impl Limits {
@@ -42,10 +45,10 @@ impl Limits {
 }
 
 fn row(name: &'static str, unit: &'static str, value: u64, consequence: &'static str) -> LimitRow {
-    LimitRow { name, unit, value, consequence }
+    LimitRow { name, unit, value, consequence, is_server_wide: is_server_wide(name) }
 }
 
 fn time(name: &'static str, value: Duration, consequence: &'static str) -> LimitRow {
     let value = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
-    LimitRow { name, unit: "ms", value, consequence }
+    row(name, "ms", value, consequence)
 }

@@ -37,7 +37,7 @@ impl Links {
     #[cold]
     #[inline(never)]
     pub(crate) fn limit_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {
-        let early_bytes_max = EARLY_BYTES_MAX.min(self.settings.limits.reactor.carry_bytes_max);
+        let early_bytes_max = EARLY_BYTES_MAX.min(self.limits_of(id).reactor.carry_bytes_max);
         if rest_bytes <= early_bytes_max || self.link(id).awaited != Awaited::Early {
             return;
         }

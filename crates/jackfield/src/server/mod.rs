@@ -71,6 +71,7 @@ impl Server {
         for number in 0..reactors {
             let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
             driver.reactor.wires.share_budget(budget.clone());
+            settings.tell_limits(&mut driver.reactor.wires);
             remotes.push(RemoteReactor::new(Some(driver.waker()?), &settings.limits, &driver.reactor.wires));
             drivers.push(driver);
         }

@@ -74,7 +74,7 @@ pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
 pub(crate) use resolver::{LookUps, Resolver};
-pub(crate) use send_window::{Permit, SendWindow};
+pub(crate) use send_window::{Permit, SendWindow, WindowSize};
 #[cfg(feature = "expiry")]
 pub(crate) use settings::EXPIRY_DAYS;
 pub(crate) use settings::{Settings, WallClock};

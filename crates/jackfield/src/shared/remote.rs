@@ -4,7 +4,6 @@ use crate::config::Limits;
 use crate::shared::command::Command;
 use crate::shared::metrics::ReactorMetrics;
 use crate::shared::quota::Quota;
-use crate::shared::send_window::WindowSize;
 use crate::shared::state::Busy;
 use jackfield_reactor::mio::Waker;
 use jackfield_reactor::planted::planted;
@@ -22,8 +21,6 @@ pub(crate) struct RemoteReactor {
     pub(crate) metrics: Arc<ReactorMetrics>,
     /// Which connections it has; listed are those that have a client.
     pub(crate) roster: Generations,
-    /// How much of each body may be on its way to it.
-    pub(crate) window: WindowSize,
     /// New connections that it still admits, if it is overloaded.
     pub(crate) quota: Quota,
     /// It was asked to look at its listeners, and has not looked yet.
@@ -46,7 +43,6 @@ impl RemoteReactor {
             load: AtomicUsize::new(0),
             metrics,
             roster: wires.generations().clone(),
-            window: WindowSize::of(&limits.reactor),
             quota: Quota::default(),
             is_to_look: AtomicBool::new(false),
             waits_for_room: AtomicBool::new(false),

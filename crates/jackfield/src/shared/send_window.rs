@@ -4,7 +4,7 @@ use jackfield_reactor::Limits;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The bounds of each window of a reactor.
+/// The bounds of a window, from the limits of its connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WindowSize {
     /// Above this number of bytes the connection counts as congested.

@@ -7,7 +7,7 @@ use crate::gate::Gate;
 use crate::shared::finished::FinishedSink;
 use crate::shared::observer::Observer;
 use crate::shared::resolver::Resolver;
-use jackfield_reactor::Time;
+use jackfield_reactor::{Time, Wires};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +49,13 @@ impl Settings {
     pub(crate) fn outgoing_listener(&self, speaks: Speaks) -> usize {
         let is_it = |listener: &ListenerSettings| listener.number == usize::MAX && listener.speaks == speaks;
         self.listeners.iter().rposition(is_it).unwrap_or_default()
+    }
+
+    /// Tells a reactor the limits of each listener.
+    pub(crate) fn tell_limits(&self, wires: &mut Wires) {
+        for (socket, listener) in self.listeners.iter().enumerate() {
+            wires.set_listener_limits(socket, listener.limits.reactor.clone());
+        }
     }
 }
 

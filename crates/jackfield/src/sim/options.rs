@@ -27,6 +27,8 @@ pub struct Options {
     /// More HTTP listeners after those of [`listener`](crate::test::listener). Each number is the most connections of that
     /// listener. The first one has the index 3. Default: none.
     pub listeners: Vec<usize>,
+    /// The longest handshake at these, in place of the server's. Default: the server's.
+    pub listener_handshake: Option<Duration>,
     /// The time at which the virtual clock begins, in milliseconds. A large value tests what wraps around. Default: 0.
     pub begin: u64,
     /// The broker that carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
@@ -116,6 +118,7 @@ impl Default for Options {
             tls: None,
             host: None,
             listeners: Vec::new(),
+            listener_handshake: None,
             begin: 0,
             broker: None,
             proxy: false,

@@ -135,6 +135,7 @@ impl TestServer {
         #[cfg(feature = "tls")]
         let tls_client = options.tls_client.clone();
         let settings = options.settings(listeners, observer);
+        settings.tell_limits(&mut driver.reactor.wires);
         handle.set_dropped_counter(settings.access_log.as_ref());
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]

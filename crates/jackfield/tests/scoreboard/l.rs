@@ -415,7 +415,7 @@ fn l18_limits_that_a_listener_can_not_have_are_reported() {
     let wrong = Listener::tcp("127.0.0.1:0").lines().limits(|limits| {
         limits.memory_bytes_max = 7;
         limits.mailbox_bytes_max = 7;
-        limits.reactor.outbox_bytes_max *= 2;
+        limits.reactor.read_bytes *= 2;
         limits.http_idle = Duration::from_secs(1);
         limits.line_bytes_max = 0;
     });
@@ -425,7 +425,7 @@ fn l18_limits_that_a_listener_can_not_have_are_reported() {
         "line_bytes_max",
         "memory_bytes_max",
         "mailbox_bytes_max",
-        "outbox_bytes_max",
+        "read_bytes",
         "http_idle",
     ];
     for word in words {

@@ -35,6 +35,7 @@ mod k;
 mod l;
 mod l10;
 mod l14;
+mod l18;
 mod l3;
 mod l_listening;
 mod m;

@@ -7,10 +7,11 @@ use std::path::Path;
 
 const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and what the presets `Limits::local()`, `Limits::lan()` \
     and\n`Limits::internet()` change. They are the fields of `jackfield::Limits`; a name with\n\
-    `Listener::` is an option of each `Listener`. This file is generated from the code:\n\n    \
+    `Listener::` is an option of each `Listener`. `yes` in the column `listener`: a listener can\n\
+    have its own, with `Listener::limits`. The others count for the whole server. This file is generated from the code:\n\n    \
     JACKFIELD_BLESS=1 cargo test -p jackfield --test server limits\n\n\
-    | name | unit | default | local | lan | internet | what happens at it |\n\
-    | --- | --- | ---: | ---: | ---: | ---: | --- |\n";
+    | name | unit | default | local | lan | internet | listener | what happens at it |\n\
+    | --- | --- | ---: | ---: | ---: | ---: | --- | --- |\n";
 
 const TAIL: &str = "\nA server with a broker has one more bound, which is no option: of a topic with members on it, at most 16,384 \
     publications\nmay be on their way, from the publish until they come back from the broker. One more is refused\n\
@@ -27,13 +28,14 @@ fn the_document_is_the_table() {
     let mut wanted = String::from(HEAD);
     let presets = [Limits::local(), Limits::lan(), Limits::internet()].map(|limits| limits.table());
     for (index, row) in Limits::default().table().into_iter().enumerate() {
-        let LimitRow { name, unit, value, consequence, .. } = row;
+        let LimitRow { name, unit, value, consequence, is_server_wide, .. } = row;
         write!(wanted, "| `{name}` | {unit} | {} |", grouped(value)).unwrap();
         for preset in presets.iter().map(|table| table[index].value) {
             let shown = if preset == value { String::new() } else { format!("{} ", grouped(preset)) };
             write!(wanted, " {shown}|").unwrap();
         }
-        writeln!(wanted, " {consequence} |").unwrap();
+        let listener = if is_server_wide { "" } else { "yes " };
+        writeln!(wanted, " {listener}| {consequence} |").unwrap();
     }
     wanted.push_str(TAIL);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");

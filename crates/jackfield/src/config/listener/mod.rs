@@ -210,14 +210,19 @@ impl Listener {
 
     /// Changes limits and timeouts for the connections of this listener. The changes are applied to the server's limits at
     /// [`ServerBuilder::bind`](crate::ServerBuilder::bind), in their order, even if the server's limits are set later. A limit
-    /// of the whole server, or of a protocol that this listener does not use, is a mistake that `bind` reports.
+    /// of the whole server ([`LimitRow::is_server_wide`](crate::LimitRow::is_server_wide)), or of a protocol that this
+    /// listener does not use, is a mistake that `bind` reports.
     ///
     /// ```
     /// use jackfield::{Listener, Server};
     ///
-    /// let uploads = Listener::tcp("127.0.0.1:0").limits(|limits| limits.body_bytes_max = 64 << 20);
-    /// let server = Server::builder().listen(uploads).bind();
-    /// assert!(server.is_err_and(|error| error.to_string().contains("wire_memory_bytes_max")));
+    /// // A buffer doubles as it grows, so a whole body needs twice its length.
+    /// let uploads = Listener::tcp("127.0.0.1:0").limits(|limits| {
+    ///     limits.body_bytes_max = 64 << 20;
+    ///     limits.reactor.wire_memory_bytes_max = 128 << 20;
+    /// });
+    /// let server = Server::builder().listen("127.0.0.1:0").listen(uploads).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
     /// ```
     #[must_use]
     pub fn limits(mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) -> Self {

@@ -3,7 +3,7 @@
 use super::Listener;
 use crate::config::address_rules::AddressRules;
 use crate::config::check::contradiction;
-use crate::config::defences::{concerns, is_server_wide};
+use crate::config::defences::concerns;
 use crate::config::limits::Limits;
 use crate::config::network::Networks;
 use crate::config::place::Place;
@@ -139,9 +139,8 @@ const ACCEPTS_MAX: u32 = 1_000_000;
 /// Limits that a listener has changed, but can't change.
 fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> {
     let changed = server.table().into_iter().zip(listener.table()).filter(|(before, after)| before != after);
-    let name = |(before, _): (LimitRow, LimitRow)| before.name;
-    let fault = |name: &'static str| match concerns(name) {
-        _ if is_server_wide(name) => {
+    let fault = |LimitRow { name, is_server_wide, .. }: LimitRow| match concerns(name) {
+        _ if is_server_wide => {
             Some(format!("`{name}` is a limit of the whole server: set it with `ServerBuilder::limits`"))
         }
         Some(on) if !on.is_spoken(speaks) => {
@@ -149,7 +148,7 @@ fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> 
         }
         _ => None,
     };
-    changed.map(name).filter_map(fault).collect()
+    changed.filter_map(|(before, _)| fault(before)).collect()
 }
 
 impl ListenerSettings {

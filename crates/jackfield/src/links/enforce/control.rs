@@ -42,7 +42,7 @@ impl Links {
     /// Answers a Ping at once. A peer that does not read gets only the newest Pong, when it reads again.
     #[inline(never)]
     pub(crate) fn pong(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {
-        let is_high = wires.queued_bytes(id) > wires.limits().outbox_bytes_high;
+        let is_high = wires.is_above_high_water(id);
         // Bytes that the reactor has not tried to write yet do not show a slow peer, and no drain would follow them.
         let congested = wires.is_congested(id) || (is_high && wires.flush_early(id));
         let mask = self.mask_for(id);

@@ -106,7 +106,7 @@ impl Links {
 
     #[inline(never)]
     fn append_large_body(wires: &mut Wires, id: ConnectionId, body: Body<'_>) {
-        let high = wires.limits().outbox_bytes_high;
+        let high = wires.lowest_marks().high;
         match body {
             Body::Borrowed(bytes) => {
                 wires.write_through(id, &[], bytes);

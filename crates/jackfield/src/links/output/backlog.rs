@@ -10,35 +10,41 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
 
 impl Links {
-    /// Above high water: writes at once, unless an earlier try has shown that the kernel takes nothing.
+    /// Above high water: writes at once, unless an earlier try has shown that the kernel takes nothing. True if the
+    /// connection is congested.
     #[cold]
     pub(crate) fn flush_early(wires: &mut Wires, id: ConnectionId) -> bool {
-        wires.is_congested(id) || wires.flush_early(id)
+        wires.is_above_high_water(id) && (wires.is_congested(id) || wires.flush_early(id))
     }
 
-    /// Whether the backlog has reached the cap. First writes what the kernel takes, because bytes that the reactor has
-    /// not tried to write yet do not show a slow peer.
+    /// Whether the backlog has reached the cap. If it seems so, first writes what the kernel takes, because bytes that the
+    /// reactor has not tried to write yet do not show a slow peer.
     #[cold]
     pub(crate) fn is_full_after_flush(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
-        Self::flush_early(wires, id);
-        wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted_bytes() >= cap && !planted(42))
+        let is_at_cap = |wires: &mut Wires| {
+            wires.outbox_of_left_out(id).is_some_and(|outbox| outbox.counted_bytes() >= cap)
+        };
+        if is_at_cap(wires) && !wires.is_congested(id) {
+            wires.flush_early(id);
+        }
+        is_at_cap(wires) && !planted(42)
     }
 
     /// The same where the server itself goes on with something, and can wait until the connection has drained.
     pub(crate) fn has_no_room(wires: &mut Wires, id: ConnectionId) -> bool {
-        let cap = wires.limits().outbox_bytes_max;
+        let cap = wires.limits_of(id).outbox_bytes_max;
         wires.outbox(id).is_some_and(|outbox| outbox.counted_bytes() >= cap)
             && Self::is_full_after_flush(wires, id, cap)
     }
 
-    /// The outbox for a message to one connection whose backlog seems to have reached the cap, or which is gone.
+    /// The outbox for a message to one connection whose backlog may have reached the cap, or which is gone.
     #[cold]
     pub(crate) fn outbox_at_cap<'w>(
         &mut self,
         wires: &'w mut Wires,
         id: ConnectionId,
     ) -> Result<&'w mut Outbox, Sent> {
-        let cap = wires.limits().outbox_bytes_max;
+        let cap = wires.limits_of(id).outbox_bytes_max;
         if wires.is_open(id) && Self::is_full_after_flush(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
             self.apply_overflow(wires, id, policy, false);
@@ -50,7 +56,7 @@ impl Links {
     /// Whether a connection may get one more message.
     #[cfg(feature = "deflate")]
     pub(super) fn may_send(&mut self, wires: &mut Wires, id: ConnectionId) -> Result<(), Sent> {
-        let cap = wires.limits().outbox_bytes_max;
+        let cap = wires.lowest_marks().max;
         match wires.outbox(id) {
             Some(outbox) if outbox.counted_bytes() < cap => Ok(()),
             _ => self.outbox_at_cap(wires, id).map(|_| ()),
@@ -64,8 +70,18 @@ impl Links {
     }
 
     /// The backlog, in bytes, from which on a member of a topic gets no more of its messages.
-    pub(crate) fn backlog_max(&self, wires: &Wires, place: usize) -> usize {
-        let (high, most) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+    pub(crate) fn backlog_max(&self, wires: &Wires, id: ConnectionId, place: usize) -> usize {
+        let limits = wires.limits_of(id);
+        self.backlog_between(place, limits.outbox_bytes_high, limits.outbox_bytes_max)
+    }
+
+    /// The least of these for all members.
+    pub(crate) fn lowest_backlog_max(&self, wires: &Wires, place: usize) -> usize {
+        let marks = wires.lowest_marks();
+        self.backlog_between(place, marks.high, marks.max)
+    }
+
+    fn backlog_between(&self, place: usize, high: usize, most: usize) -> usize {
         self.topics.policy(place).backlog_max.map_or(most, |own| own.max(high).min(most))
     }
 
@@ -148,13 +164,19 @@ impl Links {
         id: ConnectionId,
         place: usize,
     ) -> Option<&'w mut Outbox> {
-        let cap = self.backlog_max(wires, place);
-        if wires.outbox_of_left_out(id)?.counted_bytes() >= cap && Self::is_full_after_flush(wires, id, cap) {
+        let lowest = self.lowest_backlog_max(wires, place);
+        if wires.outbox_of_left_out(id)?.counted_bytes() >= lowest && self.is_full_for(wires, id, place) {
             let policy = self.policy_of(id, place);
             self.apply_overflow(wires, id, policy, true);
             return None;
         }
         wires.outbox_of_left_out(id)
+    }
+
+    #[cold]
+    fn is_full_for(&self, wires: &mut Wires, id: ConnectionId, place: usize) -> bool {
+        let cap = self.backlog_max(wires, id, place);
+        Self::is_full_after_flush(wires, id, cap)
     }
 
     /// Applies the overflow policy to a connection with too large a backlog.

@@ -77,10 +77,11 @@ impl Links {
         let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
         let due = self.link(id).extra().notices.as_mut();
         due.into_iter().for_each(|due| notices.clone().for_each(|(at, tag)| due.push(at, tag)));
+        let high = wires.lowest_marks().high;
         if let Some(outbox) = wires.outbox(id) {
             // These messages were accepted when they were sent.
             outbox.tail().extend_from_slice(&fragments.waiting);
-            if outbox.queued_bytes() > wires.limits().outbox_bytes_high {
+            if outbox.queued_bytes() > high {
                 Self::flush_early(wires, id);
             }
         }
@@ -98,7 +99,7 @@ impl Links {
         id: ConnectionId,
         content: Content<'_>,
     ) -> Option<Sent> {
-        let bounds = (self.link(id).overflow.unwrap_or_default(), wires.limits().outbox_bytes_max);
+        let bounds = (self.link(id).overflow.unwrap_or_default(), wires.limits_of(id).outbox_bytes_max);
         self.hold_back_within(wires, id, content, bounds, false)
     }
 
@@ -114,7 +115,7 @@ impl Links {
         prepared: &mut Option<Prepared>,
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
-        let bounds @ (policy, cap) = (self.policy_of(id, place), self.backlog_max(wires, place));
+        let bounds @ (policy, cap) = (self.policy_of(id, place), self.backlog_max(wires, id, place));
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
             return Some(Sent::Gone);
         };

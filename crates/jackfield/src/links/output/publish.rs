@@ -158,7 +158,7 @@ impl Links {
     ) -> usize {
         // Members that are closed now leave their topics after the publish, because the list of members is lent.
         let fan_out = self.fan_out.take();
-        let (high, mut refused, mut prepared) = (wires.limits().outbox_bytes_high, 0, None);
+        let (high, mut refused, mut prepared) = (wires.lowest_marks().high, 0, None);
         for number in 0.. {
             let Some(id) = wires.left_out(number) else { break };
             wires.stats().visits.add(1);
@@ -259,7 +259,7 @@ impl Links {
     ) -> usize {
         let To { place, but, is_long, window } = to;
         self.end_fan_out(wires);
-        let (high, holds) = (wires.limits().outbox_bytes_high, self.fragmenting > 0);
+        let (high, holds) = (wires.lowest_marks().high, self.fragmenting > 0);
         // Lent, because the policy for a slow member needs all of the links. It changes no membership.
         let members = self.topics.take_members(place);
         wires.stats().visits.add(members.len() as u64);
@@ -331,7 +331,7 @@ impl Links {
             {
                 let (members_count, has_left_out) = (members.len(), !left_out.is_empty());
                 self.fan_out = Some(FanOut { place, members: members_count, has_left_out, look, is_long });
-                wires.begin_broadcast(members, left_out, self.backlog_max(wires, place));
+                wires.begin_broadcast(members, left_out, self.lowest_backlog_max(wires, place));
             }
             _ => self.topics.put_members_back(place, members),
         }
@@ -388,7 +388,7 @@ impl Links {
         let waits = policy.has_queue() && wires.is_open(id);
         if waits {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
-            let cap = self.backlog_max(wires, to.place);
+            let cap = self.backlog_max(wires, id, to.place);
             self.queue_up(wires, id, message, to.place, (policy, cap));
         }
         waits

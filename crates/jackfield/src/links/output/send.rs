@@ -72,7 +72,7 @@ impl Links {
     /// Sends a message as a WebSocket frame. The connection must be a WebSocket.
     #[inline(always)]
     pub(crate) fn send_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
-        let high = wires.limits().outbox_bytes_high;
+        let high = wires.lowest_marks().high;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         if outbox.queued_bytes() < high && message.len() < self.short_bytes {
             websocket::encode(message, outbox.tail());
@@ -167,9 +167,9 @@ impl Links {
 
     /// Sends shared bytes, if the backlog before them is below the cap. Large ones are not copied.
     fn send_shared(&mut self, wires: &mut Wires, id: ConnectionId, bytes: &Arc<[u8]>) -> Sent {
-        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        let marks = wires.lowest_marks();
         let outbox = match wires.outbox(id) {
-            Some(outbox) if outbox.counted_bytes() < cap => outbox,
+            Some(outbox) if outbox.counted_bytes() < marks.max => outbox,
             _ => match self.outbox_at_cap(wires, id) {
                 Ok(outbox) => outbox,
                 Err(sent) => return sent,
@@ -177,7 +177,7 @@ impl Links {
         };
         outbox.push_shared(bytes);
         self.metrics.messages_out.add(1);
-        let congested = outbox.queued_bytes() > high && Self::flush_early(wires, id);
+        let congested = outbox.queued_bytes() > marks.high && Self::flush_early(wires, id);
         if congested { Sent::Congested } else { Sent::Queued }
     }
 
@@ -189,9 +189,9 @@ impl Links {
         header: &[u8],
         payload: &[u8],
     ) -> Sent {
-        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        let marks = wires.lowest_marks();
         let outbox = match wires.outbox(id) {
-            Some(outbox) if outbox.counted_bytes() < cap => outbox,
+            Some(outbox) if outbox.counted_bytes() < marks.max => outbox,
             _ => match self.outbox_at_cap(wires, id) {
                 Ok(outbox) => outbox,
                 Err(sent) => return sent,
@@ -203,7 +203,7 @@ impl Links {
         } else {
             outbox.tail().extend_from_slice(header);
             outbox.tail().extend_from_slice(payload);
-            outbox.queued_bytes() > high && Self::flush_early(wires, id)
+            outbox.queued_bytes() > marks.high && Self::flush_early(wires, id)
         };
         if congested { Sent::Congested } else { Sent::Queued }
     }

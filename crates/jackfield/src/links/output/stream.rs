@@ -31,10 +31,10 @@ impl Links {
 
     /// Sends a part of a body. A part beyond the announced length is `Unsupported`.
     pub(crate) fn send_part(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
-        let cap = wires.limits().outbox_bytes_max;
+        let cap = wires.lowest_marks().max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         // Checked first, because the machine counts what was encoded.
-        if outbox.counted_bytes() >= cap && Self::is_full_after_flush(wires, id, cap) {
+        if outbox.counted_bytes() >= cap && Self::has_no_room(wires, id) {
             let policy = self.link(id).overflow.unwrap_or_default();
             self.apply_overflow(wires, id, policy, false);
             return Sent::Full;
@@ -82,7 +82,7 @@ impl Links {
 
     /// Sends a part that its window has let in. The window and high water together are the cap, so none is too much.
     fn send_admitted(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
-        let high = wires.limits().outbox_bytes_high;
+        let high = wires.lowest_marks().high;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         let Protocol::Http(machine) = &mut self.link(id).protocol else { return Sent::Unsupported };
         if machine.encode_part(part, outbox.tail()).is_err() {

@@ -13,7 +13,7 @@ impl Sim {
         } else if asked.is_looked_for() && self.options.faults.jobs > 0 {
             party.conduct.slow = true;
         }
-        let handshake = self.options.limits.reactor.handshake;
-        self.book.expect_host(party.number, *asked, handshake);
+        let listener = &self.settings.listeners[party.peer.listener()];
+        self.book.expect_host(party.number, *asked, listener.limits.reactor.handshake);
     }
 }

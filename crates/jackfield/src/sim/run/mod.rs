@@ -92,6 +92,7 @@ impl Sim {
             driver.skip(Duration::from_millis(options.begin));
         }
         let settings = Arc::new(settings(&options, &book, seed));
+        drivers.iter_mut().for_each(|driver| settings.tell_limits(&mut driver.reactor.wires));
         let sockets = OF_EACH + options.listeners.len();
         let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
         let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();

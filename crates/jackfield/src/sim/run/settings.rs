@@ -27,7 +27,9 @@ pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
     let listeners = ListenerSettings::one_of_each(&options.limits, proxied).into_iter();
     let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
         let limits = Limits { connections_max, ..options.limits.clone() };
+        let handshake = options.listener_handshake.unwrap_or(limits.reactor.handshake);
         proxied(Listener::tcp("in memory"))
+            .limits(move |limits| limits.reactor.handshake = handshake)
             .settings(OF_EACH + number, &limits)
             .unwrap_or_else(|faults| panic!("{faults:?}"))
     });
