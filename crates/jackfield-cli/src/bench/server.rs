@@ -61,23 +61,50 @@ impl Server {
     pub fn start(is_raw: bool, args: &[String]) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::Server)?;
         let mut command = Command::new(program);
-        command.args(["serve", "--tied"]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["serve", "--tied"]).args(args);
+        Self::start_as(&mut command, is_raw)
+    }
+
+    fn start_as(command: &mut Command, is_raw: bool) -> Result<Self, Error> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         // Ctrl-C goes to this program only, which ends the server when the answers are counted.
         #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(Error::Server)?;
-        let stdout = child.stdout.take();
-        let pid = Some(child.id());
-        // From here on it is always ended.
-        let mut server =
-            Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid, child: Some(child) };
-        let addrs = stdout.map(read_addrs).unwrap_or_default();
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        let (mut server, mut addrs) = Self::spawn(command)?;
+        // One that comes before the new process has its group ends it too. This program has got it as well, and ends in good
+        // order, for which it needs a server.
+        if addrs.is_empty() && server.has_ended_by_ctrl_c() {
+            (server, addrs) = Self::spawn(command)?;
+        }
         let [http, raw] = addrs[..] else {
             return Err(Error::Server(std::io::Error::other("it does not say where it listens")));
         };
         server.addr = if is_raw { raw } else { http };
         server.host = server.addr.to_string();
         Ok(server)
+    }
+
+    /// A new process, which is ended in every case, and the addresses that it says.
+    fn spawn(command: &mut Command) -> Result<(Self, Vec<SocketAddr>), Error> {
+        let mut child = command.spawn().map_err(Error::Server)?;
+        let stdout = child.stdout.take();
+        let pid = Some(child.id());
+        let server = Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid, child: Some(child) };
+        Ok((server, stdout.map(read_addrs).unwrap_or_default()))
+    }
+
+    #[cfg(unix)]
+    fn has_ended_by_ctrl_c(&mut self) -> bool {
+        use std::os::unix::process::ExitStatusExt;
+        let Some(child) = &mut self.child else { return false };
+        // What ends a process first is its status. One that has only shut its output ends now.
+        let _ = child.kill();
+        child.wait().is_ok_and(|status| status.signal() == Some(signal_hook::consts::SIGINT))
+    }
+
+    #[cfg(not(unix))]
+    fn has_ended_by_ctrl_c(&mut self) -> bool {
+        false
     }
 }
 
@@ -95,5 +122,34 @@ impl Drop for Server {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A script in place of the server: whether one is there after it, and how often it was started.
+    #[track_caller]
+    fn check(name: &str, script: &str, is_there: bool, starts: usize) {
+        let file = std::env::temp_dir().join(format!("jackfield-starts-{name}-{}", std::process::id()));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("echo >>\"$0\"; {script}")]).arg(&file);
+        let server = Server::start_as(&mut command, true);
+        let started = fs::read_to_string(&file).unwrap_or_default().lines().count();
+        let _ = fs::remove_file(&file);
+        assert_eq!((server.is_ok(), started), (is_there, starts), "{server:?}");
+        assert!(server.is_err() || server.is_ok_and(|server| server.addr.port() == 2));
+    }
+
+    #[test]
+    fn a_server_that_ctrl_c_ends_before_it_has_its_own_group_is_started_again() {
+        const SAYS: &str = "echo listening on 127.0.0.1:1; echo listening on 127.0.0.1:2; exec sleep 60";
+        check("at-once", SAYS, true, 1);
+        check("never", "exit 3", false, 1);
+        check("silent", "exec >&-; exec sleep 60", false, 1);
+        check("interrupted", &format!("[ $(wc -l <\"$0\") = 2 ] || kill -INT $$; {SAYS}"), true, 2);
+        check("for-ever", "kill -INT $$", false, 2);
     }
 }
