@@ -338,7 +338,10 @@ fn l18_members_of_one_topic_have_the_limits_of_their_listeners() {
             lab.run();
             let received = far.take().len();
             let bounds = if number % 2 == 0 { 70_000..=70_000 } else { 4 * KIB..=4 * KIB + 100 };
-            assert!(bounds.contains(&received), "{at_once} at once: member {number} has got {received} bytes");
+            assert!(
+                bounds.contains(&received),
+                "{at_once} at once: member {number} has got {received} bytes"
+            );
         }
     }
 }
@@ -417,5 +420,7 @@ fn l18_a_file_has_the_limits_of_a_listener() {
     };
     assert!(bind("outbox_bytes_max = 100_000, handshake = \"3 s\"").is_ok());
     assert!(bind("lingering_max = 7").is_err_and(|error| error.to_string().contains("lingering_max")));
-    assert!(bind("outbox_bytes_max = 7").is_err_and(|error| error.to_string().contains("rise in this order")));
+    assert!(
+        bind("outbox_bytes_max = 7").is_err_and(|error| error.to_string().contains("rise in this order"))
+    );
 }
