@@ -123,6 +123,27 @@ impl Default for Limits {
     }
 }
 
+/// The lowest marks of all limits of a reactor: an outbox below them is below the marks of its connection, whichever
+/// listener that has. So most output needs no look at the limits of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LowestMarks {
+    /// The lowest [`Limits::outbox_bytes_high`].
+    pub high: usize,
+    /// The lowest [`Limits::outbox_bytes_max`].
+    pub max: usize,
+}
+
+impl LowestMarks {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self { high: limits.outbox_bytes_high, max: limits.outbox_bytes_max }
+    }
+
+    pub(crate) fn and(self, limits: &Limits) -> Self {
+        Self { high: self.high.min(limits.outbox_bytes_high), max: self.max.min(limits.outbox_bytes_max) }
+    }
+}
+
 /// How many bytes a connection may receive and send in a second: a token bucket in each direction, which holds one second's
 /// worth, is full at first and fills evenly. So in any time of *n* seconds at most *n* + 1 times as much passes.
 ///

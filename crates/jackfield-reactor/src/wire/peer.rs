@@ -34,9 +34,16 @@ pub(crate) const LISTENERS_WITH_LIMITS_MAX: usize = u8::MAX as usize;
 /// The peer of a wire: nearly always the whole address, otherwise an index into the table of peers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PeerSlot {
-    V4 { listener: u8, port: u16, ip: [u8; 4] },
+    V4 {
+        listener: u8,
+        port: u16,
+        ip: [u8; 4],
+    },
     /// The listener is [`LISTENERS_WITH_LIMITS_MAX`] if it has a higher number.
-    Kept { listener: u8, place: u32 },
+    Kept {
+        listener: u8,
+        place: u32,
+    },
 }
 
 /// It is part of every wire, so it must be small.

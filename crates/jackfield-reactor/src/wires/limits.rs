@@ -2,31 +2,10 @@
 
 use super::Wires;
 use crate::id::ConnectionId;
-use crate::limits::Limits;
+use crate::limits::{Limits, LowestMarks};
 use crate::planted::planted;
 use crate::wire::Wire;
 use crate::wire::peer::LISTENERS_WITH_LIMITS_MAX;
-
-/// The lowest marks of all limits of a reactor: an outbox below them is below the marks of its connection, whichever
-/// listener that has. So most output needs no look at the limits of its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LowestMarks {
-    /// The lowest [`Limits::outbox_bytes_high`].
-    pub high: usize,
-    /// The lowest [`Limits::outbox_bytes_max`].
-    pub max: usize,
-}
-
-impl LowestMarks {
-    pub(crate) fn of(limits: &Limits) -> Self {
-        Self { high: limits.outbox_bytes_high, max: limits.outbox_bytes_max }
-    }
-
-    fn and(self, limits: &Limits) -> Self {
-        Self { high: self.high.min(limits.outbox_bytes_high), max: self.max.min(limits.outbox_bytes_max) }
-    }
-}
 
 impl Wires {
     /// The limits of this reactor. Those of a connection may be others: see [`Wires::limits_of`].

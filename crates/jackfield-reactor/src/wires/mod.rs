@@ -30,12 +30,11 @@ mod timer_table;
 mod timers;
 mod written;
 
-pub use self::limits::LowestMarks;
 use self::order::AcceptorOrder;
 use crate::budget::account::Account;
 use crate::generations::Generations;
 use crate::id::{ConnectionId, SLOTS_MAX};
-use crate::limits::Limits;
+use crate::limits::{Limits, LowestMarks};
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::session::Session;

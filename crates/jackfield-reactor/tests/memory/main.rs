@@ -11,7 +11,7 @@ mod random;
 mod time;
 mod world;
 
-use jackfield_reactor::{CHARGED_TIMER_KEY_MAX, ConnectionId, Counter, Ready};
+use jackfield_reactor::{CHARGED_TIMER_KEY_MAX, ConnectionId, Counter, Limits, Ready};
 use std::time::Duration;
 use world::World;
 

@@ -225,3 +225,26 @@ fn nothing_is_written_to_no_wire() {
         assert_eq!(world.wires().write_through(id, b"a", b"b"), None);
     }
 }
+
+#[test]
+fn each_of_the_first_255_listeners_may_have_its_own_limits() {
+    let World { mut driver, mut service, .. } = World::new();
+    let usual = Limits::default().outbox_bytes_high;
+    for listener in [0, 3, 254, 255, 300] {
+        let limits = Limits { outbox_bytes_high: 1000 + listener, ..Limits::default() };
+        driver.reactor.wires.set_listener_limits(listener, limits);
+    }
+    let marks = driver.reactor.wires.lowest_marks();
+    assert_eq!((marks.high, marks.max), (1000, Limits::default().outbox_bytes_max));
+    for (listener, high) in [(0, 1000), (1, usual), (3, 1003), (254, 1254), (255, usual), (300, usual)] {
+        // Addresses of different kinds are stored in different places.
+        for peer in ["192.0.2.1:7", "[2001:db8::1]:7"] {
+            driver.connect(&mut service, peer.parse().expect("it is valid"), listener);
+            let id = *service.ids.last().expect("it is there");
+            let wires = &driver.reactor.wires;
+            assert_eq!(wires.limits_of(id).outbox_bytes_high, high, "listener {listener}, {peer}");
+            assert_eq!(wires.peer(id).map(|peer| peer.listener), Some(listener));
+        }
+    }
+    assert_eq!(driver.reactor.wires.limits_of(ConnectionId::NONE).outbox_bytes_high, usual);
+}

@@ -420,14 +420,8 @@ fn l18_limits_that_a_listener_can_not_have_are_reported() {
         limits.line_bytes_max = 0;
     });
     let faults = faults(Server::builder().listen(wrong).preset(Limits::lan()).preset(Limits::lan()));
-    let words = [
-        "preset",
-        "line_bytes_max",
-        "memory_bytes_max",
-        "mailbox_bytes_max",
-        "read_bytes",
-        "http_idle",
-    ];
+    let words =
+        ["preset", "line_bytes_max", "memory_bytes_max", "mailbox_bytes_max", "read_bytes", "http_idle"];
     for word in words {
         assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:#?}");
     }

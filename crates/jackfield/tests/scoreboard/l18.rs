@@ -11,13 +11,15 @@ use support::{Lab, get, socket};
 const SECOND: Duration = Duration::from_secs(1);
 const KIB: usize = 1 << 10;
 
+type Change = fn(&mut Limits);
+
 /// What happens to a connection where a limit differs.
 struct Case {
     limit: &'static str,
     /// What the server has, so that the limit can be reached.
-    server: fn(&mut Limits),
+    server: Change,
     /// What one listener changes.
-    own: fn(&mut Limits),
+    own: Change,
     listener: fn() -> Listener,
     /// What became of the connection, as a text.
     play: fn(&mut Lab, &FarEnd) -> String,
@@ -338,7 +340,10 @@ fn l18_members_of_one_topic_have_the_limits_of_their_listeners() {
             lab.run();
             let received = far.take().len();
             let bounds = if number % 2 == 0 { 70_000..=70_000 } else { 4 * KIB..=4 * KIB + 100 };
-            assert!(bounds.contains(&received), "{at_once} at once: member {number} has got {received} bytes");
+            assert!(
+                bounds.contains(&received),
+                "{at_once} at once: member {number} has got {received} bytes"
+            );
         }
     }
 }
@@ -364,7 +369,7 @@ fn l18_a_deferred_body_has_the_window_of_its_listener() {
 
 #[test]
 fn l18_the_limits_of_a_listener_must_fit_together() {
-    let cases: [(fn(&mut Limits), &str); 4] = [
+    let cases: [(Change, &str); 4] = [
         (|limits| limits.reactor.outbox_bytes_low = 70_000, "must rise in this order"),
         (|limits| limits.reactor.outbox_bytes_max = 7, "must rise in this order"),
         (|limits| limits.body_bytes_max = 64 << 20, "set that to 134217728"),
@@ -388,7 +393,7 @@ fn l18_the_limits_of_a_listener_must_fit_together() {
 
 #[test]
 fn l18_the_whole_server_has_its_limits_once() {
-    let each: [(fn(&mut Limits), &str); 11] = [
+    let each: [(Change, &str); 11] = [
         (|limits| limits.outgoing_max = 7, "outgoing_max"),
         (|limits| limits.reactor.wires_max = 7, "reactor.wires_max"),
         (|limits| limits.reactor.read_bytes = 7, "reactor.read_bytes"),
@@ -417,5 +422,7 @@ fn l18_a_file_has_the_limits_of_a_listener() {
     };
     assert!(bind("outbox_bytes_max = 100_000, handshake = \"3 s\"").is_ok());
     assert!(bind("lingering_max = 7").is_err_and(|error| error.to_string().contains("lingering_max")));
-    assert!(bind("outbox_bytes_max = 7").is_err_and(|error| error.to_string().contains("rise in this order")));
+    assert!(
+        bind("outbox_bytes_max = 7").is_err_and(|error| error.to_string().contains("rise in this order"))
+    );
 }
