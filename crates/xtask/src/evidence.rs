@@ -68,7 +68,8 @@ impl Evidence {
         let entry =
             current.and_then(|row| self.rows.get_mut(&row)).ok_or("no heading of a row before this")?;
         if let Some(text) = line.strip_prefix("- ") {
-            entry.sentences.push(Sentence { text: text.to_owned(), tests: String::new() });
+            // A link is one folder further from its target than in the document.
+            entry.sentences.push(Sentence { text: text.replace("](../", "]("), tests: String::new() });
         } else if let Some(tests) = line.strip_prefix("  - ") {
             let sentence = entry.sentences.last_mut().ok_or("tests below no sentence")?;
             sentence.tests.push_str(tests);
@@ -146,9 +147,9 @@ mod tests {
 - It upgrades, after `a. B`.
   - `a/tests/x.rs`: `upgrades`, `b_too`
   - `a/src/y.rs`: `upgrades`
-- See W2.
+- See [W2](../w.md).
 ";
-    const MEANING: &str = "It upgrades, after `a. B`. See W2.";
+    const MEANING: &str = "It upgrades, after `a. B`. See [W2](w.md).";
 
     fn sources() -> Sources {
         let mut sources = Sources::default();
@@ -178,9 +179,9 @@ mod tests {
 
     #[test]
     fn the_sentences_are_those_of_the_document() {
-        check(FILE, "It upgrades, after `a. B`. New. See W2.", &["other sentences: New."]);
-        check(FILE, "It upgrades, after `a. B`.", &["other sentences: See W2."]);
-        check(FILE, "See W2. It upgrades, after `a. B`.", &["other sentences: the order"]);
+        check(FILE, "It upgrades, after `a. B`. New. See [W2](w.md).", &["other sentences: New."]);
+        check(FILE, "It upgrades, after `a. B`.", &["other sentences: See [W2](w.md)."]);
+        check(FILE, "See [W2](w.md). It upgrades, after `a. B`.", &["other sentences: the order"]);
         check(&FILE.replace("W1: Upgrade", "W1: Upgrades"), MEANING, &["calls it `Upgrades`"]);
         check(&FILE.replace("## W1", "## W2"), MEANING, &["W1: docs/shown has no such row"]);
     }
