@@ -78,6 +78,9 @@ fn storm_millis(traces: &str) -> u64 {
     ends.map(|time| time.trim().parse::<u64>().unwrap()).sum()
 }
 
+/// What a trace counts.
+type Count = fn(&str) -> u64;
+
 /// With a rate of zero none of them happens, so each rate has an effect of its own.
 #[test]
 fn n2_each_kind_of_fault_happens() {
@@ -94,7 +97,7 @@ fn n2_each_kind_of_fault_happens() {
         assert!(traces(&faults).contains(line) && !without.contains(line), "{line}");
     }
     // More pieces in each direction, or more time.
-    let rows: [(Faults, fn(&str) -> u64); 4] = [
+    let rows: [(Faults, Count); 4] = [
         (Faults { splits: 900, ..none.clone() }, |traces| count(traces, " sends ")),
         (Faults { slow_readers: 600, ..none.clone() }, |traces| count(traces, " takes ")),
         (Faults { delays: 200, ..none.clone() }, storm_millis),
