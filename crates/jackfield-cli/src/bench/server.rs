@@ -73,7 +73,7 @@ impl Server {
         let (mut server, mut addrs) = Self::spawn(command)?;
         // One that comes before the new process has its group ends it too. This program has got it as well, and ends in good
         // order, for which it needs a server.
-        if addrs.is_empty() && server.has_ended_by_ctrl_c() {
+        if addrs.is_empty() && server.was_interrupted() {
             (server, addrs) = Self::spawn(command)?;
         }
         let [http, raw] = addrs[..] else {
@@ -94,16 +94,18 @@ impl Server {
     }
 
     #[cfg(unix)]
-    fn has_ended_by_ctrl_c(&mut self) -> bool {
+    fn was_interrupted(&mut self) -> bool {
+        use signal_hook::consts::{SIGINT, SIGTERM};
         use std::os::unix::process::ExitStatusExt;
         let Some(child) = &mut self.child else { return false };
         // What ends a process first is its status. One that has only shut its output ends now.
         let _ = child.kill();
-        child.wait().is_ok_and(|status| status.signal() == Some(signal_hook::consts::SIGINT))
+        let signal = child.wait().ok().and_then(|status| status.signal());
+        matches!(signal, Some(SIGINT | SIGTERM))
     }
 
     #[cfg(not(unix))]
-    fn has_ended_by_ctrl_c(&mut self) -> bool {
+    fn was_interrupted(&mut self) -> bool {
         false
     }
 }
@@ -149,7 +151,8 @@ mod tests {
         check("at-once", SAYS, true, 1);
         check("never", "exit 3", false, 1);
         check("silent", "exec >&-; exec sleep 60", false, 1);
-        check("interrupted", &format!("[ $(wc -l <\"$0\") = 2 ] || kill -INT $$; {SAYS}"), true, 2);
-        check("for-ever", "kill -INT $$", false, 2);
+        // SIGINT may be ignored, as in a job in the background.
+        check("interrupted", &format!("[ $(wc -l <\"$0\") = 2 ] || kill -TERM $$; {SAYS}"), true, 2);
+        check("for-ever", "kill -TERM $$", false, 2);
     }
 }
