@@ -1,5 +1,6 @@
 //! Compressed answers.
 
+use crate::w15::noise;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use jackfield::test::{TestResponse, TestServer};
 use jackfield::{Client, Compression, Connection, Exchange, Reply, Request, TimerId};
@@ -15,16 +16,6 @@ struct Pages {
 
 fn body(bytes: usize) -> String {
     "all work and no play ".chars().cycle().take(bytes).collect()
-}
-
-/// Bytes that no encoding makes shorter.
-fn noise(bytes: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(bytes).collect()
 }
 
 impl Client for Pages {

@@ -36,8 +36,8 @@ fn long(bytes: usize) -> String {
     "one and two and ".repeat(bytes.div_ceil(16))[..bytes].to_owned()
 }
 
-/// Bytes that get no shorter.
-fn noise(bytes: usize) -> Vec<u8> {
+/// Bytes that no encoding makes shorter.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
