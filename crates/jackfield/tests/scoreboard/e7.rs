@@ -77,7 +77,7 @@ fn e2_no_dependency_is_a_runtime() {
     }
 }
 
-/// Cargo builds what it packages, unless it is told not to.
+/// `cargo package` also builds each package, unless it gets `--no-verify`.
 #[test]
 fn e7_all_published_crates_are_packaged_before_a_change_goes_in() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci/run");

@@ -642,7 +642,7 @@ fn m9_a_slow_reader_is_not_disconnected() {
     assert!(!far.is_reset() && far.bytes_received() >= 99_000);
 }
 
-/// A connection with 40,000 bytes is closed, and its peer takes so many of them at the end of each 15 s.
+/// A connection is closed while 40,000 bytes wait for its peer, which takes `taken` of them at the end of each 15 s.
 #[track_caller]
 fn check_closing(listener: usize, taken: usize, is_kept: bool) {
     let mut lab = Lab::new(|| Probe {
