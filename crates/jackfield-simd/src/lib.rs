@@ -1,5 +1,5 @@
 //! One of the two crates of the workspace that may have `unsafe`, for what many bytes at once make cheaper: masking in vectors wider
-//! than the baseline of the target, and text of bytes that are ASCII.
+//! than the baseline of the target, text of bytes that are ASCII, and the ends of runs.
 //!
 //! Masking is nearly all that a server does with a long WebSocket message. Safe code is compiled for the baseline, which
 //! on x86-64 has vectors of 16 bytes: three instructions for each, 3,072 for 16 KiB. Processors since 2013 have vectors
@@ -10,8 +10,17 @@
 //! Paths, field names and most messages are a few bytes of ASCII. The standard library looks at these one by one before
 //! it calls them text, ten instructions for each; eight at a time it is three for each word, and what is left to do then
 //! needs `unsafe`.
+//!
+//! A [`Block`] answers where the first byte of a class stands among sixteen: the parts of a request's head are found so.
 
+#[cfg(target_arch = "x86_64")]
+mod block;
 pub mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub use block::{Block, Found};
+#[cfg(not(target_arch = "x86_64"))]
+pub use portable::{Block, Found};
 
 /// Xors `bytes` with `key`, again and again from its start, in vectors as wide as the processor has them.
 ///
@@ -109,7 +118,47 @@ mod tests {
         }
     }
 
+    /// Both kinds of block must find what a loop finds.
+    macro_rules! check_block {
+        ($block:ty, $bytes:expr, $from:expr, $low:expr, $high:expr, $one:expr) => {{
+            let block = <$block>::of($bytes);
+            let first = |fits: &dyn Fn(u8) -> bool| {
+                let place = $bytes.iter().skip($from).position(|byte| fits(*byte));
+                place.map(|place| place as u32)
+            };
+            let is_outside = |byte: u8| byte < $low || byte > $high;
+            let from = $from as u32;
+            let (outside, equal) = (block.outside($low, $high), block.equal($one));
+            assert_eq!(outside.first_from(from), first(&is_outside));
+            assert_eq!(equal.first_from(from), first(&|byte| byte == $one));
+            assert_eq!(outside.or(equal).first_from(from), first(&|byte| is_outside(byte) || byte == $one));
+            assert_eq!(
+                outside.but_not(equal).first_from(from),
+                first(&|byte| is_outside(byte) && byte != $one)
+            );
+            let other = block.folded().outside(b'a', b'z').first_from(from);
+            assert_eq!(other, first(&|byte| !byte.is_ascii_alphabetic()));
+        }};
+    }
+
     proptest! {
+        #[test]
+        fn a_block_finds_what_a_loop_finds(
+            bytes: [u8; 16],
+            near in 0..3u8,
+            from in 0..=16usize,
+            low in 1..0x80u8,
+            high in 0..0x80u8,
+            one: u8,
+        ) {
+            // Bytes around the bounds too.
+            let close = bytes.map(|byte| [low, high, one, b'Z'][usize::from(byte % 4)].wrapping_add(near).wrapping_sub(1));
+            for bytes in [&bytes, &close] {
+                check_block!(Block, bytes, from, low, high, one);
+                check_block!(portable::Block, bytes, from, low, high, one);
+            }
+        }
+
         #[test]
         fn either_is_found_where_a_loop_finds_it(
             bytes in prop::collection::vec(prop_oneof![0..4u8, any::<u8>()], 0..40),

@@ -85,6 +85,84 @@ pub fn match_bits(word: &[u8; 8], wanted: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs
 }
 
+/// Sixteen bytes that are looked at together.
+#[derive(Clone, Copy, Debug)]
+pub struct Block([u64; 2]);
+
+/// Which bytes of a block fit a question: their top bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Found([u64; 2]);
+
+impl Block {
+    /// These bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(bytes: &[u8; 16]) -> Self {
+        let whole = u128::from_le_bytes(*bytes);
+        Self([whole as u64, (whole >> 64) as u64])
+    }
+
+    /// The bytes below `low` or above `high`. Both must be ASCII, and `low` not 0.
+    #[inline(always)]
+    #[must_use]
+    pub fn outside(self, low: u8, high: u8) -> Found {
+        self.found(|word| {
+            // No sum goes beyond its byte.
+            let ascii = word & !TOPS;
+            let from_low = ascii + ONES * u64::from(0x80 - low);
+            let above_high = ascii + ONES * u64::from(0x7f - high);
+            !from_low | above_high | word
+        })
+    }
+
+    /// The bytes that are this one.
+    #[inline(always)]
+    #[must_use]
+    pub fn equal(self, byte: u8) -> Found {
+        self.found(|word| {
+            let differs = word ^ ONES * u64::from(byte);
+            !((differs & !TOPS) + !TOPS | differs)
+        })
+    }
+
+    /// With capital letters made small. Other bytes change too, but none of them to a letter.
+    #[inline(always)]
+    #[must_use]
+    pub fn folded(self) -> Self {
+        Self(self.0.map(|word| word | ONES * 0x20))
+    }
+
+    #[inline(always)]
+    fn found(self, tops_of: impl Fn(u64) -> u64) -> Found {
+        Found(self.0.map(|word| tops_of(word) & TOPS))
+    }
+}
+
+impl Found {
+    /// The bytes of either.
+    #[inline(always)]
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+
+    /// Without the bytes of the other.
+    #[inline(always)]
+    #[must_use]
+    pub fn but_not(self, other: Self) -> Self {
+        Self([self.0[0] & !other.0[0], self.0[1] & !other.0[1]])
+    }
+
+    /// How far from place `from`, at most 16, the first byte stands.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_from(self, from: u32) -> Option<u32> {
+        let whole = u128::from(self.0[1]) << 64 | u128::from(self.0[0]);
+        let bits = whole.checked_shr(8 * from).unwrap_or(0);
+        (bits != 0).then(|| bits.trailing_zeros() / 8)
+    }
+}
+
 /// The words between the first and the last.
 fn tops_between(bytes: &[u8]) -> u64 {
     let words = bytes.chunks_exact(8).skip(1).filter_map(|word| word.first_chunk());

@@ -7,10 +7,9 @@
 //! error if it is one. So nothing here has to tell one fault from another, and strictness costs nothing: it is
 //! enough to go on only as long as everything fits.
 //!
-//! Every part is a run of bytes of one class, and the run's end is found eight bytes at a time: of the bytes that are
-//! *not* of the class `words` sets the top bits, and the lowest bit that is set is the end of the run. What stands
-//! there must be the byte that the grammar wants next. Where fewer than eight bytes are left, zeros stand in for the
-//! others: a zero belongs to no class and ends no line, so no run goes beyond the end.
+//! Every part is a run of bytes of one class, and the run's end is found sixteen bytes at a time: it is the first byte
+//! that is *not* of the class. What stands there must be the byte that the grammar wants next. Where fewer than sixteen
+//! bytes are left, the last sixteen of all are looked at once more; a head has more than sixteen.
 //!
 //! The classes are narrower than the grammar where that makes them cheaper: methods and names of letters and hyphens,
 //! values of plain ASCII, one space before them and none after. Methods beyond that are left to httparse. A field
@@ -29,6 +28,7 @@ use super::limits::{Limits, METHOD_BYTES_MAX};
 use super::slots::{HeaderSlots, KnownHost, Span};
 use super::{Version, words};
 use crate::chars::{is_field_value_byte, is_token_byte};
+use jackfield_simd::{Block, Found};
 
 /// A regular head: the lengths of its parts, and the facts from its fields. The fields are in the slots.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ fn method_bytes(text: &[u8]) -> Option<u32> {
 
 #[inline(never)]
 fn other_method(text: &[u8]) -> Option<u32> {
-    let bytes = run_end(text, 0, words::outside_name)?;
+    let bytes = run_end(text, 0, outside_name)?;
     (1..=METHOD_BYTES_MAX as u32).contains(&bytes).then_some(bytes)
 }
 
@@ -94,7 +94,7 @@ fn target_end(text: &[u8], at: u32) -> Option<u32> {
     if bytes_at(text, at - 1)? != b" /" {
         return None;
     }
-    run_end(text, at, words::outside_target)
+    run_end(text, at, outside_target)
 }
 
 /// Whether the request line ends as it should.
@@ -135,25 +135,19 @@ fn fields(
 /// where its line ends, and whether it may concern the frame.
 #[inline(always)]
 fn plain_field(text: &[u8], at: u32, slot: &mut Span) -> Option<(u32, bool)> {
-    let first = u64::from_le_bytes(*bytes_at(text, at)?);
-    let (mut word_at, mut stops) = (at, words::outside_name(first));
-    while stops == 0 {
-        word_at += 8;
-        stops = words::outside_name(u64::from_le_bytes(*bytes_at(text, word_at)?));
-    }
-    let colon = word_at + stops.trailing_zeros() / 8;
+    let colon = run_end(text, at, outside_name)?;
     let behind = u32::from_le_bytes(*bytes_at(text, colon)?);
     if behind as u16 != COLON_SPACE || (behind >> 16) as u8 <= b' ' {
         return None;
     }
     let value_at = colon + 2;
-    let end = run_end(text, value_at, words::outside_value)?;
+    let end = run_end(text, value_at, outside_value)?;
     let behind = u32::from_le_bytes(*bytes_at(text, end - 1)?);
     if (behind >> 8) as u16 != LINE_END || behind as u8 == b' ' {
         return None;
     }
     *slot = Span::between(at, colon, value_at, end);
-    Some((end, Facts::may_concern(colon - at, first as u8)))
+    Some((end, Facts::may_concern(colon - at, byte_at(text, at)?)))
 }
 
 /// Any other field. Gives where its line ends.
@@ -197,27 +191,38 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// Where the run of bytes from `at` on ends of which `outside` sets no top bit.
+/// Where the run of bytes from `at` on ends, before the first byte that is `outside`. None: it has no end, or the whole
+/// text is too short for a head.
 #[inline(always)]
-fn run_end(text: &[u8], at: u32, outside: impl Fn(u64) -> u64) -> Option<u32> {
+fn run_end(text: &[u8], at: u32, outside: impl Fn(Block) -> Found) -> Option<u32> {
     let mut rest = text.get(at as usize..)?;
-    while let Some((word, behind)) = rest.split_first_chunk() {
-        let stops = outside(u64::from_le_bytes(*word));
-        if stops != 0 {
-            return Some(place_of(stops, text, rest));
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        if let Some(place) = outside(Block::of(block)).first_from(0) {
+            return Some((text.len() - rest.len()) as u32 + place);
         }
         rest = behind;
     }
-    // Zeros stand in for what is missing of the last word.
-    let missing = 8 - rest.len() as u32;
-    let word = text.last_chunk().map_or(0, |word| u64::from_le_bytes(*word)).checked_shr(missing * 8);
-    Some(place_of(outside(word.unwrap_or(0)), text, rest))
+    let seen = 16 - rest.len() as u32;
+    let place = outside(Block::of(text.last_chunk()?)).first_from(seen)?;
+    Some((text.len() - rest.len()) as u32 + place)
 }
 
-/// The place of the lowest bit of a word that was made of the front of `rest`, the tail of `text`.
+/// The bytes that are neither letters nor hyphens: what nearly all field names are made of.
 #[inline(always)]
-fn place_of(stops: u64, text: &[u8], rest: &[u8]) -> u32 {
-    (text.len() - rest.len()) as u32 + stops.trailing_zeros() / 8
+fn outside_name(block: Block) -> Found {
+    block.folded().outside(b'a', b'z').but_not(block.equal(b'-'))
+}
+
+/// The bytes that are not visible ASCII or are `#`: those that end a target.
+#[inline(always)]
+fn outside_target(block: Block) -> Found {
+    block.outside(b'!', b'~').or(block.equal(b'#'))
+}
+
+/// The bytes that are controls, tab included, or not ASCII: those that nearly always end a value.
+#[inline(always)]
+fn outside_value(block: Block) -> Found {
+    block.outside(b' ', b'~')
 }
 
 #[inline(always)]

@@ -1,30 +1,18 @@
 //! Eight bytes at a time: the checks that every request pays for.
 //!
 //! Each asks of a word whether its bytes are of a class. The answer is a word in which the top bits of those that are
-//! not are set. A carry or a borrow from one byte to the next can only come from a byte that is out of place itself:
-//! so a good answer is never spoilt, and in a little-endian word the lowest bit that is set is the first byte out of
-//! place.
+//! not are set. A carry or a borrow from one byte to the next can only come from a byte that is out of place itself, so
+//! a good answer is never spoilt.
 
 /// Sets the top bits of bytes that are not visible ASCII or are `#`: those that end a target.
 #[inline(always)]
-pub(crate) const fn outside_target(word: u64) -> u64 {
+const fn outside_target(word: u64) -> u64 {
     (outside(word, b'!') | zeros(word ^ each(b'#'))) & TOPS
-}
-
-/// Sets the top bits of bytes that are neither letters nor hyphens: what nearly all field names are made of.
-#[inline(always)]
-pub(crate) const fn outside_name(word: u64) -> u64 {
-    // Maps capitals to small letters.
-    let folded = word | each(0x20);
-    let below = !folded.wrapping_add(each(0x80 - b'a'));
-    let above = folded.wrapping_add(each(0x7f - b'z'));
-    let other = word ^ each(b'-');
-    (below | above) & (other.wrapping_add(each(0x7f)) | other) & TOPS
 }
 
 /// Sets the top bits of bytes that are controls, tab included, or not ASCII: those that nearly always end a value.
 #[inline(always)]
-pub(crate) const fn outside_value(word: u64) -> u64 {
+const fn outside_value(word: u64) -> u64 {
     (word.wrapping_sub(each(b' ')) | word.wrapping_add(each(1))) & TOPS
 }
 
@@ -131,26 +119,6 @@ mod tests {
     fn words_judge_as_bytes_do() {
         check(is_target, |byte| byte.is_ascii_graphic() && byte != b'#');
         check(is_plain_text, |byte| matches!(byte, b' '..=b'~'));
-    }
-
-    /// Checks where words say that the first byte out of place is, with every pair of bytes side by side.
-    fn check_first(outside: fn(u64) -> u64, byte_fits: fn(u8) -> bool) {
-        for pair in 0..=u16::MAX {
-            for place in 0..7 {
-                let mut word = [b'a'; 8];
-                word[place..place + 2].copy_from_slice(&pair.to_le_bytes());
-                let first = word.iter().position(|byte| !byte_fits(*byte)).unwrap_or(8);
-                let stops = outside(u64::from_le_bytes(word));
-                assert_eq!((stops & !TOPS, stops.trailing_zeros() as usize / 8), (0, first), "{word:x?}");
-            }
-        }
-    }
-
-    #[test]
-    fn words_tell_the_first_byte_out_of_place() {
-        check_first(outside_target, |byte| byte.is_ascii_graphic() && byte != b'#');
-        check_first(outside_value, |byte| matches!(byte, b' '..=b'~'));
-        check_first(outside_name, |byte| byte.is_ascii_alphabetic() || byte == b'-');
     }
 
     #[test]
