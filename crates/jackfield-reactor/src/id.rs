@@ -112,7 +112,7 @@ pub struct NotAnId;
 
 impl fmt::Display for NotAnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is no connection's id, such as `r3-17.9`")
+        f.write_str("not the ID of a connection; one looks like `r3-17.9`")
     }
 }
 

@@ -214,7 +214,7 @@ impl fmt::Debug for Redis {
 
 impl fmt::Display for BadAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not an address of a Redis: {}", self.0)
+        write!(f, "not the address of a Redis server: {}", self.0)
     }
 }
 

@@ -167,10 +167,10 @@ pub enum FieldError {
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Name => "the field name is no token",
+            Self::Name => "the field name is not a token (RFC 9110 section 5.6.2)",
             Self::Value => "the field value has a control character",
             Self::Reserved => "the field is written by the encoder itself",
-            Self::Repeated => "the field stands only once, and is there already",
+            Self::Repeated => "the field may appear only once, and is already there",
         })
     }
 }

@@ -23,7 +23,7 @@ pub enum CloseError {
 impl fmt::Display for CloseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidCode(code) => write!(f, "a Close must not bear the code {code}"),
+            Self::InvalidCode(code) => write!(f, "a Close must not have the code {code}"),
             Self::ReasonWithoutCode => f.write_str("a Close with a reason needs a code"),
         }
     }

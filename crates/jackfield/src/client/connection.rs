@@ -171,7 +171,8 @@ impl Connection<'_> {
     }
 
     /// Messages to it that its [`Overflow`] policy, or that of a topic, dropped, because the peer reads too slowly. The peer is not
-    /// told. To tell it, compare this number in [`Client::on_drain`](crate::Client::on_drain) with what it was told before.
+    /// told. To tell it, compare this number in a timer with what it was told before:
+    /// [`Client::on_drain`](crate::Client::on_drain) comes only when the peer has caught up.
     #[must_use]
     pub fn dropped_messages(&self) -> u64 {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
@@ -554,7 +555,7 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// The same with a code and a reason, as [`Connection::close_with`].
+    /// Closes another connection with a code and a reason, as [`Connection::close_with`] does.
     ///
     /// # Errors
     /// As [`Connection::close_other`].

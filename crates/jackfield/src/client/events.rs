@@ -8,8 +8,9 @@ use jackfield_proto::http1::Request;
 
 /// A stream of server-sent events: an answer that goes on until your code or the peer ends it.
 ///
-/// While nothing is sent, comments keep the stream open in proxies. It ends with the connection. It has no `on_open`:
-/// send the first events where you begin the stream.
+/// While nothing is sent, comments keep the stream open in proxies. It ends with the connection. Send the
+/// first events where you begin the stream, or in [`Client::on_events`](crate::Client::on_events), which comes after a deferred
+/// answer too.
 ///
 /// ```
 /// use jackfield::{Client, Event, Exchange, Request};

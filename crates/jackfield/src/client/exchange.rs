@@ -128,8 +128,8 @@ impl<'a> Exchange<'a> {
         Reply::new(&self.connection, sequence)
     }
 
-    /// The same with a deadline: if the answer has not come or begun within this time, the peer gets 503 and its connection
-    /// ends with [`Timeout::Answer`](crate::Timeout::Answer). A later answer of the `Reply` is dropped.
+    /// Defers the answer as [`Exchange::defer`] does, with a deadline: if it has not come or begun within this time, the peer
+    /// gets 503 and its connection ends with [`Timeout::Answer`](crate::Timeout::Answer). A later answer of the `Reply` is dropped.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Reply, Request};

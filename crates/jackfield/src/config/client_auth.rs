@@ -50,7 +50,7 @@ impl ClientAuth {
         Self(Asked::Requested(roots.into()))
     }
 
-    /// The same, but a peer without a certificate fails its handshake.
+    /// Asks as [`ClientAuth::requested`] does, and fails the handshake of a peer without a certificate.
     #[must_use]
     pub fn required(roots: impl Into<PathBuf>) -> Self {
         Self(Asked::Required(roots.into()))

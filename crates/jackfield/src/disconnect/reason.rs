@@ -64,7 +64,7 @@ pub enum Reason {
     Timeout(Timeout),
     /// The peer broke a protocol. It got the matching status or close code.
     Protocol(ProtocolError),
-    /// A bound was exceeded.
+    /// A limit was exceeded.
     Limit(Limit),
     /// TLS failed, or the key of a connection by TLS 1.2 has encrypted as many records as it may.
     Tls,
@@ -94,7 +94,7 @@ pub enum Timeout {
     Body,
     /// The fragments of a WebSocket message did not come in time.
     Message,
-    /// A WebSocket was silent after a ping.
+    /// A WebSocket sent nothing after a ping.
     Heartbeat,
     /// The peer took nothing of what was sent.
     Write,
@@ -108,7 +108,7 @@ pub enum Timeout {
     Answer,
 }
 
-/// Bounds of a connection. [`Limits`](crate::Limits) has their sizes.
+/// Limits of a connection. [`Limits`](crate::Limits) has their sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -227,10 +227,10 @@ impl fmt::Display for Reason {
             Self::Peer => f.write_str("the peer closed it"),
             Self::PeerReset => f.write_str("the peer reset it"),
             Self::Local => f.write_str("this side closed it"),
-            Self::Timeout(timeout) => write!(f, "timeout: {timeout:?}"),
+            Self::Timeout(timeout) => write!(f, "timeout: {timeout}"),
             Self::Protocol(ProtocolError::Http(error)) => write!(f, "the peer broke HTTP: {error}"),
             Self::Protocol(ProtocolError::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
-            Self::Limit(limit) => write!(f, "limit: {limit:?}"),
+            Self::Limit(limit) => write!(f, "limit: {limit}"),
             Self::Tls => f.write_str("TLS failed"),
             Self::Proxy => f.write_str("it did not begin with a PROXY header"),
             Self::Connect(error) => write!(f, "the connection failed: {error}"),
@@ -238,6 +238,38 @@ impl fmt::Display for Reason {
             Self::Panic => f.write_str("a callback panicked"),
             Self::Shutdown => f.write_str("the server was shut down"),
         }
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "nothing came for too long",
+            Self::Head => "the head of a request did not come in time",
+            Self::Body => "the body of a request came too slowly",
+            Self::Message => "the fragments of a message did not come in time",
+            Self::Heartbeat => "nothing came after a ping",
+            Self::Write => "the peer took nothing of what was sent",
+            Self::Handshake => "the TLS handshake did not end in time",
+            Self::Upgrade => "an upgrade was not decided in time",
+            Self::Lifetime => "the longest lifetime is over",
+            Self::Answer => "an answer was not given or continued in time",
+        })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backlog => "the peer reads too slowly",
+            Self::ReadBuffer => "too many bytes had to be kept between two reads",
+            Self::Line => "a line is too long",
+            Self::Memory => "too much memory",
+            Self::Rate => "too much in a second",
+            Self::ControlFrames => "too many control frames in a second",
+            Self::Overload => "the reactor is overloaded",
+            Self::Connections => "a new connection replaced it while it was idle",
+        })
     }
 }
 

@@ -25,7 +25,8 @@ impl Hosts {
             let text = text.as_ref();
             match Authority::parse(text).filter(|_| text.is_ascii() && !text.contains('*')) {
                 Some(host) => hosts.push(Host { name: host.host().into(), port: host.port() }),
-                None => faults.push(format!("`{text}` is no host such as `a.example` or `localhost:8080`")),
+                None => faults
+                    .push(format!("`{text}` is not a host; one looks like `a.example` or `localhost:8080`")),
             }
         }
         if faults.is_empty() { Ok(Self(hosts)) } else { Err(faults) }

@@ -75,7 +75,7 @@ impl Allowed {
             return wrong("has a `*` that is not one whole label in front, as in `https://*.example`");
         }
         let Some(origin) = Origin::parse(&below) else {
-            return wrong("is no origin such as `https://a.example`");
+            return wrong("is not an origin; one looks like `https://a.example`");
         };
         Ok(Self {
             scheme: origin.scheme().into(),

@@ -101,7 +101,8 @@ impl Handle {
         }))
     }
 
-    /// Sends to a connection, in the form of its protocol. It may end before the message arrives, which is dropped then.
+    /// Sends to a connection, in the form of its protocol. If the connection ends before the message arrives, the message is
+    /// dropped.
     ///
     /// # Errors
     /// [`Busy`].
@@ -132,7 +133,7 @@ impl Handle {
         self.post_sized(id, value, owned)
     }
 
-    /// The same for a value that owns `heap_bytes` bytes on the heap, which the server can't see. They count for
+    /// Posts as [`Handle::post`] does, a value that owns `heap_bytes` bytes on the heap, which the server can't see. They count for
     /// [`Limits::mailbox_bytes_max`](crate::Limits::mailbox_bytes_max), and are charged as long as the value waits.
     ///
     /// ```
@@ -349,7 +350,7 @@ impl Handle {
         self.remote(id.reactor()).is_some_and(|remote| remote.roster.is_listed(id))
     }
 
-    /// Closes a connection in good order.
+    /// Closes a connection gracefully, as [`Connection::close`](crate::Connection::close) does.
     ///
     /// # Errors
     /// [`Busy`].

@@ -381,7 +381,7 @@ fn l9_a_client_can_send_a_last_message() {
         lab.advance(SECOND * 299);
         assert_eq!(lab.log.count("goodbye"), 0);
         lab.advance(SECOND);
-        assert_eq!(text(&far.take()), "goodbye: timeout: Idle\n");
+        assert_eq!(text(&far.take()), "goodbye: timeout: nothing came for too long\n");
         assert!(far.has_server_finished() && lab.log.has("disconnect Timeout(Idle)"));
         let limits = Limits::default().with(|limits| limits.max_lifetime = SECOND * 100);
         let mut lab = Lab::with_limits(limits, with_goodbye);

@@ -44,8 +44,8 @@ fn h3_bodies_say_what_went_wrong_only_where_that_is_wanted() {
             "Bad Request",
             "the peer broke HTTP: Content-Length stands beside Transfer-Encoding",
         ),
-        ("GET / HT", "408 Request Timeout", "", "timeout: Head"),
-        (&*late, "503 Service Unavailable", "", "timeout: Answer"),
+        ("GET / HT", "408 Request Timeout", "", "timeout: the head of a request did not come in time"),
+        (&*late, "503 Service Unavailable", "", "timeout: an answer was not given or continued in time"),
     ] {
         check(false, said, status, hidden);
         check(true, said, status, exposed);

@@ -8,7 +8,7 @@ use std::path::Path;
 const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and what the presets `Limits::local()`, `Limits::lan()` \
     and\n`Limits::internet()` change. They are the fields of `jackfield::Limits`; a name with\n\
     `Listener::` is an option of each `Listener`. `yes` in the column `listener`: a listener can\n\
-    have its own, with `Listener::limits`. The others count for the whole server. This file is generated from the code:\n\n    \
+    have its own, with `Listener::limits`. The others apply to the whole server. This file is generated from the code:\n\n    \
     JACKFIELD_BLESS=1 cargo test -p jackfield --test server limits\n\n\
     | name | unit | default | local | lan | internet | listener | what happens at it |\n\
     | --- | --- | ---: | ---: | ---: | ---: | --- | --- |\n";
@@ -16,12 +16,11 @@ const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and
 const TAIL: &str = "\nA server with a broker has one more bound, which is no option: of a topic with members on it, at most 16,384 \
     publications\nmay be on their way, from the publish until they come back from the broker. One more is refused\n\
     (`Published::full`, `Metrics::broker_refused`), whatever the queue of the broker allows.\n\n\
-    `memory_bytes_max` has no room for what each connection has from its beginning, because no choice of one to evict depends\n\
-    on it: 264 bytes in plain text, and up to 8 KiB with TLS, of which the buffers, keys and state of rustls are most. How\n\
-    much that is depends on the version, the cipher and the cryptography; a part of `aws-lc` is C and asks another allocator.\n\
-    Add up `connections_max` of them. Nor is there room for the messages of this side in a TLS handshake, for a ClientHello\n\
-    whose host is being looked up, and for the certificates of trusted clients. What else a peer sends and TLS keeps is\n\
-    charged: unfinished handshake messages and records.\n";
+    `memory_bytes_max` does not count what every connection needs from its beginning: 264 bytes in plain text, and up to\n\
+    8 KiB with TLS, mostly for rustls; how much exactly depends on the version, the cipher and the cryptography. So add\n\
+    `connections_max` times that size yourself. Not counted either: the messages of this side in a TLS handshake, a\n\
+    ClientHello whose host is being looked up, and the certificates of trusted clients. What else a peer sends and TLS keeps\n\
+    is counted: unfinished handshake messages and records.\n";
 
 #[test]
 fn the_document_is_the_table() {
@@ -48,6 +47,9 @@ fn the_document_is_the_table() {
 
 /// 1048576 as 1,048,576.
 fn grouped(value: u64) -> String {
+    if value == u64::MAX {
+        return String::from("no limit");
+    }
     let digits = value.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -123,7 +123,7 @@ impl Listener {
         Self::at(Place::Adopted(Arc::new(socket)))
     }
 
-    /// The same with a unix socket. Its file is not removed at the end.
+    /// Listens on a unix socket that you have bound. Its file is not removed at the end.
     #[cfg(unix)]
     #[must_use]
     pub fn from_std_unix(socket: std::os::unix::net::UnixListener) -> Self {

@@ -31,7 +31,11 @@ impl Limits {
                 reactor.linger,
                 "after our FIN: the connection is dropped if nothing came in this time",
             ),
-            time("reactor.linger_max", reactor.linger_max, "after our end: the connection is dropped"),
+            time(
+                "reactor.linger_max",
+                reactor.linger_max,
+                "after our FIN: the connection is dropped, even if bytes still come",
+            ),
             row(
                 "reactor.lingering_max",
                 "connections",
