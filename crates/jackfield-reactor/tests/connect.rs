@@ -170,9 +170,12 @@ fn addresses_that_never_come_have_the_same_deadline() {
 fn a_name_without_address_is_reported() {
     let mut world = World::new();
     world.driver.reactor.wires.give_up(world.id, ErrorKind::NotFound);
+    world.check(&[]);
+    world.advance(Duration::from_millis(1));
     world.check(&["close Connect(NotFound) unix:"]);
     let mut world = World::new();
     world.driver.reactor.wires.dial(world.id, []);
+    world.advance(Duration::from_millis(1));
     world.check(&["close Connect(NotFound) unix:"]);
     world.is_empty();
 }

@@ -1,5 +1,5 @@
-//! What the reactor asks of the system and no safe library offers: one option of a listening
-//! socket, and events that may go from one thread to another.
+//! What the reactor asks of the system and no safe library offers: two options of sockets, and events that may go from one
+//! thread to another.
 //!
 //! Of the two crates that may hold `unsafe` this is the one that knows sockets, so that the protocols need not.
 
@@ -35,6 +35,28 @@ pub fn defer_accept(socket: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
         )
     };
     if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The process, the user and the group at the other end of a unix socket, as they were when it connected: `SO_PEERCRED`
+/// (unix(7)). The process is 0 if it is in a namespace that this process does not see, as that of a container may be.
+///
+/// # Errors
+/// What the system says, such as that this is no socket.
+pub fn peer_credentials(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the descriptor is open as long as it is borrowed. The system writes at most `length` bytes, which `found` has,
+    // and any bytes are numbers.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut length,
+        )
+    };
+    if failed == 0 { Ok((found.pid, found.uid, found.gid)) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Something can be read.
@@ -115,6 +137,15 @@ mod tests {
         let mut told = mio::Events::with_capacity(4);
         poll.poll(&mut told, None).expect("it was woken");
         assert!(told.iter().all(mio::event::Event::is_readable), "mio sees the same");
+    }
+
+    #[test]
+    fn a_peer_of_this_process_is_this_process() {
+        let (near, _far) = std::os::unix::net::UnixStream::pair().expect("two descriptors");
+        let (pid, ..) = peer_credentials(near.as_fd()).expect("it is a socket");
+        assert_eq!(u32::try_from(pid), Ok(std::process::id()));
+        let none = std::fs::File::open("/dev/null").expect("it is there");
+        assert!(peer_credentials(none.as_fd()).is_err());
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Driver {
         self.acceptor.stand_in_for(listeners);
     }
 
+    /// Sets the time to now, for work that is begun before the first turn: that may be long after the driver was made.
+    pub fn set_time(&mut self) {
+        self.reactor.wires.now = self.clock.at(Instant::now());
+    }
+
     /// Takes turns until the service calls [`Wires::halt`](crate::Wires::halt).
     ///
     /// # Errors

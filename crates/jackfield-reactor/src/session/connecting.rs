@@ -38,13 +38,15 @@ pub struct Connecting {
     failed: ErrorKind,
     /// The deadline of the whole attempt, with the handshake above.
     deadline: Time,
+    /// It has failed, and ends at its next timer.
+    pub(crate) over: Option<Reason>,
 }
 
 impl Connecting {
     /// An attempt that waits for addresses.
     pub(crate) fn new(above: Above, options: SocketOptions, deadline: Time) -> Self {
         let (stream, rest) = (Stream::Closed, VecDeque::new());
-        Self { stream, options, above, rest, failed: ErrorKind::NotFound, deadline }
+        Self { stream, options, above, rest, failed: ErrorKind::NotFound, deadline, over: None }
     }
 
     pub(crate) fn deadline(&self) -> Time {

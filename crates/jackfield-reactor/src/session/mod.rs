@@ -363,6 +363,11 @@ impl Session {
         }
     }
 
+    /// Keeps the stream alone, for a wire that only discards what still comes.
+    pub(crate) fn keep_stream_only(&mut self) {
+        *self = Self::Plain(std::mem::replace(self.stream_mut(), Stream::Closed));
+    }
+
     /// The TLS session, if there is one.
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&Tls> {

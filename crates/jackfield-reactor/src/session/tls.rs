@@ -23,6 +23,8 @@ pub struct Tls {
     fault: Option<Fault>,
     /// The peer's FIN came without close_notify.
     was_cut: bool,
+    /// Its close_notify has come. No event of the stream may tell of it any more.
+    peer_has_closed: bool,
     /// Encrypted bytes that the last read has taken from the stream.
     encrypted_bytes_read: usize,
     /// A lower bound of the encrypted bytes that the kernel has not taken: rustls does not tell their number, and the
@@ -93,6 +95,7 @@ impl Tls {
             session,
             fault: None,
             was_cut: false,
+            peer_has_closed: false,
             encrypted_bytes_read: 0,
             encrypted: 0,
             unwritten: 0,
@@ -104,7 +107,8 @@ impl Tls {
     /// Handles the bytes that were read after the ClientHello. False: they break TLS.
     pub(super) fn read_after_hello(&mut self) -> bool {
         match self.session.process_new_packets() {
-            Ok(_) => {
+            Ok(state) => {
+                self.peer_has_closed = state.peer_has_closed();
                 self.measure_input();
                 true
             }
@@ -215,7 +219,8 @@ impl Tls {
             if state.plaintext_bytes_to_read() > 0 {
                 return Ahead::Bytes;
             }
-            if state.peer_has_closed() {
+            self.peer_has_closed |= state.peer_has_closed();
+            if self.peer_has_closed {
                 return Ahead::End;
             }
             match self.session.read_tls(&mut self.below) {
@@ -254,8 +259,8 @@ impl Tls {
             let (count, bytes_max) =
                 (room.count(), room.space().min(most.saturating_sub(self.encrypted_bytes_read)));
             if count > 0 && room.has_none_ahead() {
-                let drained = self.below.was_last_read_short() && !room.is_full();
-                if drained || bytes_max < READ_BYTES {
+                let drained = self.below.was_last_read_short() && !room.is_full() && !self.peer_has_closed;
+                if drained || self.peer_has_closed || bytes_max < READ_BYTES {
                     return ReadOutcome::Bytes { count, drained };
                 }
             }
@@ -267,15 +272,16 @@ impl Tls {
                 }
                 Ok(read) => {
                     self.encrypted_bytes_read += read;
-                    if let Err(error) = self.session.process_new_packets() {
-                        return self.refuse(io::Error::other(error));
+                    match self.session.process_new_packets() {
+                        Ok(state) => self.peer_has_closed |= state.peer_has_closed(),
+                        Err(error) => return self.refuse(io::Error::other(error)),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock && count == 0 => {
                     return ReadOutcome::Nothing;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return ReadOutcome::Bytes { count, drained: true };
+                    return ReadOutcome::Bytes { count, drained: !self.peer_has_closed };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The stream does not give this error. rustls gives it if a message is too long.

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process id. The process may have ended since, and another process may have its id.
+    /// The process id. The process may have ended since, and another process may have its id. 0: the process is in a namespace
+    /// that this one does not see, as that of a container may be.
     pub pid: i32,
     /// The user id that it ran as.
     pub uid: u32,
@@ -15,7 +16,8 @@ pub struct Credentials {
 #[cfg(any(target_os = "android", target_os = "linux"))]
 impl Credentials {
     pub(crate) fn of(stream: &mio::net::UnixStream) -> Option<Self> {
-        let found = rustix::net::sockopt::socket_peercred(stream).ok()?;
-        Some(Self { pid: found.pid.as_raw_nonzero().get(), uid: found.uid.as_raw(), gid: found.gid.as_raw() })
+        use std::os::fd::AsFd;
+        let (pid, uid, gid) = jackfield_sys::peer_credentials(stream.as_fd()).ok()?;
+        Some(Self { pid, uid, gid })
     }
 }

@@ -239,6 +239,9 @@ impl Reactor {
         }
         wire.step(Event::Established);
         wire.session.leave_preamble();
+        if wire.has(Flags::CONGESTED) {
+            self.wires.drained.push(id);
+        }
         self.wires.disarm(id, timer_key::HANDSHAKE);
         self.wires.stopped = false;
         service.on_established(&mut self.wires, id);

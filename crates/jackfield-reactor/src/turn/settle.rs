@@ -60,6 +60,11 @@ impl Reactor {
         let low = self.wires.limits_of(id).outbox_bytes_low;
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::CONGESTED) && wire.queued_bytes() <= low {
+            if wire.phase == Phase::Handshake {
+                // TLS that has begun later is read for its handshake; the layer above is told after that.
+                wire.flags.insert(Flags::CONGESTED_AND_READ);
+                return self.wires.resume_reading(id, ReadStop::CONGESTED);
+            }
             wire.flags.remove(Flags::CONGESTED_AND_READ);
             self.wires.resume_reading(id, ReadStop::CONGESTED);
             if self.wires.is_open(id) {

@@ -37,6 +37,10 @@ impl Wires {
         self.disarm(id, timer_key::WRITE_TOKENS);
         if self.unhold(id) {
             self.flush_later(id);
+            // Our FIN may wait for that output.
+            if self.wire(id).is_some_and(|wire| wire.has(Flags::END_DUE)) {
+                self.end_later(id);
+            }
         }
     }
 

@@ -13,19 +13,12 @@ const BYTES_MAX: usize = 16 << 10;
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, not above [`LowestMarks::high`](crate::LowestMarks::high), and
     /// have output that waits for the end of the turn: [`Wires::gathering_outbox`] returns its outbox. Those that are also in
-    /// `left_out`, in the same order, may be in any state: they get nothing of the broadcast. No outbox gets more bytes
-    /// once it holds `outbox_bytes_max`. The broadcast before must have ended.
-    pub fn begin_broadcast(
-        &mut self,
-        to: Vec<ConnectionId>,
-        left_out: Vec<ConnectionId>,
-        outbox_bytes_max: usize,
-    ) {
+    /// `left_out`, in the same order, may be in any state: they get nothing of the broadcast. It accepts no more once it has
+    /// `room` bytes: what the fullest of their outboxes may still take. The broadcast before must have ended.
+    pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>, left_out: Vec<ConnectionId>, room: usize) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.set_members(to, left_out);
         self.broadcast.accepts_more = true;
-        // So this many more bytes are within the bound of each.
-        let room = outbox_bytes_max.saturating_sub(self.lowest_marks().high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
         if !self.broadcast.left_out.is_empty() {
             self.charge_left_out();

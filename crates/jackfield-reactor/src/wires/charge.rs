@@ -7,6 +7,7 @@ use crate::budget::{Budget, Eviction};
 use crate::id::ConnectionId;
 use crate::table::hash_table_bytes;
 use crate::wire::Wire;
+use crate::wire::life::Phase;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -95,6 +96,15 @@ impl Wires {
         encrypted
     }
 
+    /// Drops the session above a stream that is only discarded any more, with all that it keeps.
+    pub(super) fn drop_session(&mut self, id: ConnectionId) {
+        let Some(wire) = wire_of(&mut self.slab, id) else { return };
+        if let Some(place) = wire.session.charge_mut() {
+            self.account.set_charge(place, 0);
+        }
+        wire.session.keep_stream_only();
+    }
+
     pub(crate) fn charge_carry(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let Some(carry) = &mut wire.carry else { return };
@@ -173,6 +183,9 @@ impl Wires {
             let outbox = wire.outbox.as_ref().map_or(0, |outbox| outbox.heap_bytes());
             let carry = wire.carry.as_ref().map_or(0, |carry| carry.heap_bytes());
             let bytes = outbox + carry + wire.above as usize + wire.session.kept_bytes();
+            if wire.phase == Phase::Lingering && bytes > 0 {
+                return Err(format!("{} lingers, and holds {bytes} bytes", wire.id));
+            }
             if bytes != wire.charged() {
                 return Err(format!("{} holds {bytes} bytes, and {} are charged", wire.id, wire.charged()));
             }
@@ -188,6 +201,12 @@ impl Wires {
 }
 
 impl Wire {
+    /// The charges of its output: of all its buffers but what its session keeps of the peer's input.
+    pub(super) fn output_charged(&self) -> usize {
+        let input = self.session.kept_bytes().saturating_sub(self.session.encrypted_bytes());
+        self.charged().saturating_sub(input)
+    }
+
     /// The charges of its buffers.
     pub(super) fn charged(&self) -> usize {
         let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);

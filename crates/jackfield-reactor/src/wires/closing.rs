@@ -113,7 +113,7 @@ impl Wires {
         }
     }
 
-    /// Our FIN was sent, and the layer above got `on_close`: only the session and the slot are left.
+    /// Our FIN was sent, and the layer above got `on_close`: only the stream and the slot are left.
     pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
         self.drop_timers(id);
         self.charge_service_and_timers(id, 0);
@@ -122,6 +122,9 @@ impl Wires {
         wire.step(Event::Sent);
         wire.last_received = now;
         let carry = wire.carry.take();
+        if !planted(109) {
+            self.drop_session(id);
+        }
         self.lingering_count += 1;
         self.lingering.push_back(id);
         if let Some(carry) = carry {

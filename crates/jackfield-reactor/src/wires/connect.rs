@@ -1,6 +1,7 @@
 //! Outgoing connections: from a list of addresses to the first one that answers.
 
 use super::dial::Dial;
+use super::timers::SHORTEST;
 use super::{BOTH_WAYS, Wires};
 use crate::id::ConnectionId;
 use crate::planted::planted;
@@ -45,19 +46,28 @@ impl Wires {
     /// Tries these addresses one after the other for a connection that [`Wires::connect`] has begun, until one answers. The
     /// time that is left is divided equally among them. If none answers, the connection ends with
     /// [`Reason::Connect`](crate::Reason::Connect) and the error of the last one, or with
-    /// [`Timeout::Handshake`](crate::Timeout::Handshake) if its time is over.
+    /// [`Timeout::Handshake`](crate::Timeout::Handshake) if its time is over. If all of them fail at once, it ends a
+    /// millisecond later, as after [`Wires::give_up`].
     pub fn dial(&mut self, id: ConnectionId, addrs: impl IntoIterator<Item = Addr>) {
         if let Some(connecting) = self.connecting(id) {
             connecting.add(addrs.into_iter().take(if planted(82) { 1 } else { usize::MAX }));
-            self.dial_next(id);
+            if let Err(failure) = self.dial_next(id) {
+                self.end_soon(id, failure);
+            }
         }
     }
 
     /// Ends a connection that [`Wires::connect`] has begun, with [`Reason::Connect`](crate::Reason::Connect): there is no
-    /// address for it.
+    /// address for it. It ends a millisecond later: a service that begins another one whenever one ends must not keep the
+    /// reactor from its other work.
     pub fn give_up(&mut self, id: ConnectionId, why: ErrorKind) {
-        if self.connecting(id).is_some() {
-            self.abort(id, Reason::Connect(why));
+        self.end_soon(id, Reason::Connect(why));
+    }
+
+    fn end_soon(&mut self, id: ConnectionId, why: Reason) {
+        if let Some(connecting) = self.connecting(id) {
+            connecting.over = Some(why);
+            self.arm(id, timer_key::HANDSHAKE, self.now.after(SHORTEST).0);
         }
     }
 
@@ -76,27 +86,30 @@ impl Wires {
     pub(crate) fn dial_failed(&mut self, id: ConnectionId, why: ErrorKind) {
         if let Some(connecting) = self.connecting(id) {
             connecting.note_failure(why);
-            self.dial_next(id);
+            if let Err(failure) = self.dial_next(id) {
+                self.abort(id, failure);
+            }
         }
     }
 
     /// Tries the next address.
-    fn dial_next(&mut self, id: ConnectionId) {
+    ///
+    /// # Errors
+    /// There is none that could be tried: why the last one has failed.
+    fn dial_next(&mut self, id: ConnectionId) -> Result<(), Reason> {
         let now = self.now;
         loop {
-            let Some(connecting) = self.connecting(id) else { return };
-            let Some((addr, until)) = connecting.next(now) else {
-                let failure = connecting.failure();
-                return self.abort(id, failure);
-            };
+            let Some(connecting) = self.connecting(id) else { return Ok(()) };
+            let Some((addr, until)) = connecting.next(now) else { return Err(connecting.failure()) };
             let options = connecting.options;
             let opened = self.open(id, &addr, &options);
             self.set_peer_addr(id, addr);
-            let Some(connecting) = self.connecting(id) else { return };
+            let Some(connecting) = self.connecting(id) else { return Ok(()) };
             match opened {
                 Ok(stream) => {
                     connecting.stream = stream;
-                    return self.arm(id, timer_key::HANDSHAKE, until.0);
+                    self.arm(id, timer_key::HANDSHAKE, until.0);
+                    return Ok(());
                 }
                 Err(error) => connecting.note_failure(kind_of(&error)),
             }
@@ -153,6 +166,9 @@ impl Wires {
         }
         let failure =
             if self.awaits_preamble(id) { Reason::Preamble } else { Reason::Timeout(Timeout::Handshake) };
+        if let Some(why) = self.connecting(id).and_then(|connecting| connecting.over) {
+            return self.abort(id, why);
+        }
         match self.connecting(id) {
             Some(connecting) if connecting.has_more() => self.dial_failed(id, ErrorKind::TimedOut),
             Some(_) if planted(83) => {}

@@ -59,7 +59,7 @@ impl Wires {
         }
         self.flush(id);
         let Some(wire) = self.wire(id) else { return };
-        if wire.phase < Phase::Closing || wire.charged() > LAST_WORD_BYTES {
+        if wire.phase < Phase::Closing || wire.output_charged() > LAST_WORD_BYTES {
             self.abort(id, Reason::Limit(Limit::Memory));
             if let Some(outbox) = self.wire_mut(id).and_then(|wire| wire.outbox.take()) {
                 self.recycle(outbox);
@@ -72,8 +72,9 @@ impl Wire {
     /// The bytes that an eviction would free. A closing connection with at most a last message would free nothing.
     fn evictable_bytes(&self) -> usize {
         match self.phase {
-            Phase::Dead => 0,
-            Phase::Closing | Phase::Lingering if self.charged() <= LAST_WORD_BYTES => 0,
+            // A lingering one has freed all that it can.
+            Phase::Lingering | Phase::Dead => 0,
+            Phase::Closing if self.output_charged() <= LAST_WORD_BYTES => 0,
             _ => self.charged(),
         }
     }

@@ -143,7 +143,8 @@ pub struct WireStats {
     pub queued: usize,
     /// Time since the connection was added.
     pub age: Duration,
-    /// Time since the last byte came from the peer.
+    /// How long it has been idle: the time since the last byte came from the peer, since reading it went on after a pause, or,
+    /// if writes count as activity, since the last write.
     pub quiet: Duration,
 }
 

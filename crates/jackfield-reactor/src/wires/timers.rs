@@ -9,7 +9,7 @@ use crate::wire::timer_key::{self, TIMER_KEY_MAX};
 use std::time::Duration;
 
 /// The shortest time of a timer: a timer that sets itself again must not keep the turn from ending.
-const SHORTEST: Duration = Duration::from_millis(1);
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// An alarm that is due in any turn.
 const NEXT_TURN: Time = Time(0);

@@ -122,6 +122,22 @@ fn a_handshake_by_starttls_has_a_deadline() {
     assert_eq!(world.log()[1..], [format!("close Timeout(Handshake) {PEER} at 3")]);
 }
 
+/// The fault: nobody was told that a connection had drained which had begun TLS while it was congested.
+#[test]
+fn a_congested_connection_is_told_after_the_handshake_that_it_has_drained() {
+    let (mut world, mut peer) = (plain(), client());
+    world.far.set_room(Some(0));
+    world.queue(100_000);
+    world.driver.run(&mut world.service);
+    let id = world.id();
+    assert!(world.driver.reactor.wires.is_congested(id));
+    world.driver.reactor.wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
+    world.far.set_room(None);
+    assert_eq!(world.send(&[], 1 << 20).len(), 100_000);
+    assert_eq!(world.say(&mut peer, b"secret\n", 1 << 20), b"secret\n");
+    assert_eq!(world.log(), [&format!("established {PEER}")[..], "drain", "line secret"]);
+}
+
 /// A broadcast that was still to be copied out found the connection without its stream, and aborted it.
 #[test]
 fn a_broadcast_goes_out_before_it() {

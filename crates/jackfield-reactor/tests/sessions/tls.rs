@@ -40,6 +40,22 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
     }
 }
 
+/// The fault: a close_notify that came in one read with the last data was noticed only at the end of the stream.
+#[test]
+fn a_goodbye_right_behind_data_is_noticed_without_the_end_of_the_stream() {
+    let (mut world, mut peer) = (tls(), client());
+    world.converse(&mut peer, 1 << 20);
+    peer.writer().write_all(b"hello\n").expect("room");
+    peer.send_close_notify();
+    let mut records = Vec::new();
+    while peer.wants_write() {
+        peer.write_tls(&mut records).expect("memory");
+    }
+    world.far.send(&records);
+    world.run();
+    assert_eq!(world.log()[1..3], ["line hello", "end"]);
+}
+
 /// The lengths of the records, encrypted and with their headers (RFC 8446 section 5.1).
 fn records(mut bytes: &[u8]) -> Vec<usize> {
     let mut lengths = Vec::new();

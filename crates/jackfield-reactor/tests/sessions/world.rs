@@ -234,7 +234,9 @@ impl Service for Lines {
         wires.close(id, Reason::Peer);
     }
 
-    fn on_drain(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_drain(&mut self, _: &mut Wires, _: ConnectionId) {
+        self.log.push("drain".into());
+    }
 
     fn on_idle(&mut self, _: &mut Wires, _: ConnectionId, _: Duration) {}
 

@@ -84,7 +84,7 @@ impl Server {
         self.embed_factory(move |setup| Closure(maker(setup)))
     }
 
-    /// The same with your own factory type.
+    /// As [`Server::embed`], with your own factory type.
     ///
     /// # Errors
     /// As [`Server::embed`].
@@ -105,6 +105,7 @@ impl Server {
         let mut service = Box::new(Dispatcher::new(setup, factory, settings));
         handle.set_state(ServerState::Running);
         observer.on_started(&handle);
+        driver.set_time();
         service.start_up(&mut driver.reactor.wires);
         let running = Running {
             _watchdog: watchdog,

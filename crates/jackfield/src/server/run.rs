@@ -31,8 +31,9 @@ impl Server {
         self.serve_factory(move |_setup| Closure(make.clone()))
     }
 
-    /// The same, but the closure is made on each reactor's thread, where you can set up more: see [`Setup`]. Values
-    /// that it gives to its clients stay on that thread and need not be `Send`: an `Rc` is enough.
+    /// Serves as [`Server::serve`] does, but calls `maker` on each reactor's thread: it can set up more (see [`Setup`]), and
+    /// the closure that it returns makes the clients of that reactor. Values that it gives to its clients stay on
+    /// that thread and need not be `Send`: an `Rc` is enough.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -46,7 +47,7 @@ impl Server {
         self.serve_factory(move |setup| Closure(maker(setup)))
     }
 
-    /// The same with your own factory type.
+    /// Serves as [`Server::serve_with`] does, with your own factory type.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -66,6 +67,7 @@ impl Server {
                 let mut setup = Setup::new(number, handle.clone());
                 let factory = maker(&mut setup);
                 let mut dispatcher = Dispatcher::new(setup, factory, settings);
+                driver.set_time();
                 dispatcher.start_up(&mut driver.reactor.wires);
                 driver.run(&mut dispatcher)
             }));
