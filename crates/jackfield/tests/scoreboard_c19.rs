@@ -111,7 +111,7 @@ fn c19_an_outgoing_connection_has_options_too() {
     let mut server = TestServer::new(move |_peer| Dialer(client.clone()));
     let bad = Outgoing::tcp("192.0.2.1:7").nodelay(false).keep_alive(KeepAlive::after(Duration::ZERO));
     server.handle().connect(bad).unwrap();
-    server.run();
+    server.advance(Duration::from_millis(1));
     assert_eq!(log.take(), [Reason::Connect(ConnectError::Invalid).to_string()]);
 }
 

@@ -403,7 +403,8 @@ impl Machine {
         reader: BodyReader,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        let expects = facts.expects_continue() && request.version() == Version::Http11;
+        // A body that has begun to come waits for nothing (RFC 9110 section 10.1.1).
+        let expects = facts.expects_continue() && request.version() == Version::Http11 && rx.len() == end;
         self.inbound = Some(Box::new(Inbound::new(reader, &rx[..end], expects, limits)));
         Step::Event(end, Event::Head(request.with_body(&[], &[])))
     }

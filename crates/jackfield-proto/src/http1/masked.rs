@@ -19,20 +19,12 @@ pub struct MaskedQuery<'q>(pub &'q str);
 
 impl fmt::Display for MaskedQuery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (before, query) = match self.0.split_once('?') {
-            Some((before, query)) if !before.contains(['=', '&']) => (Some(before), query),
-            _ => (None, self.0),
-        };
-        if let Some(before) = before {
-            write!(f, "{before}?")?;
-        }
-        for (number, pair) in query.split('&').enumerate() {
-            if number > 0 {
-                f.write_str("&")?;
-            }
+        // A path may have `=` and `&` too, and a query `?`. So what looks like a pair is taken for one, wherever it stands.
+        for piece in self.0.split_inclusive(['?', '&']) {
+            let (pair, end) = piece.split_at(piece.trim_end_matches(['?', '&']).len());
             match pair.split_once('=') {
-                Some((name, _)) if is_secret_name(name) => write!(f, "{name}={MASK}")?,
-                _ => f.write_str(pair)?,
+                Some((name, _)) if is_secret_name(name) => write!(f, "{name}={MASK}{end}")?,
+                _ => f.write_str(piece)?,
             }
         }
         Ok(())
@@ -75,8 +67,12 @@ mod tests {
             ("a&b=", "a&b="),
             ("token", "token"),
             ("token=x", "token=***"),
-            ("/path?token=x&a=?token=y", "/path?token=***&a=?token=y"),
-            ("a=b?token=x", "a=b?token=x"),
+            ("/path?token=x&a=?token=y", "/path?token=***&a=?token=***"),
+            ("a=b?token=x", "a=b?token=***"),
+            ("/data/dt=2026-11-30/x?X-Amz-Signature=x", "/data/dt=2026-11-30/x?X-Amz-Signature=***"),
+            ("/a&b?token=x&", "/a&b?token=***&"),
+            ("/a??token=x", "/a??token=***"),
+            ("http://a/b=c?sid=x", "http://a/b=c?sid=***"),
             ("X-Amz-Signature=x&API_KEY=y&a=b", "X-Amz-Signature=***&API_KEY=***&a=b"),
             ("to%6Ben=x", "to%6Ben=***"),
             ("&&sid=1", "&&sid=***"),

@@ -94,13 +94,15 @@ impl TlsOptions {
     /// # Errors
     /// All mistakes, those in files included.
     pub(crate) fn load(&self, speaks: Speaks) -> Result<Option<ListenerTls>, Vec<String>> {
-        let has_defaults = self.alpn.is_some() || self.client_auth.is_some() || self.find.is_some();
+        let has_defaults =
+            self.alpn.is_some() || self.client_auth.is_some() || self.find.is_some() || self.is_strict;
         match &self.ready {
             Some(_) if !self.hosts.is_empty() => {
                 Err(vec!["it has a ready configuration of TLS and hosts: give one of them".into()])
             }
             _ if has_defaults && self.hosts.is_empty() => Err(vec![
-                "`alpn` and `client_auth` are for hosts and certificates from files, of which it has none"
+                "`alpn`, `client_auth`, `missing_host` and `strict_sni` are for hosts and certificates from files, of \
+                 which it has none"
                     .into(),
             ]),
             Some(config) => Ok(Some(ListenerTls::Ready(config.clone()))),
@@ -123,10 +125,10 @@ impl TlsHosts {
     fn load(options: &TlsOptions, speaks: Speaks) -> Result<Self, Vec<String>> {
         let mut faults: Vec<String> = options.hosts.iter().flat_map(Host::faults).collect();
         faults.extend(options.alpn.iter().flatten().filter_map(|name| fault_of_alpn(name)));
-        if !faults.is_empty() {
+        let Some(provider) = provider() else {
+            faults.push(no_provider_error());
             return Err(faults);
-        }
-        let provider = provider().ok_or_else(|| vec![no_provider_error()])?;
+        };
         let hosts = Self {
             options: options.clone(),
             speaks,
@@ -135,9 +137,16 @@ impl TlsHosts {
             rounds: AtomicU64::new(0),
             found: RwLock::default(),
         };
-        let loaded = hosts.read()?;
-        hosts.install(loaded);
-        Ok(hosts)
+        match hosts.read() {
+            Ok(loaded) if faults.is_empty() => {
+                hosts.install(loaded);
+                Ok(hosts)
+            }
+            read => {
+                faults.extend(read.err().into_iter().flatten());
+                Err(faults)
+            }
+        }
     }
 
     /// Reads all files, for the first time or for a reload.

@@ -48,6 +48,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         if let Err((why, refuse)) = self.enter(&incoming.peer, wires.now()) {
             return self.refuse_new(wires, incoming, why, &refuse);
         }
+        self.place(wires, incoming);
+    }
+
+    /// Takes a new connection that may come in, if there is room.
+    pub(super) fn place(&mut self, wires: &mut Wires, incoming: Incoming) {
+        let here = wires.reactor();
         // Updates the overload, which ends after some time without work.
         self.links.is_overloaded(wires.now());
         let listener = incoming.peer.listener;
@@ -56,6 +62,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         let most = self.most(listener);
         let has_room = self.links.handle.try_count(there, listener, most)
             || self.evict_idle(wires, listener) && self.links.handle.try_count(there, listener, most);
+        if !has_room && self.waits(listener) {
+            return self.hold(wires, incoming);
+        }
         if !has_room {
             self.links.handle.uncount_address(&incoming.peer);
             return self.refuse_new(wires, incoming, RefuseReason::Full, &Refuse::Busy);
@@ -336,7 +345,9 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Refuses a connection that has no client, and ends it.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         self.begin_refusal(id);
-        self.finish_refusal(wires, id, refuse);
+        // A server to which this one has connected expects no answer of a server.
+        let is_outgoing = self.links.link(id).admission == Admission::Outgoing;
+        self.finish_refusal(wires, id, if is_outgoing { &Refuse::Reset } else { refuse });
     }
 
     fn begin_refusal(&mut self, id: ConnectionId) {

@@ -72,6 +72,8 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
             }
             Command::Deliver(log, most) => {
+                // Only here: as long as a command waits, nothing else may ask for a second one.
+                log.clear_notified(wires.reactor());
                 let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
                 self.batch.unfinished = (left > 0).then_some(Command::Deliver(log, left));
             }
@@ -100,7 +102,10 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Secured(id, answer) => wires.answer_hello(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
-            Command::Shutdown(drain) => self.links.shut_down(wires, drain),
+            Command::Shutdown(drain) => {
+                self.links.shut_down(wires, drain);
+                self.place_held(wires);
+            }
             Command::Pressure => drop(wires.mind_pressure()),
         }
     }

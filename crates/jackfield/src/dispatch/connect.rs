@@ -3,7 +3,7 @@
 use crate::client::{Client, ClientFactory, Connection};
 use crate::config::Outgoing;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::call::{guard, report_panic};
+use crate::dispatch::call::{call, guard, report_panic};
 use crate::links::{Admission, OpeningResult, Protocol};
 use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
@@ -60,7 +60,11 @@ impl<F: ClientFactory> Dispatcher<F> {
         match created {
             Ok(Ok(mut client)) => {
                 connection.wires.show_watchdog(id, Callback::Disconnect as u8);
-                if let Err(payload) = guard(|| client.on_disconnect(&mut connection, &end)) {
+                if let Err(payload) = guard(|| {
+                    call(&mut client, &mut connection, |client, connection| {
+                        client.on_disconnect(connection, &end)
+                    });
+                }) {
                     report_panic(&mut connection, &*payload);
                 }
                 self.drop_guarded(id, client);

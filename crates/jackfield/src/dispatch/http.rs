@@ -362,7 +362,11 @@ pub(super) fn handle_open<C: Client>(client: &mut C, connection: &mut Connection
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
         let is_client = connection.is_websocket_client();
         if client.wants_frames() {
-            connection.links.link(connection.id).checks.set_shows_frames();
+            let link = connection.links.link(connection.id);
+            link.checks.set_shows_frames();
+            // The state of its frames is there.
+            link.extra();
+            connection.links.charge(connection.wires, connection.id);
         }
         call_named(client, connection, Callback::Open, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow(), is_client });

@@ -3,17 +3,50 @@
 use crate::client::ClientFactory;
 use crate::config::WhenFull;
 use crate::dispatch::Dispatcher;
-use crate::shared::ListenerState;
-use jackfield_reactor::{Addr, ListenOptions, Listener, Wires};
+use crate::shared::{ListenerState, RefuseReason, ServerState};
+use jackfield_reactor::{Addr, Incoming, ListenOptions, Listener, Wires};
 use std::io;
 use std::sync::atomic::Ordering;
 
 impl<F: ClientFactory> Dispatcher<F> {
     /// Whether the next connection at a socket may be accepted.
     pub(super) fn may_accept_at(&self, wires: &Wires, socket: usize) -> bool {
+        let is_held = self.held.iter().any(|incoming| incoming.peer.listener == socket);
+        let most = self.waits(socket).then(|| self.most(socket));
+        !is_held && self.links.handle.may_accept(wires.reactor(), socket, most)
+    }
+
+    /// Whether new connections at a socket wait while there is no room for them.
+    pub(super) fn waits(&self, socket: usize) -> bool {
         let listener = self.settings.listeners.get(socket);
-        let waits = listener.is_some_and(|listener| listener.limits.when_full == WhenFull::Wait);
-        self.links.handle.may_accept(wires.reactor(), socket, waits.then(|| self.most(socket)))
+        listener.is_some_and(|listener| listener.limits.when_full == WhenFull::Wait)
+    }
+
+    /// Keeps a connection that was accepted for a place which another reactor took first, until there is room again.
+    #[cold]
+    pub(super) fn hold(&mut self, wires: &Wires, incoming: Incoming) {
+        let (here, socket) = (wires.reactor(), incoming.peer.listener);
+        self.held.push(incoming);
+        if self.links.handle.may_accept(here, socket, Some(self.most(socket))) {
+            self.links.handle.ask_for_look(here);
+        }
+    }
+
+    /// Takes the connections that are held, refuses those whose listener was stopped, and holds those again for which there is
+    /// still no room.
+    pub(super) fn place_held(&mut self, wires: &mut Wires) {
+        for incoming in std::mem::take(&mut self.held) {
+            let handle = &self.links.handle;
+            let state = handle.shared().listeners.state_at(incoming.peer.listener);
+            if handle.state() >= ServerState::Draining || state == ListenerState::Stopped {
+                handle.uncount_address(&incoming.peer);
+                self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
+            } else if state == ListenerState::Paused {
+                self.held.push(incoming);
+            } else {
+                self.place(wires, incoming);
+            }
+        }
     }
 
     /// Closes the sockets of stopped listeners, and opens those of resumed ones again. Resumed listeners that were only
@@ -23,6 +56,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
             remote.is_to_look.store(false, Ordering::SeqCst);
         }
+        self.place_held(wires);
         if self.links.drain_until.is_some() {
             return;
         }

@@ -72,6 +72,8 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     refusals: usize,
     /// Sockets whose listeners were stopped.
     closed_sockets: Vec<usize>,
+    /// New connections, at most one for each socket, whose places another reactor took first. They wait for the next.
+    held: Vec<Incoming>,
     /// The slot at which the next search for an idle connection begins.
     evict_from: usize,
     /// The time of the last report of a failed accept.
@@ -106,6 +108,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             outgoing,
             refusals: 0,
             closed_sockets: Vec::new(),
+            held: Vec::new(),
             evict_from: 0,
             accept_error_at: None,
         }
@@ -125,6 +128,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
             wires.show_watchdog(id, callback as u8);
+            links.metrics.callbacks.add(1);
             let mut connection = Connection { id, wires, links };
             run(client, &mut connection, |client, connection| call(client, connection));
         }
@@ -178,6 +182,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         // It may have been lowered for a connection with a rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
+        // The panic has ended the callback for which it is known.
+        self.links.round_trip = None;
         handle_panic(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }
 

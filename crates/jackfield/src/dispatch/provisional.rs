@@ -62,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.link(id).admission = Admission::Admitted;
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
-        if self.links.drain_until.is_some() {
+        if self.links.is_drained_now(wires, id) {
             // The drain began before there was a client, with another machine.
             if let Protocol::Http(machine) = &mut self.links.link(id).protocol {
                 machine.close_after();

@@ -77,6 +77,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn run_on_reactor(&mut self, wires: &mut Wires, run: impl FnOnce(&mut Reactor<'_>)) {
         let links = &mut self.links;
         wires.show_watchdog(ConnectionId::NONE, Callback::Reactor as u8);
+        links.metrics.callbacks.add(1);
         if let Err(payload) = guard(|| run(&mut Reactor { wires, links })) {
             self.report_panic(&*payload);
         }

@@ -3,7 +3,7 @@
 use crate::client::{Client, ClientFactory, HeartbeatAction, TimerId};
 use crate::disconnect::{Reason, Timeout};
 use crate::dispatch::Dispatcher;
-use crate::links::{Protocol, key};
+use crate::links::{Protocol, awaits_pong, forget_ping, key};
 use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
@@ -20,7 +20,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             // The reason is known already.
             key::CLOSE => self.links.end(wires, id, Reason::Local),
             key::UPGRADE => self.links.on_undecided(wires, id),
-            key::DEAD => self.links.on_dead(wires, id),
+            key::DEAD | key::DEAD_UNREAD => self.links.on_dead(wires, id),
             key::RATE => self.links.unthrottle(wires, id),
             key::LIFETIME if self.links.on_lifetime_end(wires, id) => {
                 self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
@@ -53,7 +53,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let after = self.links.heartbeat_of(id).after;
         if quiet < after * 2 {
             // The first ping of this idle time: a byte has come since the ping before.
-            wires.cancel_timer(id, key::DEAD);
+            forget_ping(wires, id);
         }
         let mut beat = HeartbeatAction::Skip;
         self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
@@ -62,6 +62,10 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         });
         if beat == HeartbeatAction::Skip {
+            return;
+        }
+        // The callback may have ended it.
+        if self.links.active_heartbeat(id).after.is_zero() {
             return;
         }
         let heartbeat = self.links.heartbeat_of(id).clone();
@@ -73,7 +77,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         // The deadline runs from the first ping without an answer, even if others follow.
-        if !wires.has_timer(id, key::DEAD) && !planted(37) {
+        if !awaits_pong(wires, id) && !planted(37) {
             wires.set_timer(id, key::DEAD, heartbeat.dead_after);
         }
     }

@@ -1,7 +1,7 @@
 //! Lists of paths: those that are served even under overload, and those at which a WebSocket may begin.
 
 /// A list of paths. A path that ends with `/` stands for itself, with or without that `/`, and all paths below it: `/` for
-/// all paths. `{name}` and `{*name}` are parameters, as in a router.
+/// all paths. After a `=` it stands for itself alone. `{name}` and `{*name}` are parameters, as in a router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathList(pub(crate) Vec<String>);
 
@@ -12,29 +12,37 @@ impl PathList {
 
     /// True if the list has this path.
     pub(crate) fn contains(&self, path: &str) -> bool {
-        self.0.iter().any(|reserved| match reserved.strip_suffix('/') {
-            Some(above) => {
-                path.strip_prefix(above).is_some_and(|below| below.is_empty() || below.starts_with('/'))
-            }
-            None => fits(reserved, path),
+        self.0.iter().any(|listed| match (listed.strip_prefix(EXACT), listed.strip_suffix('/')) {
+            (Some(exact), _) => fits(exact, path, &str::is_empty),
+            (None, Some(above)) => fits(above, path, &|below| below.is_empty() || below.starts_with('/')),
+            (None, None) => fits(listed, path, &str::is_empty),
         })
     }
 }
 
-/// Whether a path fits a pattern: `{name}` stands for the rest of a segment, `{*name}` for the rest of the path. Neither is
-/// empty. Doubled braces stand for braces.
-fn fits(pattern: &str, path: &str) -> bool {
-    let Some(at) = pattern.find(['{', '}']) else { return path == pattern };
+/// Begins a path that stands for itself alone, even if it ends with `/`.
+pub(crate) const EXACT: char = '=';
+
+/// Whether a path fits a pattern, and what is left of it is an end: `{name}` stands for a part of a segment, as long as can
+/// be, `{*name}` for the rest of the path. Neither is empty. Doubled braces stand for braces.
+fn fits(pattern: &str, path: &str, is_end: &dyn Fn(&str) -> bool) -> bool {
+    let literal = || path.strip_prefix(pattern).is_some_and(is_end);
+    let Some(at) = pattern.find(['{', '}']) else { return literal() };
     let (before, parameter) = pattern.split_at(at);
-    let Some(rest) = path.strip_prefix(before) else { return false };
     if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| parameter.starts_with(brace)) {
-        return rest.strip_prefix(&brace[1..]).is_some_and(|rest| fits(&parameter[2..], rest));
+        let rest = path.strip_prefix(before).and_then(|rest| rest.strip_prefix(&brace[1..]));
+        return rest.is_some_and(|rest| fits(&parameter[2..], rest, is_end));
     }
     let Some((name, after)) = parameter.strip_prefix('{').and_then(|named| named.split_once('}')) else {
-        return path == pattern;
+        return literal();
     };
-    let end = if name.starts_with('*') { rest.len() } else { rest.find('/').unwrap_or(rest.len()) };
-    end > 0 && fits(after, &rest[end..])
+    let Some(rest) = path.strip_prefix(before) else { return false };
+    if name.starts_with('*') {
+        return !rest.is_empty();
+    }
+    let segment_end = rest.find('/').unwrap_or(rest.len());
+    let mut ends = (1..=segment_end).rev().filter(|end| rest.is_char_boundary(*end));
+    ends.any(|end| fits(after, &rest[end..], is_end))
 }
 
 #[cfg(test)]
@@ -69,6 +77,26 @@ mod tests {
             ("/a/{*y}", "/a/", false),
             ("/a/{{x}}", "/a/{x}", true),
             ("/a/{{x}}", "/a/b", false),
+            ("/a/{x}/", "/a/b", true),
+            ("/a/{x}/", "/a/b/", true),
+            ("/a/{x}/", "/a/b/c", true),
+            ("/a/{x}/", "/a/", false),
+            ("/a/{x}/", "/a", false),
+            ("/a/{{x}}/", "/a/{x}/b", true),
+            ("/a/{x}.json", "/a/b.json", true),
+            ("/a/{x}.json", "/a/b.json.json", true),
+            ("/a/{x}.json", "/a/.json", false),
+            ("/a/{x}.json", "/a/b.xml", false),
+            ("/a/{x}.json", "/a/b/c.json", false),
+            ("/a/{x}.json/{*y}", "/a/b.json/c", true),
+            ("/a/é{x}é", "/a/ébcé", true),
+            ("=/a/", "/a/", true),
+            ("=/a/", "/a", false),
+            ("=/a/", "/a/b", false),
+            ("=/", "/", true),
+            ("=/", "/a", false),
+            ("=/{x}/", "/a/", true),
+            ("=/{x}/", "/a/b", false),
             ("/a/{x", "/a/{x", true),
             ("/a/x}", "/a/x}", true),
         ] {

@@ -120,8 +120,8 @@ impl Links {
         if let Err(error) = self.close_websocket(wires, id, Some(code), text, Reason::Local) {
             log::error!(target: "jackfield::client", connection:% = id; "{id}: closed with 1000 instead of {code}: {error}");
         }
-        // Not a WebSocket, or a code that must not be sent. If the connection is not open, it is closing already.
-        if wires.is_open(id) {
+        // Not a WebSocket, or a code that must not be sent. A WebSocket that is not open has sent its Close.
+        if wires.is_open(id) || !matches!(self.link(id).protocol, Protocol::WebSocket(_)) {
             self.close(wires, id, Reason::Local);
         }
     }
@@ -163,9 +163,9 @@ impl Links {
     /// Sets why a connection ends, unless a reason is known. A connection that reads its last request has a reason
     /// already, but an error of the answer may still replace it.
     fn note_reason(&mut self, wires: &Wires, id: ConnectionId, why: Reason) {
-        let is_open = wires.is_open(id);
+        let is_closing = wires.is_closing(id);
         let link = self.link(id);
-        let goes_wrong = is_open
+        let goes_wrong = !is_closing
             && !matches!(why, Reason::Local | Reason::Peer)
             && !matches!(link.protocol, Protocol::WebSocket(_));
         if goes_wrong {
@@ -282,7 +282,10 @@ impl Links {
         let reason = link.reason.unwrap_or_else(|| Reason::from_reactor(reason));
         self.metrics.count_end(reason);
         let status = link.extra.as_ref().and_then(|extra| extra.status);
-        let dropped = link.extra.as_ref().map_or(0, |extra| extra.unsent);
+        let (dropped, held) = link.extra.as_ref().map_or((0, 0), |extra| {
+            let held = extra.fragments.as_ref().map_or(0, |fragments| fragments.waiting.len());
+            (extra.unsent, held as u64)
+        });
         let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
             Some((code, text)) => (Some(code), text),
             None => (None, Box::default()),
@@ -295,7 +298,7 @@ impl Links {
             bytes_in: stats.map_or(0, |stats| stats.bytes_in),
             bytes_out: stats.map_or(0, |stats| stats.bytes_out),
             unread: wires.unread(id) as u64,
-            unsent: dropped + stats.map_or(0, |stats| stats.queued as u64),
+            unsent: dropped + held + stats.map_or(0, |stats| stats.queued as u64),
             age: stats.map_or(Duration::ZERO, |stats| stats.age),
         }
     }

@@ -8,6 +8,7 @@ use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::shared::{Busy, Resolver};
 use jackfield_reactor::{self as reactor, Above, Addr, ConnectionId, Wires};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 impl Links {
@@ -53,7 +54,7 @@ impl Links {
         }
         self.charge(wires, id);
         match fault {
-            Some(fault) => self.abort(wires, id, Reason::Connect(fault)),
+            Some(fault) => self.fail_soon(wires, id, fault),
             None => self.dial(wires, id, &outgoing.target),
         }
         Ok(id)
@@ -73,7 +74,7 @@ impl Links {
         match &self.settings.names {
             Resolver::System => {
                 if !self.handle.resolve_name(id, name) {
-                    self.abort(wires, id, Reason::Connect(ConnectError::Busy));
+                    self.fail_soon(wires, id, ConnectError::Busy);
                 }
             }
             #[cfg(feature = "test-util")]
@@ -93,9 +94,16 @@ impl Links {
             return;
         }
         if addrs.is_empty() {
-            return self.abort(wires, id, Reason::Connect(ConnectError::Name));
+            return self.fail_soon(wires, id, ConnectError::Name);
         }
         wires.dial(id, addrs.into_iter().map(Addr::Ip));
+    }
+
+    /// A connection failed before anything was tried. It ends a millisecond later, so that a client that connects again
+    /// whenever that fails does not hold up its reactor.
+    fn fail_soon(&mut self, wires: &mut Wires, id: ConnectionId, why: ConnectError) {
+        self.link(id).reason = Some(Reason::Connect(why));
+        wires.give_up(id, ErrorKind::NotFound);
     }
 
     /// Notes why an outgoing connection has ended before it was up.

@@ -106,11 +106,16 @@ impl Links {
         true
     }
 
+    /// Whether the server shuts down, and this connection's own moment, if it has one, has come.
+    pub(crate) fn is_drained_now(&self, wires: &Wires, id: ConnectionId) -> bool {
+        self.drain_until.is_some() && !wires.has_timer(id, key::DRAIN)
+    }
+
     /// Drains a connection that has become a WebSocket or an event stream while the server shuts down, or after the end of its
     /// lifetime.
     pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
         let lifetime = Reason::Timeout(Timeout::Lifetime);
-        if self.drain_until.is_some() {
+        if self.is_drained_now(wires, id) {
             self.drain(wires, id, Reason::Shutdown);
         } else if self.link(id).reason == Some(lifetime) {
             self.drain(wires, id, lifetime);

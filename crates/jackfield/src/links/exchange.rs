@@ -91,6 +91,14 @@ impl Links {
         }
     }
 
+    /// Records how it is answered.
+    #[cold]
+    pub(crate) fn record_kind(&mut self, id: ConnectionId, answered: AnsweredAs) {
+        if let Some(record) = self.record(id) {
+            record.answered = answered;
+        }
+    }
+
     /// Reports the exchange if it has finished. Called after anything that may finish it.
     #[cold]
     pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -111,9 +119,7 @@ impl Links {
             _ => return,
         };
         self.keep_exchange(wires, id);
-        if let Some(record) = self.record(id) {
-            record.answered = answered;
-        }
+        self.record_kind(id, answered);
     }
 
     /// The connection has ended, and its exchange with it.

@@ -38,6 +38,7 @@ mod upgrade;
 mod walk;
 
 pub(crate) use checks::Checks;
+pub(crate) use enforce::{awaits_pong, forget_ping};
 pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::OpeningResult;

@@ -76,7 +76,6 @@ impl Links {
         most: usize,
         visits_end: u64,
     ) -> (usize, usize) {
-        log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
         let Some(place) = self.topics.place(&log.name) else {
             log.stamp(wires.now());

@@ -19,7 +19,7 @@ pub(crate) struct OverflowQueue {
 }
 
 /// A topic, and the key of a message to it.
-type Keyed = (usize, Arc<str>);
+type Keyed = (Arc<str>, Arc<str>);
 
 #[derive(Debug)]
 struct Waiting {
@@ -40,7 +40,7 @@ impl OverflowQueue {
         &mut self,
         message: Prepared,
         now: Time,
-        by_key: Option<usize>,
+        by_key: Option<Arc<str>>,
         bytes_max: usize,
     ) -> usize {
         let number = self.next;
@@ -179,7 +179,7 @@ mod tests {
                         while model.len() > 1 && model.iter().map(|item| item.bytes).sum::<usize>() > BYTES_MAX {
                             model.remove(0);
                         }
-                        let by_key = by_key.then_some(topic);
+                        let by_key = by_key.then(|| Arc::from(topic.to_string()));
                         let dropped = queue.push(Prepared::new(message), Time(now), by_key, BYTES_MAX);
                         prop_assert_eq!(dropped, before + 1 - model.len());
                     }

@@ -26,6 +26,7 @@ struct Sight {
     at: u64,
     doing: u64,
     turns: u64,
+    callbacks: u64,
     requests: u64,
     messages: u64,
 }
@@ -156,6 +157,7 @@ impl Sight {
             at: wires.at.value(),
             doing: wires.doing.value(),
             turns: wires.turns.value(),
+            callbacks: metrics.callbacks.value(),
             requests: metrics.requests.value(),
             messages: metrics.messages_in.value(),
         }
@@ -223,7 +225,7 @@ mod tests {
             doing: Callback::Message as u64,
             turns,
             messages,
-            requests: 0,
+            ..Sight::default()
         }
     }
 
@@ -265,6 +267,12 @@ mod tests {
     fn n11_many_short_callbacks_in_one_turn_are_not_slow() {
         let mut acts = vec![(0, asleep(1))];
         acts.extend((0..100).map(|n| (100 + n * 9, message(2, n))));
+        acts.push((1000, asleep(2)));
+        assert_eq!(play(&acts, 1200), []);
+        // The fault: of values that were posted to one connection nothing was counted.
+        let posts = |callbacks| Sight { doing: Callback::Post as u64, callbacks, ..message(2, 0) };
+        let mut acts = vec![(0, asleep(1))];
+        acts.extend((0..100).map(|n| (100 + n * 9, posts(n))));
         acts.push((1000, asleep(2)));
         assert_eq!(play(&acts, 1200), []);
     }

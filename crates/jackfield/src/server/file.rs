@@ -133,11 +133,9 @@ fn listen(reader: &mut Reader, builder: ServerBuilder, value: &Value) -> ServerB
     let listeners: Vec<_> = match value {
         Value::List(all) => {
             let numbered = all.iter().enumerate();
-            numbered
-                .filter_map(|(number, value)| listener(reader, &format!("{LISTEN}[{number}]"), value))
-                .collect()
+            numbered.map(|(number, value)| listener(reader, &format!("{LISTEN}[{number}]"), value)).collect()
         }
-        one => listener(reader, LISTEN, one).into_iter().collect(),
+        one => vec![listener(reader, LISTEN, one)],
     };
     listeners.into_iter().fold(builder, ServerBuilder::listen)
 }

@@ -126,7 +126,7 @@ impl Server {
         &self.ip_addrs
     }
 
-    /// The same, with the addresses of unix sockets.
+    /// All addresses, as [`Server::local_addrs`], and those of unix sockets too.
     #[must_use]
     pub fn addrs(&self) -> &[Addr] {
         &self.addrs

@@ -143,6 +143,11 @@ impl Listeners {
         }
     }
 
+    /// The state of the listener of a socket.
+    pub(crate) fn state_at(&self, socket: usize) -> ListenerState {
+        self.state(self.sockets.get(socket).map_or(0, |socket| socket.listener))
+    }
+
     /// True if this changes the state. A listener without a socket stays stopped.
     pub(crate) fn set_state(&self, number: usize, state: ListenerState) -> bool {
         let place = self.places.get(number).filter(|_| has_socket(&self.sockets, number));

@@ -109,7 +109,7 @@ impl Handle {
     }
 
     /// Makes a reactor look at the state of its listeners, with one command until it has looked.
-    fn ask_for_look(&self, reactor: usize) {
+    pub(crate) fn ask_for_look(&self, reactor: usize) {
         let Some(remote) = self.remote(reactor) else { return };
         if !remote.is_to_look.swap(true, Ordering::SeqCst) {
             // A reactor that has ended has no listeners.
@@ -121,8 +121,7 @@ impl Handle {
     /// may have, if the others are to wait; the reactor is then woken when there is room again.
     pub(crate) fn may_accept(&self, reactor: usize, socket: usize, most: Option<(usize, usize)>) -> bool {
         let shared = self.shared();
-        let number = shared.listeners.sockets().get(socket).map_or(0, |socket| socket.listener);
-        if shared.listeners.state(number) != ListenerState::Listening {
+        if shared.listeners.state_at(socket) != ListenerState::Listening {
             return false;
         }
         let Some(most) = most else { return true };

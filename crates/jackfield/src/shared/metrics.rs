@@ -110,6 +110,8 @@ pub(crate) struct ReactorMetrics {
     pub(crate) overloaded: Counter,
     pub(crate) requests: Counter,
     pub(crate) messages_in: Counter,
+    /// Calls of the user's code for a connection or a reactor, but those that the two above count.
+    pub(crate) callbacks: Counter,
     pub(crate) messages_out: Counter,
     pub(crate) compressed: Counter,
     pub(crate) dropped: Counter,

@@ -13,6 +13,9 @@ pub struct TestEvents {
     came: VecDeque<TestEvent>,
 }
 
+/// A browser takes an event of any length.
+const LIMITS: Limits = Limits { line_bytes_max: usize::MAX, event_bytes_max: usize::MAX };
+
 /// An event that came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,7 +42,7 @@ impl TestEvents {
         let bytes = self.exchange.take_body();
         let mut rest = &bytes[..];
         loop {
-            match self.decoder.step(rest, &mut self.whole, &Limits::default()) {
+            match self.decoder.step(rest, &mut self.whole, &LIMITS) {
                 Step::Event(used, event) => {
                     self.came.push_back(TestEvent {
                         data: event.data.to_owned(),

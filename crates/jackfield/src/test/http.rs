@@ -50,7 +50,11 @@ impl Http {
         while let Some(first) = self.due.front() {
             let (used, event) = match self.machine.step(&self.line.rx, &mut self.slots, &Limits::default()) {
                 Step::Event(used, event) => (used, event),
-                Step::Need(_) | Step::Paused => return,
+                Step::Need(used) => {
+                    self.line.rx.drain(..used);
+                    return;
+                }
+                Step::Paused => return,
                 Step::Fault(error) => panic!("the server breaks HTTP: {error}"),
             };
             let is_whole = first.borrow_mut().take(event);

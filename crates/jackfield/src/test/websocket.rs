@@ -146,8 +146,10 @@ impl TestWebSocket {
         let line = &mut http.borrow_mut().line;
         line.pull();
         let mut answers = Vec::new();
+        // A browser takes a message of any length.
+        let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
         loop {
-            let (used, event) = match self.machine.step(&mut line.rx, &mut self.scratch, &Limits::default()) {
+            let (used, event) = match self.machine.step(&mut line.rx, &mut self.scratch, &limits) {
                 Step::Event(used, event) => (used, event),
                 Step::Need(used) => {
                     line.rx.drain(..used);

@@ -1,6 +1,7 @@
 //! From paths to the user's own routes.
 
 use crate::client::Exchange;
+use crate::gate::EXACT;
 use jackfield_proto::http1::Request;
 use memchr::{memchr, memrchr};
 use percent_encoding::percent_decode_str;
@@ -183,16 +184,15 @@ impl<R> Routes<R> {
             if !path.starts_with('/') {
                 faults.push(format!("`{path}` does not begin with `/`"));
             }
-            if let Some(method) = entry.twice() {
-                faults.push(format!("`{path}` has {method} twice"));
-            }
+            faults.extend(entry.twice().into_iter().map(|method| format!("`{path}` has {method} twice")));
             entry.allow = entry.allowed().join(", ");
             entry.get = entry.methods.iter().position(|(method, _)| method == "GET");
             if let Err(error) = tree.insert(path.clone(), entries.len()) {
                 faults.push(format!("`{path}`: {error}"));
             }
             if !entry.websockets.is_empty() {
-                websocket_paths.push(path.clone());
+                let exact = if path.ends_with('/') { format!("{EXACT}{path}") } else { path.clone() };
+                websocket_paths.push(exact);
             }
             // Doubled braces stand for braces, and the tree handles them.
             if !path.contains(['{', '}']) {
@@ -227,14 +227,18 @@ impl<R> Entry<R> {
         self.get.map(|at| &self.methods[at].1)
     }
 
-    /// What was given more than once.
-    fn twice(&self) -> Option<&str> {
-        let methods = self.methods.iter().map(|(method, _)| method.as_str()).enumerate();
-        methods
-            .skip(1)
-            .find(|(at, method)| self.methods[..*at].iter().any(|(known, _)| known == method))
-            .map(|(_, it)| it)
-            .or((self.websockets.len() > 1).then_some("WebSocket"))
+    /// All that was given more than once, each once.
+    fn twice(&self) -> Vec<&str> {
+        let mut twice = Vec::new();
+        for (at, (method, _)) in self.methods.iter().enumerate() {
+            if self.methods[..at].iter().any(|(known, _)| known == method)
+                && !twice.contains(&method.as_str())
+            {
+                twice.push(method.as_str());
+            }
+        }
+        twice.extend((self.websockets.len() > 1).then_some("WebSocket"));
+        twice
     }
 
     /// The methods that are allowed here, also those that need no route.

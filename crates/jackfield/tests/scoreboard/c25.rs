@@ -159,7 +159,7 @@ fn check_failure(addr: &str, fate: impl FnOnce(&mut Lab, ConnectionId), expected
     let mut lab = Lab::new();
     let id = lab.ask_for(addr);
     fate(&mut lab, id);
-    lab.server.run();
+    lab.server.advance(Duration::from_millis(1));
     let events = lab.log.take();
     assert_eq!(events.len(), 2, "{events:?}");
     assert!(events[0].starts_with("create 7 to "), "{events:?}");

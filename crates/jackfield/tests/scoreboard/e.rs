@@ -123,6 +123,17 @@ fn e4_mistakes_of_each_kind_are_reported_together() {
     check_faults(many, &words);
 }
 
+/// The fault: a later call made the mistakes of an earlier one vanish, and an empty list of hosts allowed all.
+#[test]
+fn e4_mistakes_of_an_option_that_is_given_twice_are_all_reported() {
+    let builder = || Server::builder().listen("127.0.0.1:0");
+    let contradict = "`allowed_origins` and `any_origin` contradict each other";
+    check_faults(builder().allowed_origins(["example.com"]).any_origin(), &["example.com", contradict]);
+    let twice = builder().allowed_hosts(["*.a"]).allowed_hosts(["b/"]);
+    check_faults(twice, &["*.a", "b/", "`allowed_hosts` is given more than once"]);
+    check_faults(builder().allowed_hosts(Vec::<String>::new()), &["`allowed_hosts` has no host"]);
+}
+
 #[test]
 fn e4_the_error_without_a_listener_says_what_to_do() {
     let error = Server::builder().bind().unwrap_err().to_string();

@@ -662,6 +662,12 @@ fn h9_continue_is_sent_when_the_body_is_wanted() {
     // Who has sent the body already does not wait.
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, expecting("/") + "body")), [200]);
+    // The fault: who had begun to send it was asked to.
+    for path in ["/", "/stream"] {
+        let far = lab.connect();
+        assert_eq!(lab.ask(&far, expecting(path) + "bo"), "");
+        assert_eq!(statuses(&lab.say(&far, "dy")), [200]);
+    }
 }
 
 #[test]

@@ -151,6 +151,9 @@ fn h13_wrong_routes_are_listed_when_the_router_is_made() {
         .get("nothing", 1)
         .get("/a", 2)
         .get("/a", 3)
+        .post("/a", 13)
+        .post("/a", 14)
+        .post("/a", 15)
         .get("/b/{x}", 4)
         .post("/b/{y}", 5)
         .get("/{", 6)
@@ -161,7 +164,7 @@ fn h13_wrong_routes_are_listed_when_the_router_is_made() {
         .get("/e/{*x}", 11)
         .get("/e/{y}", 12);
     let text = routes.build().unwrap_err().to_string();
-    let twice = ["`/a` has GET twice", "`/c` has WebSocket twice"];
+    let twice = ["`/a` has GET twice", "`/a` has POST twice", "`/c` has WebSocket twice"];
     let wrong = ["`nothing` does not begin", "`/b/{y}`", "`/{`", "`/d/{*y}`", "`/e/{y}`"];
     for named in wrong.into_iter().chain(twice) {
         assert!(text.contains(named), "{named}: {text}");
@@ -236,6 +239,39 @@ fn w1_paths_for_websocket_are_declared() {
         far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
         server.run();
         assert_eq!(statuses(&far.take()), [expected], "{path}");
+    }
+}
+
+/// The fault: a WebSocket never began at a path with something after its parameter, and began below a path that ends with `/`.
+#[test]
+fn w1_the_paths_of_a_router_are_those_that_it_matches() {
+    let routes = Router::builder()
+        .websocket("/", ())
+        .websocket("/lists/", ())
+        .websocket("/rooms/{name}/", ())
+        .websocket("/feeds/{name}.json", ())
+        .build()
+        .unwrap();
+    let paths = Some(routes.websocket_paths().map(str::to_owned).collect());
+    let options = TestOptions { websocket_paths: paths, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Probe::default());
+    for path in [
+        "/",
+        "/lists/",
+        "/lists",
+        "/lists/a",
+        "/rooms/a/",
+        "/rooms/a",
+        "/rooms/a/b",
+        "/feeds/a.json",
+        "/feeds/a",
+        "/a",
+    ] {
+        let far = server.connect();
+        far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
+        server.run();
+        let is_matched = ["/", "/lists/", "/rooms/a/", "/feeds/a.json"].contains(&path);
+        assert_eq!(statuses(&far.take()) == [101], is_matched, "{path}");
     }
 }
 

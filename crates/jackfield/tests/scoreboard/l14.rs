@@ -138,7 +138,9 @@ fn l14_all_errors_are_reported_together_by_name() {
         lines = true
 
         [[listen]]
-        name = "nowhere"
+        nowhere = "127.0.0.1:0"
+        limits.line_byte_max = 5
+        keep_alive = { intervall = "1 s" }
 
         [[listen]]
         tcp = "127.0.0.1:0"
@@ -163,11 +165,15 @@ fn l14_all_errors_are_reported_together_by_name() {
         "listener `127.0.0.1:0`: `reactor.read_bytes` is a limit of the whole server",
         "listener `127.0.0.1:0`: `lines` and `raw` contradict each other",
         "`listen[1]` must have one of `tcp` and `unix`",
+        "`listen[1].nowhere` is not an option; the options are `tcp`, ",
+        "`listen[1].limits.line_byte_max` is not a limit",
+        "`listen[1].keep_alive` must be a table with `after`",
+        "`listen[1].keep_alive.intervall` is not an option",
         "`listen[2]` must have one of `tcp` and `unix`",
     ] {
         assert_eq!(faults.iter().filter(|fault| fault.contains(part)).count(), 1, "{part}: {faults:#?}");
     }
-    assert_eq!(faults.len(), 18, "{faults:#?}");
+    assert_eq!(faults.len(), 22, "{faults:#?}");
 }
 
 #[test]

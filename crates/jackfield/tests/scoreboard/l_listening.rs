@@ -385,6 +385,27 @@ fn l11_a_listener_pauses_by_itself_at_its_limit() {
     assert_eq!(live.handle.metrics().refused, 0);
 }
 
+/// The fault: reactors with their own sockets were all woken for one place, and all but one refused the connection that they
+/// had accepted for it.
+#[test]
+fn c16_reactors_that_wait_for_one_place_refuse_nobody() {
+    let one = Listener::tcp(real::own_addr(1)).each_reactor(true).limits(|limits| {
+        (limits.connections_max, limits.when_full) = (1, WhenFull::Wait);
+    });
+    let live = Live::serve(Server::builder().listen(one).reactors(4), Named::at);
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    assert_eq!(statuses(real::ask(&mut live.connect(), request).as_bytes()), [200]);
+                }
+            });
+        }
+    });
+    assert_eq!(live.handle.metrics().refused, 0);
+}
+
 #[test]
 fn c16_a_new_connection_takes_the_place_of_an_idle_one() {
     let mut lab = Lab::with_limits(at_most(3, WhenFull::EvictIdle), Probe::default);

@@ -466,6 +466,40 @@ fn m3_a_peer_that_is_not_read_because_of_its_backlog_is_not_dead() {
     assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
 }
 
+/// The fault: a pong that had waited unread was measured from a deadline that had begun anew, so the round trip was too short.
+#[test]
+fn m3_the_round_trip_of_a_pong_that_waited_unread_is_unknown() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.set_timer(TimerId(1), SECOND * 31);
+        },
+        on_timer: |_, connection, _| {
+            connection.as_websocket().unwrap().send("x".repeat(300_000));
+        },
+        on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let pong = socket::masked(FIN | socket::PONG, b"");
+    lab.advance(SECOND * 30);
+    far.set_room(Some(1000));
+    lab.advance(SECOND);
+    lab.say(&far, pong.clone());
+    // Until after the deadline of the ping.
+    for _ in 0..6 {
+        lab.advance(SECOND * 5);
+        far.set_room(Some(1000));
+        lab.run();
+    }
+    assert!(!lab.log.has("None") && !lab.log.has("disconnect"), "{:?}", lab.log.events());
+    far.set_room(None);
+    lab.run();
+    assert!(lab.log.has("None"), "{:?}", lab.log.events());
+    lab.advance(SECOND * 30 + MS * 7);
+    lab.say(&far, pong);
+    assert!(lab.log.has("Some(7ms)"), "{:?}", lab.log.events());
+}
+
 /// The last round trip of the heartbeat is known in every callback, from the first one on.
 #[test]
 fn m3_the_round_trip_of_a_ping_is_measured() {

@@ -100,8 +100,15 @@ fn t2_errors_in_protocols_and_roots_are_named() {
     let empty = authority.file("t2-empty");
     fs::write(&empty, "").unwrap();
     let rows = [
-        (listener().alpn(["http/1.1"]), "`alpn` and `client_auth` are for hosts"),
-        (listener().client_auth(ClientAuth::required("roots.pem")), "`alpn` and `client_auth` are for hosts"),
+        (
+            listener().alpn(["http/1.1"]),
+            "`alpn`, `client_auth`, `missing_host` and `strict_sni` are for hosts",
+        ),
+        (
+            listener().client_auth(ClientAuth::required("roots.pem")),
+            "are for hosts and certificates from files",
+        ),
+        (listener().strict_sni(true), "are for hosts and certificates from files"),
         (listener().host(authority.host("a.example").alpn(["h2"])), "`h2` is not supported"),
         (listener().host(authority.host("a.example")).alpn([""]), "is not a protocol name"),
         (

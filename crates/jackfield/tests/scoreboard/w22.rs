@@ -299,7 +299,7 @@ fn w22_an_invalid_request_is_reported_too() {
         let notes = log.clone();
         let mut server = TestServer::new(move |_peer: &Peer| Caller(notes.clone()));
         server.handle().connect(outgoing).unwrap();
-        server.run();
+        server.advance(Duration::from_millis(1));
         assert_eq!(
             log.take(),
             [format!("disconnect {:?} None None", Reason::Connect(ConnectError::Invalid))]

@@ -22,6 +22,7 @@ mod publication;
 mod regressions;
 mod regressions2;
 mod regressions3;
+mod regressions4;
 mod regressions_of_others;
 mod relay;
 mod setup;

@@ -205,13 +205,24 @@ impl Secured {
             if came.is_empty() {
                 return heard;
             }
-            let mut rest = &came[..];
-            while !rest.is_empty() {
-                self.session.read_tls(&mut rest).unwrap();
-                self.session.process_new_packets().unwrap();
-                // It ends with "nothing for now", or with the server's goodbye.
-                let _ = self.session.reader().read_to_end(&mut heard);
-            }
+            self.decrypt(&came, &mut heard);
+        }
+    }
+
+    /// What has come, in plain text.
+    pub fn hear(&mut self) -> Vec<u8> {
+        let mut heard = Vec::new();
+        let came = self.far.take();
+        self.decrypt(&came, &mut heard);
+        heard
+    }
+
+    fn decrypt(&mut self, mut came: &[u8], heard: &mut Vec<u8>) {
+        while !came.is_empty() {
+            self.session.read_tls(&mut came).unwrap();
+            self.session.process_new_packets().unwrap();
+            // It ends with "nothing for now", or with the server's goodbye.
+            let _ = self.session.reader().read_to_end(heard);
         }
     }
 

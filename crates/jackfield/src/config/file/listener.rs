@@ -10,6 +10,7 @@ use crate::config::listener::Listener;
 use jackfield_reactor::KeepAlive;
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The key of the listeners.
 pub(crate) const LISTEN: &str = "listen";
@@ -52,22 +53,27 @@ pub(super) const KNOWN: &[&str] = &[
     "strict_sni",
 ];
 
-/// The listener that a value describes. `None`: the value can't be used.
-pub(crate) fn listener(reader: &mut Reader, path: &str, value: &Value) -> Option<Listener> {
+/// The listener that a value describes. After a mistake it is one that stands in for it, so that all mistakes are found.
+pub(crate) fn listener(reader: &mut Reader, path: &str, value: &Value) -> Listener {
     match value {
-        Value::Text(addr) => Some(Listener::tcp(addr)),
+        Value::Text(addr) => Listener::tcp(addr),
         Value::Table(options) => {
             reader.check(&format!("{path}."), options);
-            let listener = place(reader, path, options)?;
-            Some(options.iter().fold(listener, |listener, (key, value)| {
+            let listener = place(reader, path, options).unwrap_or_else(stand_in);
+            options.iter().fold(listener, |listener, (key, value)| {
                 set(reader, listener, &format!("{path}.{key}"), key, value)
-            }))
+            })
         }
         _ => {
             reader.faults.push(format!("`{path}` must be an address, or a table with `tcp` or `unix`"));
-            None
+            stand_in()
         }
     }
+}
+
+/// For a listener whose place is wrong: nothing is ever bound to it.
+fn stand_in() -> Listener {
+    Listener::tcp("127.0.0.1:0")
 }
 
 fn place(reader: &mut Reader, path: &str, options: &[(String, Value)]) -> Option<Listener> {
@@ -180,12 +186,16 @@ fn keep_alive(reader: &mut Reader, listener: Listener, path: &str, value: &Value
     const KNOWN: &[&str] = &["after", "interval", "probes"];
     let options = if let Value::Table(options) = value { &options[..] } else { &[] };
     reader.check(&format!("{path}."), options);
-    let Some((_, after)) = options.iter().find(|(key, _)| key == KNOWN[0]) else {
-        reader.faults.push(format!("`{path}` must be a table with `after`"));
-        return listener;
+    let after = match options.iter().find(|(key, _)| key == KNOWN[0]) {
+        Some((_, after)) => reader.read(&format!("{path}.after"), after),
+        None => {
+            reader.faults.push(format!("`{path}` must be a table with `after`"));
+            None
+        }
     };
-    let Some(after) = reader.read(&format!("{path}.after"), after) else { return listener };
-    let keep_alive = options.iter().fold(KeepAlive::after(after), |keep_alive, (key, value)| {
+    // After a mistake any time will do: the other keys are still looked at.
+    let first = KeepAlive::after(after.unwrap_or(Duration::from_secs(1)));
+    let keep_alive = options.iter().fold(first, |keep_alive, (key, value)| {
         let path = format!("{path}.{key}");
         match key.as_str() {
             "after" => keep_alive,
@@ -224,7 +234,7 @@ fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
     // A host without a name is the fallback.
     let name = options.iter().find(|(key, _)| key == "name");
     let names = name.map(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.name"), value));
-    let mut names = names.unwrap_or(Some(Vec::new()))?.into_iter();
+    let mut names = names.flatten().unwrap_or_default().into_iter();
     let host = names.next().map_or_else(Host::fallback, Host::new);
     let responses = options.iter().find(|(key, _)| key == "ocsp");
     let mut responses = responses

@@ -42,7 +42,7 @@ impl Links {
         link.has_own_idle_timeout = true;
         if matches!(link.protocol, Protocol::WebSocket(_)) {
             wires.set_writes_as_activity(id, true);
-            wires.cancel_timer(id, key::DEAD);
+            forget_ping(wires, id);
         }
         wires.set_idle_timeout(id, idle);
     }
@@ -50,13 +50,16 @@ impl Links {
     /// Gives a ping that waits for its pong the deadline of the heartbeat that applies now; before, it had so long. A peer
     /// that has sent a byte since the ping is alive.
     fn move_dead_timer(&self, wires: &mut Wires, id: ConnectionId, before: Duration) {
-        let Some(due) = wires.timer_due(id, key::DEAD) else { return };
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
-        let (heartbeat, waited) = (self.heartbeat_of(id), before.saturating_sub(due.since(wires.now())));
-        if heartbeat.after.is_zero() || quiet < waited {
-            wires.cancel_timer(id, key::DEAD);
-        } else {
-            wires.set_timer(id, key::DEAD, heartbeat.dead_after.saturating_sub(waited));
+        let heartbeat = self.heartbeat_of(id);
+        for key in OF_PING {
+            let Some(due) = wires.timer_due(id, key) else { continue };
+            let waited = before.saturating_sub(due.since(wires.now()));
+            if heartbeat.after.is_zero() || quiet < waited {
+                wires.cancel_timer(id, key);
+            } else {
+                wires.set_timer(id, key, heartbeat.dead_after.saturating_sub(waited));
+            }
         }
     }
 
@@ -72,16 +75,18 @@ impl Links {
         let dead = self.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
         if !wires.may_handle_bytes(id) || wires.waits_for_tokens(id) {
-            wires.set_timer(id, key::DEAD, dead);
+            wires.set_timer(id, key::DEAD_UNREAD, dead);
         } else if quiet > dead {
             self.close(wires, id, Reason::Timeout(Timeout::Heartbeat));
         }
     }
 
-    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it keeps and returns the round trip.
+    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it keeps and returns the round trip, if
+    /// that is known.
     pub(crate) fn on_pong(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Duration> {
-        let due = wires.timer_due(id, key::DEAD)?;
-        wires.cancel_timer(id, key::DEAD);
+        let due = wires.timer_due(id, key::DEAD);
+        forget_ping(wires, id);
+        let due = due?;
         let left = due.since(wires.now());
         let round_trip = self.heartbeat_of(id).dead_after.saturating_sub(left);
         if let Protocol::WebSocket(socket) = &mut self.link(id).protocol {
@@ -110,6 +115,21 @@ impl Links {
         self.charge(wires, id);
         self.apply_idle_timeout(wires, id);
         self.move_dead_timer(wires, id, before);
+    }
+}
+
+/// The timers of a ping that waits for its pong: one of them at a time.
+const OF_PING: [u32; 2] = [key::DEAD, key::DEAD_UNREAD];
+
+/// Whether a ping waits for its pong.
+pub(crate) fn awaits_pong(wires: &Wires, id: ConnectionId) -> bool {
+    OF_PING.iter().any(|&key| wires.has_timer(id, key))
+}
+
+/// No ping waits for its pong any more.
+pub(crate) fn forget_ping(wires: &mut Wires, id: ConnectionId) {
+    for key in OF_PING {
+        wires.cancel_timer(id, key);
     }
 }
 

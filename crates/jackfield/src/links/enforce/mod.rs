@@ -9,3 +9,5 @@ mod heartbeat;
 mod memory;
 mod overload;
 mod rate;
+
+pub(crate) use heartbeat::{awaits_pong, forget_ping};

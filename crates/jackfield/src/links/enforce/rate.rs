@@ -59,11 +59,12 @@ impl Links {
     pub(crate) fn ration(&mut self, wires: &mut Wires, id: ConnectionId, rx: &[u8]) -> Option<usize> {
         let is_message = self.begins_message(id, rx);
         let (now, counted) = (wires.now(), self.counted_messages());
+        // After our Close only the peer's is awaited.
+        let awaits_close = !wires.is_open(id) && matches!(self.link(id).protocol, Protocol::WebSocket(_));
         let Some(bucket) = self.bucket(id) else { return Some(usize::MAX) };
         bucket.begin(now, counted);
         let left = bucket.messages_left();
-        // After our Close only the peer's is awaited.
-        if !wires.is_open(id) || rx.is_empty() || (bucket.has_bytes() && (left > 0 || !is_message)) {
+        if awaits_close || rx.is_empty() || (bucket.has_bytes() && (left > 0 || !is_message)) {
             return Some(left.max(1));
         }
         match bucket.exceeded_action() {

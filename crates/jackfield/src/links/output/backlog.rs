@@ -97,8 +97,9 @@ impl Links {
         (policy, cap): (Overflow, usize),
     ) {
         let now = wires.now();
+        // By its name: a topic that is closed gives its place to another.
+        let by_key = (policy == Overflow::NewestPerKey).then(|| self.topics.find_name(place)).flatten();
         let queue = self.link(id).extra().queue.get_or_insert_default();
-        let by_key = (policy == Overflow::NewestPerKey).then_some(place);
         let dropped = queue.push(message, now, by_key, cap);
         self.charge(wires, id);
         self.count_all_dropped(wires, id, dropped);

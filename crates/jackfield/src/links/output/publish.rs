@@ -265,7 +265,7 @@ impl Links {
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
-        let (mut prepared, mut left_out) = (None, Vec::new());
+        let (mut prepared, mut left_out, mut fullest) = (None, Vec::new(), 0);
         for &id in &members {
             let look = self.look(id, window);
             is_even &= look == common;
@@ -274,8 +274,9 @@ impl Links {
                     && match wires.is_congested(id) {
                         true => self.leave_out(id, look, &mut left_out),
                         false => {
-                            !self.needs_own_frames(id, look)
-                                && wires.outbox(id).is_some_and(|outbox| outbox.queued_bytes() < high)
+                            let queued = wires.outbox(id).map_or(usize::MAX, |outbox| outbox.queued_bytes());
+                            fullest = fullest.max(queued);
+                            !self.needs_own_frames(id, look) && queued < high
                         }
                     };
                 continue;
@@ -309,7 +310,10 @@ impl Links {
             };
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
-                if outbox.queued_bytes() > high {
+                let queued = outbox.queued_bytes();
+                if queued <= high {
+                    fullest = fullest.max(queued);
+                } else {
                     // A member that was congested before is in `left_out` already. Otherwise this message has congested
                     // it.
                     is_even &= left_out.last() == Some(&id);
@@ -331,7 +335,8 @@ impl Links {
             {
                 let (members_count, has_left_out) = (members.len(), !left_out.is_empty());
                 self.fan_out = Some(FanOut { place, members: members_count, has_left_out, look, is_long });
-                wires.begin_broadcast(members, left_out, self.lowest_backlog_max(wires, place));
+                let room = self.lowest_backlog_max(wires, place).saturating_sub(fullest);
+                wires.begin_broadcast(members, left_out, room);
             }
             _ => self.topics.put_members_back(place, members),
         }

@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::{Sent, Source};
-use crate::shared::{Part, PartKind, Permit};
+use crate::shared::{AnsweredAs, Part, PartKind, Permit};
 use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -22,6 +22,7 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return };
         if self.link(id).checks.records_exchanges() {
             self.record_answer(id, head.status, head.content_type, head.fields);
+            self.record_kind(id, AnsweredAs::Stream);
         }
         let (link, date) = self.link_and_date(id, now);
         if let Protocol::Http(machine) = &mut link.protocol {

@@ -2,6 +2,7 @@
 
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place, contradiction};
+use crate::gate::EXACT;
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -93,10 +94,12 @@ impl ServerBuilder {
         let mut faults: Vec<String> = Vec::new();
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
         faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
-        let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
+        let listed = |path: &&String| !path.strip_prefix(EXACT).unwrap_or(path).starts_with('/');
+        let wrong = self.reserved.iter().filter(listed);
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/health`")));
-        let websockets = self.websockets.iter().flatten();
-        let wrong = websockets.chain(self.status.0.iter().flatten()).filter(|path| !path.starts_with('/'));
+        let wrong = self.websockets.iter().flatten().filter(listed);
+        faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/chat`")));
+        let wrong = self.status.0.iter().flatten().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/metrics`")));
         faults
     }

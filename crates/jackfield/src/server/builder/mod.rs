@@ -175,7 +175,7 @@ impl ServerBuilder {
     /// one of `allowed_origins`, `only_origins` and `any_origin` is a mistake too.
     #[must_use]
     pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
-        self.origins = Allowed::parse_all(origins).map(Origins::Listed);
+        self.origins = and_earlier(self.origins, Allowed::parse_all(origins).map(Origins::Listed));
         self.give("allowed_origins")
     }
 
@@ -184,30 +184,34 @@ impl ServerBuilder {
     /// [`ServerBuilder::allowed_origins`].
     #[must_use]
     pub fn only_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
-        self.origins = Allowed::parse_all(origins).map(Origins::Only);
+        self.origins = and_earlier(self.origins, Allowed::parse_all(origins).map(Origins::Only));
         self.give("only_origins")
     }
 
     /// Allows any page to open WebSockets. Use it only if the server trusts no cookie and no address.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
-        self.origins = Ok(Origins::Any);
+        self.origins = and_earlier(self.origins, Ok(Origins::Any));
         self.give("any_origin")
     }
 
     /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` if the port counts too. A request
     /// without a port, as browsers send it for the usual ports, is one for port 80 and for port 443. Requests for other
     /// hosts, and requests without a host, get 421 before a client sees them. This is the defence against DNS rebinding,
-    /// with which a page can reach a server on its visitor's own machine. Default: any host.
+    /// with which a page can reach a server on its visitor's own machine. An empty list is a mistake. Default: any host.
     #[must_use]
     pub fn allowed_hosts<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
-        self.hosts = Hosts::parse_all(hosts);
+        let hosts = Hosts::parse_all(hosts).and_then(|hosts| match hosts.allows_any() {
+            true => Err(vec!["`allowed_hosts` has no host, so no request could be answered".into()]),
+            false => Ok(hosts),
+        });
+        self.hosts = and_earlier(self.hosts, hosts);
         self.give("allowed_hosts")
     }
 
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. A path
-    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths; `{name}` and `{*name}` mean what they
-    /// mean in [`ServerBuilder::websocket_paths`]. May be repeated. If there is such a path, new connections are accepted even under
+    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths; `{name}`, `{*name}` and `=` mean what
+    /// they mean in [`ServerBuilder::websocket_paths`]. May be repeated. If there is such a path, new connections are accepted even under
     /// overload, and the head of their first request decides whether they stay; with TLS that costs a handshake. Default: none.
     #[must_use]
     pub fn overload_exempt(mut self, path: impl Into<String>) -> Self {
@@ -216,8 +220,8 @@ impl ServerBuilder {
     }
 
     /// Sets the paths at which a request may become a WebSocket; a path that ends with `/` stands for itself and all paths below
-    /// it, and `/` for all paths. `{name}` stands for one segment or its rest and `{*name}` for the rest of the path, so that
-    /// `Router::websocket_paths` can give its paths (feature `router`). At other paths an upgrade is ignored (RFC 9110 section 7.8),
+    /// it, and `/` for all paths. `=/chat/` stands for `/chat/` alone. `{name}` stands for one segment or a part of it and `{*name}`
+    /// for the rest of the path, so that `Router::websocket_paths` can give its paths (feature `router`). At other paths an upgrade is ignored (RFC 9110 section 7.8),
     /// and the request comes with `on_request` like any other. Repeated calls add to the list. Default: any path, and `on_upgrade`
     /// decides.
     #[must_use]
@@ -369,5 +373,13 @@ impl ServerBuilder {
     fn give(mut self, name: &'static str) -> Self {
         self.given.push(name);
         self
+    }
+}
+
+/// The later value of an option that was given twice, with the mistakes of both.
+fn and_earlier<T>(earlier: Result<T, Vec<String>>, later: Result<T, Vec<String>>) -> Result<T, Vec<String>> {
+    match (earlier, later) {
+        (Ok(_), later) => later,
+        (Err(faults), later) => Err(faults.into_iter().chain(later.err().into_iter().flatten()).collect()),
     }
 }

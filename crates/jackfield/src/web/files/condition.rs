@@ -90,15 +90,17 @@ impl Condition {
     /// Evaluates the conditions in the order of RFC 9110 section 13.2.2.
     pub(super) fn verdict(&self, etag: &str, stamp: &Stamp) -> Verdict {
         let second = stamp.second();
-        let is_newer = |than: SystemTime| second.is_none_or(|second| second > than);
+        // A file without a date meets every condition on it.
+        let has_changed = |since: SystemTime| second.is_some_and(|second| second > since);
+        let is_same = |since: SystemTime| second.is_some_and(|second| second <= since);
         match (&self.is_match, self.unmodified_since) {
             (Some(tags), _) if !lists(tags, etag, false) => return Verdict::Answer(412),
-            (None, Some(since)) if is_newer(since) => return Verdict::Answer(412),
+            (None, Some(since)) if has_changed(since) => return Verdict::Answer(412),
             _ => {}
         }
         match (&self.none_match, self.modified_since) {
             (Some(tags), _) if lists(tags, etag, true) => Verdict::Answer(304),
-            (None, Some(since)) if !is_newer(since) => Verdict::Answer(304),
+            (None, Some(since)) if is_same(since) => Verdict::Answer(304),
             _ => Verdict::Go,
         }
     }
