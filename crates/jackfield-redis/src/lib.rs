@@ -27,6 +27,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod pipeline;
 mod presence;
 mod queue;
 mod reader;

@@ -1,11 +1,12 @@
 //! The writing thread: it sends publications, opens topics to be read, and reconnects.
 
+use crate::pipeline;
 use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
 use crate::stream::{self, Added, Addition};
 use jackfield::{BrokerInbox, Position, SharedTopic};
-use redis::{Connection, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+use redis::{Connection, ErrorKind, RedisError, RedisResult, Value};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -329,7 +330,7 @@ impl Writer {
         let mut pipeline = redis::pipe();
         pipeline.cmd("XADD").arg(&key).arg("MAXLEN").arg(1).arg("*").arg("m").arg("");
         pipeline.cmd("EXPIRE").arg(&key).arg(WAKE_SECONDS);
-        pipeline.query::<Value>(connection).map(drop)
+        pipeline::query(connection, &pipeline)
     }
 
     fn wake_key(&self) -> String {
@@ -390,21 +391,30 @@ fn carry_out(connection: &mut Connection, commands: &[u8], count: usize) -> Redi
         0 => Ok(Vec::new()),
         // A single command needs no transaction.
         1 => {
-            let answers = connection.req_packed_commands(commands, 0, 1)?;
-            match answers.first() {
-                Some(Value::ServerError(error)) if is_gone(&error.clone().into()) => {
-                    Err(error.clone().into())
-                }
+            let answers = pipeline::exchange(connection, commands, 1)?;
+            match first_refusal(&answers) {
+                Some(error) if is_gone(&error) => Err(error),
                 _ => Ok(answers),
             }
         }
-        count => match connection.req_packed_commands(&stream::transaction(commands), count + 1, 1)?.pop() {
-            Some(Value::Array(answers)) => Ok(answers),
-            answer => {
-                Err(RedisError::from((ErrorKind::TypeError, "no answer to EXEC", format!("{answer:?}"))))
+        count => {
+            let mut answers = pipeline::exchange(connection, &stream::transaction(commands), count + 2)?;
+            match (first_refusal(&answers), answers.pop()) {
+                (Some(error), _) => Err(error),
+                (None, Some(Value::Array(answers))) => Ok(answers),
+                (None, answer) => {
+                    Err(RedisError::from((ErrorKind::TypeError, "no answer to EXEC", format!("{answer:?}"))))
+                }
             }
-        },
+        }
     }
+}
+
+fn first_refusal(answers: &[Value]) -> Option<RedisError> {
+    answers.iter().find_map(|answer| match answer {
+        Value::ServerError(error) => Some(error.clone().into()),
+        _ => None,
+    })
 }
 
 /// Handles a pipeline of which nothing was carried out.

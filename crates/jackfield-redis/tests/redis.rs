@@ -402,6 +402,31 @@ fn k2_a_slow_redis_doubles_nothing() {
     assert_eq!(data(&own), data(&seen));
 }
 
+/// The fault: each of the answers that did not come was waited for, one after the other: with 300 messages 300 times the timeout.
+#[test]
+fn k2_a_redis_that_hangs_after_a_pipeline_counts_as_away() {
+    // Its disk is not to be what is slow.
+    let Some(redis) = Instance::start_with(&["--appendfsync", "no"]) else { return };
+    let cable = Cable::to(&redis);
+    let hasty = Redis::new(&cable.address()).unwrap().timeout(Duration::from_secs(1));
+    let mut site = Site::connected(hasty, History::new(1000));
+    let mut reader = site.read_from("begin");
+    // What waits for Redis goes out in one pipeline.
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    for number in numbers(0..300) {
+        assert_eq!(site.publish(&number).full, 0);
+    }
+    let ups = site.told.count("Up");
+    cable.swallow_transactions();
+    cable.put_in();
+    wait(|| site.told.count("Up") > ups);
+    let downs = site.told.count("Down");
+    wait(|| site.told.count("Down") > downs);
+    site.publish("alone");
+    site.take_until(&mut reader, "alone");
+}
+
 #[test]
 fn k2_a_redis_out_of_memory_is_reported_and_caught_up() {
     let Some(redis) = Instance::start() else { return };
