@@ -373,6 +373,36 @@ fn k2_a_key_of_another_type_stops_its_topic_only() {
     second.take_until(&mut witness, "waits again");
 }
 
+/// The fault: all topics of a pipeline that was refused for one of them rested, and were sent together again, for ever.
+#[test]
+fn k2_a_topic_that_may_only_be_read_stops_no_other() {
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(&redis);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+    let mut other = Site::live(&redis, History::new(100));
+    let mut witness = other.read_from("begin");
+    assert!(site.handle().declare_topic("x", History::new(100)));
+    let has_of_x = |number| redis.ask(&["XLEN", "jackfield:topic:x"]) == redis::Value::Int(number);
+    // The first entry has no message.
+    site.handle().publish("x", "first");
+    wait(|| has_of_x(2));
+    // What waits for Redis goes out in one pipeline.
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    let only_read = ["ACL", "SETUSER", "default", "resetkeys", "%R~jackfield:topic:x"];
+    redis.ask(&[&only_read[..], &["~jackfield:topic:t", "~jackfield:wake*", "~jackfield:node*"]].concat());
+    site.handle().publish("x", "waits");
+    site.publish("goes on");
+    cable.put_in();
+    other.take_until(&mut witness, "goes on");
+    let told = |event: &str, topic: &str| site.told.count(&format!("{event} {{ topic: {topic:?}"));
+    wait(|| told("TopicDown", "x") == 1);
+    redis.ask(&["ACL", "SETUSER", "default", "allkeys"]);
+    wait(|| has_of_x(3) && told("TopicUp", "x") == 1);
+    let all = ["TopicDown", "TopicUp"].map(|event| [told(event, "x"), told(event, "t")]);
+    assert_eq!(all, [[1, 0]; 2], "{:?}", site.told.all());
+}
+
 #[test]
 fn k2_a_slow_redis_doubles_nothing() {
     // Its disk is not to be what is slow.
