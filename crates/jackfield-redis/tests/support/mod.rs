@@ -287,7 +287,12 @@ impl Site {
 
     /// One that Redis has answered. A Redis that waits for a busy disk is not taken for one that is gone.
     pub fn live(instance: &Instance, history: History) -> Self {
-        let redis = Redis::new(&instance.address()).unwrap().timeout(Duration::from_secs(60));
+        Self::live_at(&instance.address(), history)
+    }
+
+    /// The same with this address.
+    pub fn live_at(address: &str, history: History) -> Self {
+        let redis = Redis::new(address).unwrap().timeout(Duration::from_secs(60));
         Self::connected(redis, history)
     }
 
