@@ -1,6 +1,6 @@
 //! The writing thread: it sends publications, opens topics to be read, and reconnects.
 
-use crate::pipeline;
+use crate::pipeline::{self, Share};
 use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
@@ -12,10 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// The most messages, and bytes, of one pipeline; it has at least one message.
-const BATCH_MESSAGES: usize = 512;
-const BATCH_BYTES: usize = 4 << 20;
 
 /// The pause before a reconnect: the first, and the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -358,9 +354,8 @@ fn send_together(
     setup: &Setup,
     followed: &Followed,
 ) -> RedisResult<()> {
-    let share = (BATCH_MESSAGES / topics.len().max(1)).max(1);
-    let mut commands = Vec::new();
-    let (mut batch, mut bytes, mut all) = (Vec::new(), 0, 0);
+    let share = Share::of(topics.len());
+    let (mut commands, mut batch, mut all) = (Vec::new(), Vec::new(), 0);
     for topic in topics {
         let epoch = match topic.prepare(connection, &setup.queue) {
             Ok(epoch) => epoch,
@@ -376,14 +371,8 @@ fn send_together(
             continue;
         }
         let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
-        let mut count = 0;
-        for message in topic.pending.iter().take(share) {
-            if bytes + message.len() > BATCH_BYTES && bytes > 0 {
-                break;
-            }
-            addition.push(message, &mut commands);
-            (count, bytes) = (count + 1, bytes + message.len());
-        }
+        let count = share.count(topic.pending.iter().map(Vec::len));
+        topic.pending.iter().take(count).for_each(|message| addition.push(message, &mut commands));
         topic.in_doubt = count;
         batch.push((topic, count));
         all += count;
