@@ -27,6 +27,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod pipeline;
 mod presence;
 mod queue;
 mod reader;
@@ -65,13 +66,15 @@ impl Redis {
     /// The Redis at this address: `redis://user:password@host:port/database`, all but the host optional; `rediss://` over
     /// TLS, with the feature `tls`; `redis+unix:///path` for a unix socket. It does not connect yet.
     ///
+    /// The protocol is always RESP2: the option `protocol` of an address has no effect.
+    ///
     /// With TLS, ring becomes the default cryptography of the process, unless the process has another: the Redis client uses
     /// the one of the process, and can't be given another.
     ///
     /// # Errors
     /// The address is not valid, or it asks for TLS and the feature is off.
     pub fn new(address: &str) -> Result<Self, BadAddress> {
-        redis::Client::open(address).map(Self::with).map_err(bad_address)
+        parse_address(address).and_then(redis::Client::open).map(Self::with).map_err(bad_address)
     }
 
     /// The same over TLS, for a Redis whose certificate is not trusted by the system: it must be signed by one of these
@@ -82,7 +85,8 @@ impl Redis {
     #[cfg(feature = "tls")]
     pub fn with_root_certificates(address: &str, pem: &[u8]) -> Result<Self, BadAddress> {
         let roots = redis::TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) };
-        redis::Client::build_with_tls(address, roots).map(Self::with).map_err(bad_address)
+        let client = parse_address(address).and_then(|address| redis::Client::build_with_tls(address, roots));
+        client.map(Self::with).map_err(bad_address)
     }
 
     fn with(client: redis::Client) -> Self {
@@ -219,6 +223,13 @@ impl fmt::Display for BadAddress {
 }
 
 impl std::error::Error for BadAddress {}
+
+/// Reads an address. The protocol is the one whose answers this crate reads.
+fn parse_address(address: &str) -> redis::RedisResult<redis::ConnectionInfo> {
+    let mut address: redis::ConnectionInfo = address.parse()?;
+    address.redis.protocol = redis::ProtocolVersion::RESP2;
+    Ok(address)
+}
 
 fn bad_address(error: redis::RedisError) -> BadAddress {
     BadAddress(error.to_string())

@@ -1,6 +1,7 @@
 //! The report of each server about its subscribers: a key for each server, which expires, and a set of all servers with
 //! a key.
 
+use crate::pipeline;
 use jackfield::BrokerInbox;
 use redis::{Connection, RedisResult};
 use std::collections::BTreeSet;
@@ -76,11 +77,11 @@ impl Presence {
     fn tell(&self, connection: &mut Connection, told: &[u8]) -> RedisResult<Vec<u64>> {
         let lives = self.lifetime().as_millis().max(1) as u64;
         let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(self.key(self.node)).arg(told).arg("PX").arg(lives).ignore();
-        pipeline.cmd("SADD").arg(self.set()).arg(names(&[self.node])).ignore();
-        pipeline.cmd("PEXPIRE").arg(self.set()).arg(lives).ignore();
+        pipeline.cmd("SET").arg(self.key(self.node)).arg(told).arg("PX").arg(lives);
+        pipeline.cmd("SADD").arg(self.set()).arg(names(&[self.node]));
+        pipeline.cmd("PEXPIRE").arg(self.set()).arg(lives);
         pipeline.cmd("SMEMBERS").arg(self.set());
-        let (names,): (BTreeSet<String>,) = pipeline.query(connection)?;
+        let (_, _, _, names): ((), (), (), BTreeSet<String>) = pipeline::query(connection, &pipeline)?;
         let nodes = names.iter().filter_map(|name| u64::from_str_radix(name, 16).ok());
         Ok(nodes.filter(|node| *node != self.node).take(NODES_MAX).collect())
     }
@@ -92,7 +93,7 @@ impl Presence {
         }
         let mut pipeline = redis::pipe();
         pipeline.del(self.key(self.node)).srem(self.set(), names(&[self.node]));
-        pipeline.exec(connection)
+        pipeline::query(connection, &pipeline)
     }
 
     /// Forgets the other servers if their reports could not be read for long.

@@ -1,20 +1,17 @@
 //! The writing thread: it sends publications, opens topics to be read, and reconnects.
 
+use crate::pipeline::{self, Share};
 use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
 use crate::stream::{self, Added, Addition};
 use jackfield::{BrokerInbox, Position, SharedTopic};
-use redis::{Connection, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+use redis::{Connection, ErrorKind, RedisError, RedisResult, Value};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// The most messages, and bytes, of one pipeline; it has at least one message.
-const BATCH_MESSAGES: usize = 512;
-const BATCH_BYTES: usize = 4 << 20;
 
 /// The pause before a reconnect: the first, and the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -72,6 +69,8 @@ struct Topic {
     is_open: bool,
     /// Redis has refused what was written last.
     is_write_refused: bool,
+    /// Redis has refused a pipeline with it, and it may be the reason: it is sent alone until Redis takes what is written.
+    is_suspect: bool,
     /// After an error: no attempt before this time.
     rests_until: Option<Instant>,
     /// The last reported error, until the topic works again.
@@ -273,6 +272,7 @@ impl Writer {
             wanted: None,
             is_open: false,
             is_write_refused: false,
+            is_suspect: false,
             rests_until: None,
             told: None,
         })
@@ -329,59 +329,65 @@ impl Writer {
         let mut pipeline = redis::pipe();
         pipeline.cmd("XADD").arg(&key).arg("MAXLEN").arg(1).arg("*").arg("m").arg("");
         pipeline.cmd("EXPIRE").arg(&key).arg(WAKE_SECONDS);
-        pipeline.query::<Value>(connection).map(drop)
+        pipeline::query(connection, &pipeline)
     }
 
     fn wake_key(&self) -> String {
         format!("{}:wake:{:x}", self.setup.prefix, self.setup.node)
     }
 
-    /// Sends one pipeline, which Redis carries out completely or not at all.
+    /// Sends what waits: the topics that are not suspect together, and the suspect that has been ready for the longest time.
     fn send(&mut self, connection: &mut Connection) -> RedisResult<()> {
         let Self { topics, setup, followed, .. } = self;
-        let waits = |topic: &Topic| topic.is_ready() && !topic.pending.is_empty();
-        let share = (BATCH_MESSAGES / topics.values().filter(|topic| waits(topic)).count().max(1)).max(1);
-        let mut commands = Vec::new();
-        let (mut batch, mut bytes, mut all) = (Vec::new(), 0, 0);
-        for topic in topics.values_mut().filter(|topic| waits(topic)) {
-            let epoch = match topic.prepare(connection, &setup.queue) {
-                Ok(epoch) => epoch,
-                Err(error) => {
-                    topic.fail(error, setup, followed)?;
-                    topic.is_write_refused = true;
-                    continue;
-                }
-            };
-            if topic.pending.is_empty() {
-                // Redis had all that was in doubt.
-                topic.accept_write(setup, followed);
+        let waiting = topics.values_mut().filter(|topic| topic.is_ready() && !topic.pending.is_empty());
+        let (suspects, others): (Vec<_>, Vec<_>) = waiting.partition(|topic| topic.is_suspect);
+        send_together(others, connection, setup, followed)?;
+        let suspect = suspects.into_iter().min_by_key(|topic| topic.rests_until);
+        send_together(suspect.into_iter().collect(), connection, setup, followed)
+    }
+}
+
+/// Sends one pipeline, which Redis carries out completely or not at all.
+fn send_together(
+    topics: Vec<&mut Topic>,
+    connection: &mut Connection,
+    setup: &Setup,
+    followed: &Followed,
+) -> RedisResult<()> {
+    let share = Share::of(topics.len());
+    let (mut commands, mut batch, mut all) = (Vec::new(), Vec::new(), 0);
+    for topic in topics {
+        let epoch = match topic.prepare(connection, &setup.queue) {
+            Ok(epoch) => epoch,
+            Err(error) => {
+                topic.fail(error, setup, followed)?;
+                topic.is_write_refused = true;
                 continue;
             }
-            let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
-            let mut count = 0;
-            for message in topic.pending.iter().take(share) {
-                if bytes + message.len() > BATCH_BYTES && bytes > 0 {
-                    break;
-                }
-                addition.push(message, &mut commands);
-                (count, bytes) = (count + 1, bytes + message.len());
-            }
-            topic.in_doubt = count;
-            batch.push((topic, count));
-            all += count;
+        };
+        if topic.pending.is_empty() {
+            // Redis had all that was in doubt.
+            topic.accept_write(setup, followed);
+            continue;
         }
-        match carry_out(connection, &commands, all) {
-            Ok(answers) => {
-                let mut answers = answers.iter();
-                for (topic, count) in batch {
-                    topic.take_answers(answers.by_ref().take(count), setup, followed);
-                }
-                Ok(())
-            }
-            Err(error) if is_gone(&error) => Err(error),
-            Err(error) => refuse_all(batch, &error.to_string(), setup, followed),
-        }
+        let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
+        let count = share.count(topic.pending.iter().map(Vec::len));
+        topic.pending.iter().take(count).for_each(|message| addition.push(message, &mut commands));
+        topic.in_doubt = count;
+        batch.push((topic, count));
+        all += count;
     }
+    match carry_out(connection, &commands, all) {
+        Ok(answers) => {
+            let mut answers = answers.iter();
+            for (topic, count) in batch {
+                topic.take_answers(answers.by_ref().take(count), setup, followed);
+            }
+        }
+        Err(error) if is_gone(&error) => return Err(error),
+        Err(error) => refuse_all(batch, &error.to_string(), setup, followed),
+    }
+    Ok(())
 }
 
 /// Sends `count` commands, and returns their answers. Redis carries out all or none.
@@ -390,35 +396,42 @@ fn carry_out(connection: &mut Connection, commands: &[u8], count: usize) -> Redi
         0 => Ok(Vec::new()),
         // A single command needs no transaction.
         1 => {
-            let answers = connection.req_packed_commands(commands, 0, 1)?;
-            match answers.first() {
-                Some(Value::ServerError(error)) if is_gone(&error.clone().into()) => {
-                    Err(error.clone().into())
-                }
+            let answers = pipeline::exchange(connection, commands, 1)?;
+            match first_refusal(&answers) {
+                Some(error) if is_gone(&error) => Err(error),
                 _ => Ok(answers),
             }
         }
-        count => match connection.req_packed_commands(&stream::transaction(commands), count + 1, 1)?.pop() {
-            Some(Value::Array(answers)) => Ok(answers),
-            answer => {
-                Err(RedisError::from((ErrorKind::TypeError, "no answer to EXEC", format!("{answer:?}"))))
+        count => {
+            let mut answers = pipeline::exchange(connection, &stream::transaction(commands), count + 2)?;
+            match (first_refusal(&answers), answers.pop()) {
+                (Some(error), _) => Err(error),
+                (None, Some(Value::Array(answers))) => Ok(answers),
+                (None, answer) => {
+                    Err(RedisError::from((ErrorKind::TypeError, "no answer to EXEC", format!("{answer:?}"))))
+                }
             }
-        },
+        }
     }
 }
 
-/// Handles a pipeline of which nothing was carried out.
-fn refuse_all(
-    batch: Vec<(&mut Topic, usize)>,
-    why: &str,
-    setup: &Setup,
-    followed: &Followed,
-) -> RedisResult<()> {
+fn first_refusal(answers: &[Value]) -> Option<RedisError> {
+    answers.iter().find_map(|answer| match answer {
+        Value::ServerError(error) => Some(error.clone().into()),
+        _ => None,
+    })
+}
+
+/// Handles a pipeline of which nothing was carried out. It may be for one of several topics: which one, it shows when each is
+/// sent alone.
+fn refuse_all(batch: Vec<(&mut Topic, usize)>, why: &str, setup: &Setup, followed: &Followed) {
+    let is_alone = batch.len() == 1;
     for (topic, _) in batch {
-        topic.in_doubt = 0;
-        topic.refuse_write(why, setup, followed);
+        (topic.in_doubt, topic.is_suspect) = (0, true);
+        if is_alone {
+            topic.refuse_write(why, setup, followed);
+        }
     }
-    Ok(())
 }
 
 impl Topic {
@@ -556,6 +569,7 @@ impl Topic {
 
     /// Notes that Redis takes what is written. If it did not before, the topic is opened again, by which it becomes live.
     fn accept_write(&mut self, setup: &Setup, followed: &Followed) {
+        self.is_suspect = false;
         let was_refused = std::mem::take(&mut self.is_write_refused);
         if self.wanted.is_none() {
             self.tell_up(setup);

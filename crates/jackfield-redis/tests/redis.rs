@@ -15,8 +15,20 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
 
 #[test]
 fn k2_members_of_both_servers_get_one_order_and_resume_on_any() {
+    check_one_order("");
+}
+
+/// The fault: the answers of RESP3 were taken for no answers, so that nothing came, and it was asked again without a pause.
+#[test]
+fn k2_an_address_with_another_protocol_changes_nothing() {
+    check_one_order("?protocol=resp3");
+}
+
+#[track_caller]
+fn check_one_order(options: &str) {
     let Some(redis) = Instance::start() else { return };
-    let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(1000)));
+    let address = redis.address() + options;
+    let mut sites = [(); 2].map(|()| Site::live_at(&address, History::new(1000)));
     let mut readers = [sites[0].read_from("a"), sites[1].read_from("b")];
     // The first has heard of the second's beginnings.
     for number in 0..200 {
@@ -373,6 +385,36 @@ fn k2_a_key_of_another_type_stops_its_topic_only() {
     second.take_until(&mut witness, "waits again");
 }
 
+/// The fault: all topics of a pipeline that was refused for one of them rested, and were sent together again, for ever.
+#[test]
+fn k2_a_topic_that_may_only_be_read_stops_no_other() {
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(&redis);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+    let mut other = Site::live(&redis, History::new(100));
+    let mut witness = other.read_from("begin");
+    assert!(site.handle().declare_topic("x", History::new(100)));
+    let has_of_x = |number| redis.ask(&["XLEN", "jackfield:topic:x"]) == redis::Value::Int(number);
+    // The first entry has no message.
+    site.handle().publish("x", "first");
+    wait(|| has_of_x(2));
+    // What waits for Redis goes out in one pipeline.
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    let only_read = ["ACL", "SETUSER", "default", "resetkeys", "%R~jackfield:topic:x"];
+    redis.ask(&[&only_read[..], &["~jackfield:topic:t", "~jackfield:wake*", "~jackfield:node*"]].concat());
+    site.handle().publish("x", "waits");
+    site.publish("goes on");
+    cable.put_in();
+    other.take_until(&mut witness, "goes on");
+    let told = |event: &str, topic: &str| site.told.count(&format!("{event} {{ topic: {topic:?}"));
+    wait(|| told("TopicDown", "x") == 1);
+    redis.ask(&["ACL", "SETUSER", "default", "allkeys"]);
+    wait(|| has_of_x(3) && told("TopicUp", "x") == 1);
+    let all = ["TopicDown", "TopicUp"].map(|event| [told(event, "x"), told(event, "t")]);
+    assert_eq!(all, [[1, 0]; 2], "{:?}", site.told.all());
+}
+
 #[test]
 fn k2_a_slow_redis_doubles_nothing() {
     // Its disk is not to be what is slow.
@@ -400,6 +442,31 @@ fn k2_a_slow_redis_doubles_nothing() {
     let mut own = site.take_until(&mut reader, "aend");
     own.retain(|seen| seen.data.starts_with('a'));
     assert_eq!(data(&own), data(&seen));
+}
+
+/// The fault: each of the answers that did not come was waited for, one after the other: with 300 messages 300 times the timeout.
+#[test]
+fn k2_a_redis_that_hangs_after_a_pipeline_counts_as_away() {
+    // Its disk is not to be what is slow.
+    let Some(redis) = Instance::start_with(&["--appendfsync", "no"]) else { return };
+    let cable = Cable::to(&redis);
+    let hasty = Redis::new(&cable.address()).unwrap().timeout(Duration::from_secs(1));
+    let mut site = Site::connected(hasty, History::new(1000));
+    let mut reader = site.read_from("begin");
+    // What waits for Redis goes out in one pipeline.
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    for number in numbers(0..300) {
+        assert_eq!(site.publish(&number).full, 0);
+    }
+    let ups = site.told.count("Up");
+    cable.swallow_transactions();
+    cable.put_in();
+    wait(|| site.told.count("Up") > ups);
+    let downs = site.told.count("Down");
+    wait(|| site.told.count("Down") > downs);
+    site.publish("alone");
+    site.take_until(&mut reader, "alone");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use jackfield::{
 };
 use jackfield_redis::Redis;
 use reader::{Reader, Seen, Streamer};
-use std::io::{self, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -287,7 +287,12 @@ impl Site {
 
     /// One that Redis has answered. A Redis that waits for a busy disk is not taken for one that is gone.
     pub fn live(instance: &Instance, history: History) -> Self {
-        let redis = Redis::new(&instance.address()).unwrap().timeout(Duration::from_secs(60));
+        Self::live_at(&instance.address(), history)
+    }
+
+    /// The same with this address.
+    pub fn live_at(address: &str, history: History) -> Self {
+        let redis = Redis::new(address).unwrap().timeout(Duration::from_secs(60));
         Self::connected(redis, history)
     }
 
@@ -350,11 +355,16 @@ pub struct Cable {
     lines: Arc<Mutex<Lines>>,
 }
 
+/// How a transaction begins.
+const TRANSACTION: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+
 #[derive(Default)]
 struct Lines {
     is_out: bool,
     /// Connections that were asked for.
     attempts: u64,
+    /// Nothing goes through any more on a connection once it sends a transaction.
+    swallows_transactions: bool,
     streams: Vec<TcpStream>,
 }
 
@@ -375,14 +385,12 @@ impl Cable {
                 };
                 // To read, to write and to end it is the same for each kind of stream.
                 let far = TcpStream::from(OwnedFd::from(far));
-                for (mut from, mut to) in [
+                for (from, to) in [
                     (near.try_clone().unwrap(), far.try_clone().unwrap()),
                     (far.try_clone().unwrap(), near.try_clone().unwrap()),
                 ] {
-                    thread::spawn(move || {
-                        let _ = io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
+                    let lines = all.clone();
+                    thread::spawn(move || carry(from, to, &lines));
                 }
                 lines.streams.extend([near, far]);
             }
@@ -406,9 +414,27 @@ impl Cable {
         self.lines.lock().unwrap().is_out = false;
     }
 
+    /// From now on Redis seems to hang after each transaction, but not after a single command.
+    pub fn swallow_transactions(&self) {
+        self.lines.lock().unwrap().swallows_transactions = true;
+    }
+
     pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
+}
+
+/// Carries bytes in one direction, until one of the two ends.
+fn carry(mut from: TcpStream, mut to: TcpStream, lines: &Mutex<Lines>) {
+    let (mut buffer, mut is_swallowed) = ([0; 1 << 14], false);
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..count];
+        is_swallowed |= bytes.starts_with(TRANSACTION) && lines.lock().unwrap().swallows_transactions;
+        if !is_swallowed && to.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 /// A Redis whose first answer goes on and on, a byte at a time.
