@@ -182,9 +182,13 @@ fn c4_a_refused_connection_gets_its_answer_and_no_client() {
 fn c5_every_connect_has_exactly_one_disconnect() {
     // Each way to end, as what is done to a connection from its far end or by its own client.
     type End = (&'static str, fn(&mut Lab, &jackfield::test::FarEnd));
-    let ends: [End; 8] = [
+    let ends: [End; 9] = [
         ("Peer", |_, far| far.finish()),
         ("PeerReset", |_, far| far.reset()),
+        ("Io(TimedOut)", |_, far| {
+            far.fail_read(ErrorKind::TimedOut);
+            far.nudge(true, false);
+        }),
         ("Local", |_, far| far.send(&get("/close").into_bytes())),
         ("Local", |_, far| far.send(&get("/abort").into_bytes())),
         ("Panic", |_, far| far.send(&get("/panic").into_bytes())),
