@@ -28,6 +28,7 @@ mod windows;
 use process::{Directory, run};
 use serde_json::Value;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tool::{
     Builtin, Run, bench, bench_answered, bench_until, certificate, complains, failed, refused, run_until,
 };
@@ -156,6 +157,20 @@ fn at_a_fixed_rate_everything_that_is_due_is_counted() {
         answers + unanswered >= due - 1.0
     };
     assert!(["200ms", "2s", "2s", "5s", "5s"].into_iter().any(is_whole), "something is not counted");
+}
+
+/// While the server pauses, 200 operations become due, none of which can be sent. A tool that waited for the server would leave
+/// them out, and show how fast a server is that does not answer.
+#[test]
+fn at_a_fixed_rate_what_is_due_while_the_server_pauses_is_counted() {
+    // The warm-up has 100 requests of the 1,100.
+    let is_whole = |_| {
+        let addr = odd::listen_and_pause(300, Duration::from_millis(400));
+        let (answers, unanswered, due) = at_500_in_a_second("2s", &[addr.as_str()]);
+        assert!(answers <= due + 1.0, "{answers} for {due}");
+        answers + unanswered >= due - 1.0
+    };
+    assert!((0..4).any(is_whole), "something is not counted");
 }
 
 /// How many operations were answered, how many were not in time, and how many were planned. Each is one of them, however slow

@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// Listens, and treats each connection in a thread of its own, as long as the test runs.
 pub(crate) fn listen(treat: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
@@ -75,6 +76,21 @@ pub(crate) fn check(mut stream: TcpStream, is_good: impl Fn(&str) -> bool) {
             return;
         }
     }
+}
+
+/// Answers one request after the other, on all connections together, and pauses once when it has had so many.
+pub(crate) fn listen_and_pause(asked: usize, pause: Duration) -> String {
+    let seen = Arc::new(Mutex::new(0));
+    listen(move |stream| {
+        check(stream, |_| {
+            let mut seen = seen.lock().expect("no test panics here");
+            *seen += 1;
+            if *seen == asked {
+                thread::sleep(pause);
+            }
+            true
+        });
+    })
 }
 
 /// Event streams, and posts that come on all of them. Each connection serves one post.

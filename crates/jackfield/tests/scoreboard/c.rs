@@ -4,8 +4,8 @@ use crate::support;
 use jackfield::proto::{http1, websocket};
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Listener, Message, Observer, Raw, Refuse,
-    Request, Sent, Server, TimerId, WebSocket,
+    Busy, Client, Connection, ConnectionId, Disconnect, Exchange, Handle, Limits, Listener, Message,
+    Observer, Raw, Refuse, Request, Sent, Server, TimerId, WebSocket,
 };
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -182,9 +182,13 @@ fn c4_a_refused_connection_gets_its_answer_and_no_client() {
 fn c5_every_connect_has_exactly_one_disconnect() {
     // Each way to end, as what is done to a connection from its far end or by its own client.
     type End = (&'static str, fn(&mut Lab, &jackfield::test::FarEnd));
-    let ends: [End; 8] = [
+    let ends: [End; 9] = [
         ("Peer", |_, far| far.finish()),
         ("PeerReset", |_, far| far.reset()),
+        ("Io(TimedOut)", |_, far| {
+            far.fail_read(ErrorKind::TimedOut);
+            far.nudge(true, false);
+        }),
         ("Local", |_, far| far.send(&get("/close").into_bytes())),
         ("Local", |_, far| far.send(&get("/abort").into_bytes())),
         ("Panic", |_, far| far.send(&get("/panic").into_bytes())),
@@ -299,7 +303,7 @@ fn c7_an_id_of_another_server_names_no_connection() {
     let mut lab = Lab::new(|| Probe {
         on_message: |probe, socket, message| {
             let unknown = ConnectionId::from_bits(9 << 56);
-            assert_eq!(socket.close_other(unknown), Err(jackfield::Busy::Unknown));
+            assert_eq!(socket.close_other(unknown), Err(Busy::Unknown));
             let sent = socket.send_to(unknown, message);
             probe.log.note(format!("{sent:?}"));
         },
@@ -328,19 +332,44 @@ fn c7_an_id_names_one_connection_for_ever() {
     let new = lab.server.wires().ids().next().unwrap();
     assert_eq!(new.to_string(), "r0-0.1");
     let handle = lab.server.handle();
-    let gone = Err(jackfield::Busy::Gone);
-    assert_eq!((handle.send(old, "for the dead"), handle.close(old), handle.abort(old)), (gone, gone, gone));
-    assert_eq!(handle.close_with(old, 4000, "for the dead"), gone);
-    let given_back = handle.post(old, 7).map_err(|not| (not.value, not.why));
-    assert_eq!(given_back, Err((7, jackfield::Busy::Gone)));
-    let not_run = handle.offload(old, || 7).map_err(|not| ((not.value)(), not.why));
-    assert_eq!(not_run, Err((7, jackfield::Busy::Gone)));
+    check_refused(&handle, old, Busy::Gone);
     lab.run();
     assert_eq!(text(&stranger.take()), "");
     assert!(!stranger.has_server_finished() && !lab.log.has("post"));
-    let unknown = ConnectionId::from_bits(9 << 56);
-    assert_eq!(handle.send(unknown, "x"), Err(jackfield::Busy::Unknown));
-    assert_eq!(handle.offload(unknown, || 7).unwrap_err().why, jackfield::Busy::Unknown);
+}
+
+/// In a slot that is in use, in one that is free, and on a reactor that does not exist.
+#[test]
+fn c7_every_command_with_an_id_that_was_never_in_use_is_refused() {
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.websocket();
+    let handle = lab.server.handle();
+    for never in ["r0-0.1", "r0-1.0", "r0-5000.1"] {
+        check_refused(&handle, never.parse().expect("it is an id"), Busy::Gone);
+    }
+    check_refused(&handle, "r9-0.0".parse().expect("it is an id"), Busy::Unknown);
+    check_refused(&handle, ConnectionId::NONE, Busy::Unknown);
+    lab.run();
+    assert_eq!(text(&far.take()), "");
+    assert!(!far.has_server_finished() && !lab.log.has("post"));
+}
+
+/// No command with this id is taken, and what was to be posted or run comes back.
+#[track_caller]
+fn check_refused(handle: &Handle, id: ConnectionId, why: Busy) {
+    let refused = [
+        handle.send(id, "for nobody"),
+        handle.close(id),
+        handle.close_with(id, 4000, "for nobody"),
+        handle.abort(id),
+        handle.with_client(id, |_: &mut Probe, _: &mut Connection<'_>| ()),
+    ];
+    assert_eq!(refused, [Err(why); 5], "{id}");
+    let posts = [handle.post(id, 7), handle.post_sized(id, 7, 100)];
+    let given_back = posts.map(|posted| posted.map_err(|not| (not.value, not.why)));
+    assert_eq!(given_back, [Err((7, why)); 2], "{id}");
+    let not_run = handle.offload(id, || 7).map_err(|not| ((not.value)(), not.why));
+    assert_eq!(not_run, Err((7, why)), "{id}");
 }
 
 #[test]

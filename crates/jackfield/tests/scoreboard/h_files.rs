@@ -291,18 +291,39 @@ fn large() -> Vec<u8> {
     (0..3 << 20).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// A reader that stops costs a few pieces, not the file.
+/// The bytes that are read of a file or of a reader at once.
+const PIECE: usize = 64 << 10;
+
+/// The peer takes its answer slowly, from the beginning on: the next piece is read when it has taken most of the one before, and
+/// not earlier. Returns how many pieces were read.
+#[track_caller]
+fn check_pace(server: &mut TestServer, request: &str) -> (FarEnd, usize) {
+    let far = server.connect();
+    let mut read = 0;
+    // How much it takes, and how many pieces were read then.
+    let steps = [(0, 1), (40_000, 1), (10_000, 2)];
+    for (room, expected) in steps.into_iter().chain((3..20).map(|pieces| (PIECE, pieces))) {
+        far.set_room(Some(room));
+        if room == 0 {
+            far.send(request.as_bytes());
+        }
+        server.run();
+        let id = server.wires().ids().next().expect("it is there");
+        // The head is shorter than a piece.
+        read = (far.bytes_received() + server.wires().queued_bytes(id)) / PIECE;
+        assert_eq!(read, expected, "{room} more bytes were taken");
+    }
+    (far, read)
+}
+
+/// A reader that stops costs a piece or two, not the file.
 #[test]
 fn h11_a_large_file_is_read_as_it_is_taken() {
     let bytes = large();
     let folder = Folder::new(&[("large.bin", &bytes)]);
     let mut server = serve(Files::folder(folder.root()).unwrap());
-    let far = server.connect();
-    far.set_room(Some(ROOM));
-    far.send(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\nGET /large.bin HTTP/1.1\r\nHost: h\r\nRange: bytes=-5\r\n\r\n");
-    server.run();
-    let held = server.handle().metrics().memory_bytes;
-    assert!(held < 1 << 20, "{held} bytes wait for the reader");
+    let requests = get("/large.bin") + "GET /large.bin HTTP/1.1\r\nHost: h\r\nRange: bytes=-5\r\n\r\n";
+    let (far, _) = check_pace(&mut server, &requests);
     let all = take_all(&mut server, &far);
     let (head, body) = parts(&all);
     assert_eq!(line(&head, "Content-Length"), bytes.len().to_string());
@@ -457,11 +478,16 @@ fn h11_a_file_is_kept_until_it_changes() {
     check(&mut server, "/medium.bin", 308);
 }
 
-/// The first connection, for which the pool can be given jobs as long as it stays.
-fn stay(live: &Live) -> (TcpStream, ConnectionId) {
-    let mut stream = live.connect();
-    assert_eq!(statuses(real::ask(&mut stream, get("/missing")).as_bytes()), [404]);
-    (stream, live.handle.ids()[0])
+/// A server of files with one thread in its pool, and its first connection, for which the pool can be given jobs: it stays, however
+/// long the machine stands still.
+fn with_one_thread(files: Files) -> (Live, TcpStream, ConnectionId) {
+    let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
+    let builder = builder.limits(|limits| limits.http_idle = Duration::ZERO);
+    let live = Live::serve(builder, move |_peer| Page(files.clone()));
+    let mut stays = live.connect();
+    assert_eq!(statuses(real::ask(&mut stays, get("/missing")).as_bytes()), [404]);
+    let id = live.handle.ids()[0];
+    (live, stays, id)
 }
 
 /// The status of the answer for a file.
@@ -473,9 +499,9 @@ fn status_of(live: &Live, path: &str) -> u16 {
     statuses(real::read_to_end(&mut stream).as_bytes())[0]
 }
 
-/// Gives the only thread of the pool a job that waits for this barrier, and as many jobs behind it as the pool takes.
-#[cfg(target_os = "linux")]
-fn fill_pool(live: &Live, id: ConnectionId) -> Arc<Barrier> {
+/// Gives the only thread of the pool a job that waits for this barrier, and as many jobs behind it as the pool takes. Returns how
+/// many these are.
+fn fill_pool(live: &Live, id: ConnectionId) -> (Arc<Barrier>, usize) {
     let (gate, end) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let (taken, theirs) = (gate.clone(), end.clone());
     let block = move || {
@@ -483,9 +509,18 @@ fn fill_pool(live: &Live, id: ConnectionId) -> Arc<Barrier> {
         theirs.wait();
     };
     assert!(live.handle.offload(id, block).is_ok());
+    // The thread has taken it.
     gate.wait();
-    while live.handle.offload(id, || ()).is_ok() {}
-    end
+    let mut waiting = 0;
+    loop {
+        match live.handle.offload(id, || 7) {
+            Ok(()) => waiting += 1,
+            Err(given_back) => {
+                assert_eq!((given_back.why, (given_back.value)()), (jackfield::Busy::Full, 7));
+                return (end, waiting);
+            }
+        }
+    }
 }
 
 /// No job of the pool is needed for what is kept; what is not to be kept waits for one.
@@ -496,11 +531,9 @@ fn h11_a_file_that_is_kept_needs_no_pool() {
     thread::sleep(Duration::from_millis(30));
     for (cache, status) in [(1 << 20, 200), (0, 503)] {
         let files = Files::folder(folder.root()).unwrap().cache(cache);
-        let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
-        let live = Live::serve(builder, move |_peer| Page(files.clone()));
-        let (_stays, id) = stay(&live);
+        let (live, _stays, id) = with_one_thread(files);
         assert_eq!(status_of(&live, "a.txt"), 200);
-        let end = fill_pool(&live, id);
+        let (end, _) = fill_pool(&live, id);
         assert_eq!(status_of(&live, "a.txt"), status);
         end.wait();
     }
@@ -515,13 +548,10 @@ fn h11_by_default_files_of_16_mib_are_kept() {
     let files: Vec<_> = names.iter().map(|name| (&**name, &*bytes)).collect();
     let folder = Folder::new(&files);
     thread::sleep(Duration::from_millis(30));
-    let files = Files::folder(folder.root()).unwrap();
-    let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
-    let live = Live::serve(builder, move |_peer| Page(files.clone()));
-    let (_stays, id) = stay(&live);
+    let (live, _stays, id) = with_one_thread(Files::folder(folder.root()).unwrap());
     let ask_all = || -> Vec<u16> { names.iter().map(|name| status_of(&live, name)).collect() };
     assert_eq!(ask_all(), [200; 16]);
-    let end = fill_pool(&live, id);
+    let (end, _) = fill_pool(&live, id);
     assert_eq!(ask_all(), [&[503][..], &[200; 15]].concat());
     end.wait();
 }
@@ -554,10 +584,7 @@ fn h11_a_file_that_changes_while_it_is_sent_ends_the_answer() {
 fn h11_a_full_pool_is_an_answer() {
     let bytes = large();
     let folder = Folder::new(&[("large.bin", &bytes)]);
-    let files = Files::folder(folder.root()).unwrap();
-    let live = Live::serve(Server::builder().listen("127.0.0.1:0").offload_threads(1), move |_peer| {
-        Page(files.clone())
-    });
+    let (live, _stays, id) = with_one_thread(Files::folder(folder.root()).unwrap());
     let ask = || {
         let mut stream = live.connect();
         stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
@@ -565,28 +592,12 @@ fn h11_a_full_pool_is_an_answer() {
         Read::read_to_end(&mut stream, &mut all).unwrap();
         parts(&all)
     };
-    let (_stays, id) = stay(&live);
     assert!(ask().1 == bytes);
-    let gate = Arc::new(Barrier::new(2));
-    let theirs = gate.clone();
-    let block = move || {
-        theirs.wait();
-        theirs.wait();
-    };
-    assert!(live.handle.offload(id, block).is_ok());
-    // The thread has taken it.
-    gate.wait();
-    let mut waiting = 0;
-    let given_back = loop {
-        match live.handle.offload(id, || 7) {
-            Ok(()) => waiting += 1,
-            Err(given_back) => break given_back,
-        }
-    };
-    assert_eq!((waiting, given_back.why, (given_back.value)()), (1024, jackfield::Busy::Full, 7));
+    let (end, waiting) = fill_pool(&live, id);
+    assert_eq!(waiting, 1024);
     let (head, _) = ask();
     assert_eq!((statuses(head.as_bytes()), line(&head, "Retry-After")), (vec![503], "1"));
-    gate.wait();
+    end.wait();
     real::wait_until(|| ask().1 == bytes);
 }
 
@@ -811,12 +822,8 @@ fn h11_a_reader_waits_for_a_slow_peer() {
     let read = Arc::new(AtomicUsize::new(0));
     let count = read.clone();
     let mut server = TestServer::new(move |_peer| Reading(count.clone()));
-    let far = server.connect();
-    far.set_room(Some(0));
-    far.send(b"GET /huge HTTP/1.1\r\nHost: h\r\n\r\n");
-    server.run();
-    let (read_first, held) = (read.load(Ordering::Relaxed), server.wires().memory_bytes());
-    assert!(read_first <= 192 << 10 && held < 400 << 10, "{read_first} bytes were read, and {held} are held");
+    let (far, pieces) = check_pace(&mut server, &get("/huge?10485760"));
+    assert_eq!(read.load(Ordering::Relaxed), pieces * PIECE);
     let (_, body) = parts(&take_all(&mut server, &far));
     assert_eq!(body.iter().filter(|byte| **byte == b'x').count(), 10 << 20);
 }

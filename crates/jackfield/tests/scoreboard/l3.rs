@@ -110,12 +110,22 @@ fn l3_the_file_has_the_owner_that_it_was_given_before_anyone_can_connect() {
     }
 }
 
-/// A race with a server that binds: who can connect finds the file as it was to be.
+/// Removes a file at the end, however a test ends.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A race with a server that binds: who connects as early as it can finds the file as it was to be.
 #[test]
 fn l3_nobody_can_connect_before_the_file_has_its_rights_and_its_owner() {
     let (user, group) = new_owner();
     for round in 0..200 {
         let path = path(&format!("race-{round}"));
+        let _removed = Removed(path.clone());
         let listener = Listener::unix(&path).mode(0o600).owner(Some(user), Some(group));
         let binds = thread::spawn(move || Server::builder().listen(listener).reactors(1).bind().unwrap());
         loop {

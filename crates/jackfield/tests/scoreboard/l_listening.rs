@@ -6,7 +6,7 @@ use jackfield::{
     Addr, Busy, Client, Exchange, Limits, Listener, ListenerState, Observer, Peer, Request, Server,
     ServerState, WhenFull, WhichListener,
 };
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,15 +66,6 @@ fn two_listeners(notes: &Notes) -> (Live, TcpStream) {
     let mut admin = real::connect(live.addrs[1]);
     assert!(real::ask(&mut admin, get("/")).ends_with(r#"1 Some("admin")"#));
     (live, admin)
-}
-
-/// True if nothing has come. The server has answered another connection since, so it has seen everything that was
-/// ready.
-fn is_silent(stream: &mut TcpStream) -> bool {
-    stream.set_nonblocking(true).unwrap();
-    let read = stream.read(&mut [0; 64]);
-    stream.set_nonblocking(false).unwrap();
-    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 fn ask(stream: &mut TcpStream) {
@@ -275,8 +266,9 @@ fn check_pause<'n>(which: impl Into<WhichListener<'n>> + Copy) {
     let mut waits = live.connect();
     ask(&mut waits);
     for _ in 0..3 {
+        // The server has answered another connection since, so it has seen everything that was ready.
         real::ask(&mut admin, get("/"));
-        assert!(is_silent(&mut waits));
+        assert!(real::is_silent(&waits));
     }
     assert_eq!(live.handle.listeners()[0].state, ListenerState::Paused);
     live.handle.resume_listening(which).unwrap();
@@ -379,7 +371,7 @@ fn l11_a_listener_pauses_by_itself_at_its_limit() {
     ask(&mut waits);
     let mut other = real::connect(live.addrs[1]);
     assert!(real::ask(&mut other, get("/")).ends_with("1 None"), "the other one goes on");
-    assert!(is_silent(&mut waits));
+    assert!(real::is_silent(&waits));
     drop(first);
     assert!(real::read_answer(&mut waits).ends_with("0 None"));
     assert_eq!(live.handle.metrics().refused, 0);

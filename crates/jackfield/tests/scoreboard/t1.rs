@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::probe::{Probe, Watcher};
 use support::real::Live;
-use tls::{Authority, Identity, Secured};
+use tls::{Authority, Identity, Secured, record};
 
 const CLOSING: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
@@ -202,11 +202,6 @@ enum End {
     Deadline,
     /// It is answered.
     Answered,
-}
-
-/// A record of a handshake around these bytes.
-fn record(bytes: &[u8]) -> Vec<u8> {
-    [&[22, 3, 1], &(bytes.len() as u16).to_be_bytes()[..], bytes].concat()
 }
 
 fn end_of(server: &mut TestServer, far: &FarEnd, at_once: &[u8]) -> End {

@@ -5,6 +5,7 @@ use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{Client, Exchange, Peer, Reason, Request, Timeout};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tls::record;
 
 struct Site;
 
@@ -74,11 +75,6 @@ fn t11_a_thousand_silent_handshakes_cost_a_plain_client_no_turn() {
     assert!(silent.iter().all(FarEnd::is_reset));
     assert_eq!(server.handle().metrics().ended(Reason::Timeout(Timeout::Handshake)), 1000);
     assert_eq!(turns(&mut server, &plain), alone);
-}
-
-/// A record of a handshake around these bytes.
-fn record(bytes: &[u8]) -> Vec<u8> {
-    [&[22, 3, 1], &(bytes.len() as u16).to_be_bytes()[..], bytes].concat()
 }
 
 /// Of everything wrong that can come first, a piece at a time.

@@ -46,6 +46,7 @@ impl Client for Homebody {
 impl Drop for Homebody {
     fn drop(&mut self) {
         self.check();
+        self.log.note("drop");
     }
 }
 
@@ -70,13 +71,20 @@ fn homebodies(reactors: usize) -> (Live, Log) {
 
 #[test]
 fn x1_all_callbacks_of_a_connection_run_on_its_reactors_thread() {
-    let (live, _) = homebodies(3);
+    let (mut live, log) = homebodies(3);
     let mut streams: Vec<_> = (0..9).map(|_| live.connect()).collect();
     for _ in 0..10 {
         for stream in &mut streams {
             assert!(real::ask(stream, get("/")).contains("reactor "));
         }
     }
+    // Some end by their peer, and the others with the server.
+    streams.truncate(4);
+    real::wait_until(|| live.handle.count() == 4);
+    live.handle.shutdown(jackfield::Drain::now());
+    live.join().unwrap();
+    // A panic in a callback or in `Drop` ends its connection only, and is counted.
+    assert_eq!((log.count("drop"), live.handle.metrics().panics), (9, 0));
 }
 
 #[test]
@@ -86,15 +94,18 @@ fn x1_the_first_reactor_runs_on_the_thread_that_serves() {
     let peer = thread::spawn(move || {
         let answer = real::ask(&mut real::connect(addr), get("/"));
         handle.shutdown(jackfield::Drain::now());
-        answer
+        (answer, handle)
     });
-    let here = thread::current().id();
+    let (here, log) = (thread::current().id(), Log::default());
+    let notes = log.clone();
     server
         .serve_with(move |_setup| {
-            move |_peer: &Peer| Homebody { home: here, log: Log::default(), _not_send: Rc::new(()) }
+            move |_peer: &Peer| Homebody { home: here, log: notes.clone(), _not_send: Rc::new(()) }
         })
         .unwrap();
-    assert!(peer.join().unwrap().ends_with("reactor 0"));
+    let (answer, handle) = peer.join().unwrap();
+    assert!(answer.ends_with("reactor 0"));
+    assert_eq!((log.count("drop"), handle.metrics().panics), (1, 0));
 }
 
 #[test]

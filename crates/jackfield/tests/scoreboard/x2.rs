@@ -3,7 +3,7 @@
 
 use crate::support;
 use jackfield::{Client, Exchange, Listener, ListenerState, Request, Server};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use support::get;
@@ -39,16 +39,6 @@ fn spread(addr: SocketAddr, listener: usize) -> [usize; 2] {
     on
 }
 
-/// Whether none of them has got anything.
-fn are_silent(streams: &[TcpStream]) -> bool {
-    streams.iter().all(|stream| {
-        stream.set_nonblocking(true).unwrap();
-        let peeked = stream.peek(&mut [0]);
-        stream.set_nonblocking(false).unwrap();
-        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-    })
-}
-
 #[test]
 fn x2_each_reactor_accepts_at_its_own_socket() {
     let live = live();
@@ -74,7 +64,7 @@ fn x2_such_a_listener_is_paused_and_resumed_at_all_reactors() {
     }
     for _ in 0..3 {
         ask_both();
-        assert!(are_silent(&waiting));
+        assert!(waiting.iter().all(real::is_silent));
     }
     assert_eq!(live.handle.listeners()[1].state, ListenerState::Paused);
     live.handle.resume_listening("own").unwrap();

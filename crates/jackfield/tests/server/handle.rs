@@ -303,9 +303,10 @@ fn check_ended(handle: &Handle, id: ConnectionId, reports: &Reports) {
         assert_eq!(handle.close(id), Err(Busy::Stopped));
         assert_eq!(handle.close_with(id, 1000, ""), Err(Busy::Stopped));
         assert_eq!(handle.abort(id), Err(Busy::Stopped));
-        let value = handle.post(id, held.clone()).unwrap_err();
-        assert_eq!((value.why, Arc::strong_count(&value.value)), (Busy::Stopped, 2));
-        drop(value);
+        for posted in [handle.post(id, held.clone()), handle.post_sized(id, held.clone(), 1000)] {
+            assert_eq!(posted.map_err(|not| not.why), Err(Busy::Stopped));
+        }
+        assert_eq!(Arc::strong_count(&held), 1);
         let inside = held.clone();
         assert_eq!(handle.run_on(0, move |_| drop(inside)), Err(Busy::Stopped));
         let inside = held.clone();

@@ -271,6 +271,27 @@ fn an_unfinished_answer_is_reset() {
     }
 }
 
+/// The server looks after 60 s and after 120 s, and at no time between: what was written before the first look counts until the
+/// second, whether that is 61 s or 119 s.
+#[test]
+fn an_unfinished_answer_is_looked_at_once_in_each_timeout() {
+    for written in [SECOND, ANSWER_TIMEOUT - SECOND] {
+        let mut place = Place::new(false);
+        let far = place.server.connect();
+        far.send(get("/stream").as_bytes());
+        place.server.advance(written);
+        let id = place.server.wires().ids().next().expect("it is there");
+        place.server.handle().post(id, ()).expect("there is room");
+        place.server.run();
+        assert!(text(&far.take()).ends_with("4\r\nmore\r\n"));
+        place.server.advance(ANSWER_TIMEOUT * 2 - SECOND - written);
+        assert_eq!((place.ends(), far.is_reset()), (Vec::new(), false), "written at {written:?}");
+        place.server.advance(SECOND);
+        let ended = vec![Reason::Timeout(Timeout::Answer)];
+        assert_eq!((place.ends(), far.is_reset()), (ended, true), "written at {written:?}");
+    }
+}
+
 /// One that its client went on with later, and whose connection is used again, has no deadline left.
 #[test]
 fn a_finished_answer_has_no_deadline() {

@@ -45,6 +45,51 @@ fn the_document_is_the_table() {
     assert!(found == wanted, "docs/limits.md is not the table of the code: see the top of this test");
 }
 
+/// The numbers that docs/features.md promises. The table above would be written anew with another one.
+#[test]
+fn the_defaults_are_those_that_are_promised() {
+    const DEFAULTS: [(&str, u64); 33] = [
+        ("outgoing_max", 65_536),
+        ("mailbox_max", 65_536),
+        ("mailbox_bytes_max", 64 << 20),
+        ("events_per_turn", 64),
+        ("topics_max", 128),
+        ("line_bytes_max", 64 << 10),
+        ("body_bytes_max", 1 << 20),
+        ("rate.messages", 0),
+        ("rate.bytes", 0),
+        ("bandwidth.bytes_in", 0),
+        ("bandwidth.bytes_out", 0),
+        ("control_frames", 100),
+        ("http.head_bytes_max", 16 << 10),
+        ("http.headers_max", 100),
+        ("http.target_bytes_max", 8 << 10),
+        ("websocket.message_bytes_max", 1 << 20),
+        ("deflate.mode", 0),
+        ("deflate.message_bytes_min", 256),
+        ("deflate.memory_bytes_max", 64 << 20),
+        ("reactor.read_bytes", 64 << 10),
+        ("reactor.outbox_bytes_high", 64 << 10),
+        ("reactor.outbox_bytes_low", 16 << 10),
+        ("reactor.outbox_bytes_max", 1 << 20),
+        ("reactor.handshakes_per_turn", 64),
+        ("Listener::backlog", 1024),
+        ("Listener::notsent_lowat", 64 << 10),
+        ("reactor.write_stall", 30_000),
+        ("reactor.write_stall_bytes_min", 1),
+        ("reactor.flush_interval", 15_000),
+        ("reactor.flush_interval_bytes_min", 16 << 10),
+        ("reactor.memory_wait", 10_000),
+        ("reactor.handshake", 10_000),
+        ("message_timeout", 60_000),
+    ];
+    let table = Limits::default().table();
+    for (name, promised) in DEFAULTS {
+        let row = table.iter().find(|row| row.name == name).expect("it is a limit");
+        assert_eq!(row.value, promised, "{name}");
+    }
+}
+
 /// 1048576 as 1,048,576.
 fn grouped(value: u64) -> String {
     if value == u64::MAX {

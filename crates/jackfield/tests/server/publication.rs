@@ -1,6 +1,7 @@
 //! What can be sent, in each way that there is to send it, and what receivers that speak different protocols get.
 
 use crate::support;
+use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestServer, listener};
 use jackfield::{
     Client, Connection, ConnectionId, Event, Exchange, Handle, Message, Prepared, Publication, Raw, Request,
@@ -180,6 +181,39 @@ fn large_ones_are_the_same() {
         let forms: [&[u8]; 3] = [&frame, event.as_bytes(), data.as_bytes()];
         check(move || Event::data(data).id("1").into(), forms);
         check(move || Prepared::new(Event::data(data).id("1")).into(), forms);
+    }
+}
+
+/// Receivers that do not read hold one encoding together: an encoding for each, or a copy, would be memory.
+#[test]
+fn a_prepared_message_is_encoded_once_for_all_its_receivers() {
+    const RECEIVERS: usize = 1000;
+    let kinds: [fn(&str) -> Prepared; 2] =
+        [|data| Prepared::new(data), |data| Prepared::new(Event::data(data).event("tick").id("9"))];
+    let data = "x".repeat(16 << 10);
+    for opening in [socket::UPGRADE.to_owned(), get("/")] {
+        let mut server = TestServer::new(|_peer| Sender);
+        let ends: Vec<FarEnd> = (0..RECEIVERS).map(|_| server.connect()).collect();
+        ends.iter().for_each(|far| far.send(opening.as_bytes()));
+        server.run();
+        let (handle, ids) = (server.handle(), server.handle().ids());
+        for kind in kinds {
+            for far in &ends {
+                far.take();
+                far.set_room(Some(0));
+            }
+            let sending = measure(|| {
+                let prepared = kind(&data);
+                ids.iter().for_each(|id| assert_eq!(handle.send(*id, &prepared), Ok(())));
+                server.run();
+            });
+            assert!(sending.bytes_total < (RECEIVERS * data.len() / 4) as u64, "{sending:?}");
+            ends.iter().for_each(|far| far.set_room(None));
+            server.run();
+            let first = ends[0].take();
+            assert!(text(&first).contains(&data) && first.len() < data.len() + 40, "{}", shown(&first));
+            assert!(ends[1..].iter().all(|far| far.take() == first));
+        }
     }
 }
 

@@ -126,6 +126,14 @@ pub fn read_some(stream: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// True if nothing has come, and the peer is still there.
+pub fn is_silent(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false).unwrap();
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
 /// True if the peer was reset or closed.
 pub fn is_gone(stream: &mut TcpStream) -> bool {
     match read_some(stream, &mut [0; 64]) {

@@ -125,11 +125,13 @@ mod tests {
     fn a_file_is_read_in_pieces_of_64_kib() {
         let path = env::temp_dir().join(format!("jackfield-pieces-{}", process::id()));
         fs::write(&path, vec![7; 65_537]).unwrap();
-        let file = File::open(&path).unwrap();
+        let file = File::open(&path);
+        // An open file can be read without its name, and nothing is left behind if the test fails.
+        fs::remove_file(&path).unwrap();
+        let file = file.unwrap();
         let stamp = Stamp::of(&file).unwrap();
         let mut source = FileSource::new(file, stamp, whole(65_537));
         let pieces: Vec<_> = iter::from_fn(|| source.read().unwrap()).map(|piece| piece.len()).collect();
-        fs::remove_file(&path).unwrap();
         assert_eq!(pieces, [65_536, 1]);
     }
 
