@@ -24,7 +24,7 @@ impl<S: Speaker> Engine<S> {
     /// Begins the operations that are due and for which the connection has room.
     #[inline]
     pub(super) fn feed(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
-        if self.pace.is_fixed() && !self.setup.renews {
+        if self.pace.is_fixed() {
             self.queue_up(id, now);
             self.serve(wires, now);
         } else {
