@@ -120,8 +120,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
         if nap.is_some() {
             sleep_exactly();
         }
+        let limits = Limits { handshake: Duration::from_nanos(setup.timeout_ns), ..limits() };
         Ok(Self {
-            driver: Driver::new(0, limits())?,
+            driver: Driver::new(0, limits)?,
             engine: Engine::new(speaker, setup, shared.epoch),
             shared,
             laps,
@@ -339,9 +340,11 @@ fn sleep_exactly() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
-/// A client must always read while it writes: otherwise both sides could wait for each other for ever.
+/// A client sends as much as its user wants, and must always read while it writes: otherwise both sides could wait for each other
+/// for ever.
 pub(crate) fn limits() -> Limits {
     Limits {
+        wire_memory_bytes_max: usize::MAX,
         outbox_bytes_high: usize::MAX,
         outbox_bytes_max: usize::MAX,
         write_stall: Duration::from_secs(3600),
@@ -349,5 +352,41 @@ pub(crate) fn limits() -> Limits {
         // A connection that has ended reads nothing more.
         linger_max: Duration::from_millis(200),
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::raw::Raw;
+    use super::*;
+    use std::sync::mpsc;
+
+    /// The fault: a handshake was ended after the 10 seconds of a server, whatever `--timeout` said.
+    #[test]
+    fn a_handshake_may_take_as_long_as_an_answer() {
+        for seconds in [1, 5, 30, 3600] {
+            let timeout = Duration::from_secs(seconds);
+            let speaker = Raw::new(1);
+            let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..setup() };
+            let (shared, (laps, _)) = (Shared::new(), mpsc::channel());
+            let worker = Worker::new(speaker, setup, (&shared, laps), 0).expect("there is an event queue");
+            assert_eq!(worker.driver.reactor.wires.limits().handshake, timeout);
+        }
+    }
+
+    fn setup() -> Setup {
+        Setup {
+            target: ([127, 0, 0, 1], 1).into(),
+            tls: None,
+            places: 0..1,
+            slow_readers: 0,
+            pipeline: 1,
+            rate: None,
+            operations: None,
+            deliveries: None,
+            publishes: false,
+            renews: false,
+            timeout_ns: 0,
+        }
     }
 }

@@ -112,6 +112,15 @@ fn raw() {
     check_operations(&["raw", "-p", "2", "--size", "3000"]);
 }
 
+/// The fault: the client was evicted for its own output if that was more than the 64 MiB that a server allows a connection.
+#[test]
+fn a_block_may_be_of_any_size() {
+    let run = bench(&["raw", "--size", "70MiB", "-c", "1", "-n", "1", "--timeout", "300s"]);
+    let result = run.result();
+    let counts = (run.code, &result["throughput"]["operations"], &result["errors"]["total"]);
+    assert_eq!(counts, (0, &1.into(), &0.into()), "{}{}", run.stderr, result["errors"]);
+}
+
 #[test]
 fn connect() {
     check_operations(&["connect"]);
