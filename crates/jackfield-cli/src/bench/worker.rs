@@ -234,15 +234,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
 
     /// One turn of the reactor. False if the run is to end.
     fn turn(&mut self) -> io::Result<bool> {
-        self.engine.refill(&mut self.driver.reactor.wires);
-        match self.nap.filter(|_| self.is_begun) {
-            None => self.driver.poll(Some(TICK), &mut self.engine)?,
-            Some(nap) => {
-                thread::sleep(self.engine.until_next(nap));
-                self.driver.poll(Some(Duration::ZERO), &mut self.engine)?;
-                self.engine.begin_due(&mut self.driver.reactor.wires);
-            }
+        let nap = self.nap.filter(|_| self.is_begun);
+        if let Some(nap) = nap {
+            thread::sleep(self.engine.until_next(nap));
         }
+        self.engine.prepare(&mut self.driver.reactor.wires);
+        self.driver.poll(Some(if nap.is_some() { Duration::ZERO } else { TICK }), &mut self.engine)?;
         self.engine.sweep(&mut self.driver.reactor.wires);
         self.publish();
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))

@@ -383,6 +383,19 @@ fn at_a_fixed_rate_what_is_never_sent_is_an_error() {
     assert!((0..10).any(is_whole), "something is not counted");
 }
 
+/// The fault: while an operation was due and no connection was free, the alarm was set for a time that had passed, so it rang at
+/// once, turn by turn.
+#[test]
+fn while_no_connection_is_free_nobody_wakes_for_what_is_due() {
+    let addr = odd::listen(odd::answer_once);
+    let run = bench(&["http", &addr, "--rate", "100", "-c", "1", "-d", "500ms", "--timeout", "2s"]);
+    let result = run.result();
+    let (turns, seconds) = (&result["client"]["turns"], &result["throughput"]["seconds"]);
+    // A look at the clock every 10 ms, and for each operation. Twice as many are no fault.
+    let most = seconds.as_f64().map(|seconds| seconds * 400.0 + 50.0);
+    assert!(turns.as_u64() > Some(0) && turns.as_f64() <= most, "{turns} in {seconds} s");
+}
+
 fn errors_and_answers(result: &Value) -> f64 {
     let (errors, answers) = (&result["errors"]["total"], &result["latency_ns"]["count"]);
     errors.as_f64().unwrap() + answers.as_f64().unwrap_or(0.0)

@@ -72,6 +72,8 @@ pub(crate) struct Engine<S: Speaker> {
     sweep_at: u64,
     /// Fires when an operation is due, if there are fixed times.
     alarm: Option<Alarm>,
+    /// For which time it is set.
+    alarm_at: Option<u64>,
     out: Vec<u8>,
 }
 
@@ -94,6 +96,7 @@ impl<S: Speaker> Engine<S> {
             retry_at: 0,
             sweep_at: 0,
             alarm: None,
+            alarm_at: None,
             out: Vec::new(),
             setup,
         }

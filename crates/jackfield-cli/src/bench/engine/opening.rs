@@ -20,15 +20,14 @@ const SLOW_BUFFER_BYTES: usize = 4096;
 impl<S: Speaker> Engine<S> {
     /// Fills vacant places, unless it is too early for that.
     #[inline]
-    pub(crate) fn refill(&mut self, wires: &mut Wires) {
+    pub(super) fn refill(&mut self, wires: &mut Wires, now: u64) {
         if !self.vacant.is_empty() {
-            self.refill_slow(wires);
+            self.refill_slow(wires, now);
         }
     }
 
     #[cold]
-    fn refill_slow(&mut self, wires: &mut Wires) {
-        let now = self.now();
+    fn refill_slow(&mut self, wires: &mut Wires, now: u64) {
         while now >= self.retry_at && (self.setup.renews || self.open - self.ready < OPENING_MAX) {
             if self.vacant.is_empty() || self.setup.renews && self.pace.due(now).is_none() {
                 return;
