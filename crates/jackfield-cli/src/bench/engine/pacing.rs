@@ -50,8 +50,9 @@ impl<S: Speaker> Engine<S> {
                 if self.begin_operation(wires, id, now) {
                     // It could have been sent since then: the rest is this program's own delay.
                     self.tally.record_delay(now - due.max(free_since).min(now));
+                    // One that took nothing is full, or is closing and will never take anything.
+                    self.queue_up(id, now);
                 }
-                self.queue_up(id, now);
             }
         }
     }
