@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     /// Connections that can be used.
     pub(crate) ready: AtomicUsize,
     pub(crate) errors: AtomicU64,
+    /// The server has answered once: from now on errors are counted and do not end the run.
+    pub(crate) is_proven: AtomicBool,
     /// The reason to give up.
     pub(crate) failure: OnceLock<Kind>,
 }
@@ -252,10 +254,15 @@ impl<'a, S: Speaker> Worker<'a, S> {
             self.shared.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
             self.ready = ready;
         }
+        let was_proven = self.shared.is_proven.load(Ordering::Relaxed);
+        let is_proven = was_proven || self.engine.is_proven();
+        if is_proven && !was_proven {
+            self.shared.is_proven.store(true, Ordering::Relaxed);
+        }
         if errors != self.errors {
             self.shared.errors.fetch_add(errors.wrapping_sub(self.errors), Ordering::Relaxed);
             self.errors = errors;
-            if let Some(why) = self.engine.failure() {
+            if let Some(why) = self.engine.first_error().filter(|_| !is_proven) {
                 // The first reason is kept.
                 let _ = self.shared.failure.set(why.clone());
                 self.shared.is_stopped.store(true, Ordering::Relaxed);
@@ -309,6 +316,7 @@ impl Shared {
             is_stopped: AtomicBool::new(false),
             ready: AtomicUsize::new(0),
             errors: AtomicU64::new(0),
+            is_proven: AtomicBool::new(false),
             failure: OnceLock::new(),
         }
     }
