@@ -123,7 +123,8 @@ fn a_block_may_be_of_any_size() {
 
 #[test]
 fn connect() {
-    check_operations(&["connect"]);
+    let result = check_operations(&["connect"]);
+    assert!(result["opening_seconds"].is_null(), "there is no time at which all are up");
     check_operations(&["connect", "--rate", "200"]);
 }
 
@@ -364,6 +365,7 @@ fn a_run_that_never_began_has_no_figures() {
     let run = bench(&[&["http", &odd::nobody()], &SHORT[..]].concat());
     let result = run.result();
     assert_eq!((run.code, &result["client"]["cpu_percent"]), (1, &0.0.into()), "{}", run.stdout);
+    assert!(!run.page().contains("connections were up"), "{}", result["end"]);
 }
 
 #[test]
@@ -589,7 +591,7 @@ fn over_tls_an_operation_begins_with_its_connection() {
     let directory = Directory::new();
     let [cert, key] = &certificate(&directory, "server");
     for (load, operations) in
-        [(&["-c", "1", "-n", "3"][..], 3), (&["-c", "32", "-n", "5", "--rate", "20"], 5)]
+        [(&["-c", "1", "-n", "3"][..], 3usize), (&["-c", "32", "-n", "5", "--rate", "20"], 5)]
     {
         let opened = Arc::new(AtomicUsize::new(0));
         let count = opened.clone();
@@ -779,6 +781,7 @@ fn impossible_measurements_are_explained() {
     failed(&["idle", &refuses], "status 403");
     let run = bench(&["idle", &refuses, "-c", "2", "-d", "100ms"]);
     assert!(run.code == 1 && !run.stdout.contains("opened"), "{}", run.stdout);
+    assert!(run.page().contains("of 2 were opened") && !run.page().contains("connections were up"));
 }
 
 #[test]
