@@ -15,6 +15,8 @@ pub mod plan;
 pub(crate) mod raw;
 pub mod request;
 pub(crate) mod run;
+#[cfg(test)]
+mod run_tests;
 pub mod server;
 pub(crate) mod speaker;
 #[cfg(test)]

@@ -28,8 +28,10 @@ pub struct Outcome {
     pub errors: BTreeMap<Kind, u64>,
     /// TLS handshakes that ended within the measured time.
     pub handshakes: Handshakes,
-    /// How long it took until all connections were up.
-    pub opened_in: Duration,
+    /// Connections that were up when opening them was over, the publisher's too.
+    pub opened: usize,
+    /// How long it took until all were up. `None`: they never were, or opening them is what was measured.
+    pub opened_in: Option<Duration>,
     /// Bytes that the client has read and written.
     pub bytes_in: u64,
     pub bytes_out: u64,
@@ -174,9 +176,9 @@ impl Outcome {
         Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
-    /// The growth of the server's memory for each connection, in bytes.
+    /// The growth of the server's memory for each connection, in bytes, if all were up.
     pub fn memory_per_connection(&self, connections: usize) -> Option<f64> {
-        let server = self.server?;
+        let server = self.server.filter(|_| self.opened_in.is_some())?;
         Some(server.memory_end.saturating_sub(server.memory_before) as f64 / connections as f64)
     }
 
@@ -215,7 +217,8 @@ mod tests {
             latencies: new_histogram(),
             errors: BTreeMap::new(),
             handshakes: Handshakes::new(),
-            opened_in: Duration::ZERO,
+            opened: 1,
+            opened_in: Some(Duration::ZERO),
             bytes_in: 0,
             bytes_out: 0,
             client_cpu: Duration::ZERO,
@@ -247,5 +250,22 @@ mod tests {
         }
         let nothing = Outcome { operations: 0, ..outcome(0.0, 0) };
         assert_eq!(nothing.latency_doubt(), None);
+    }
+
+    /// The fault: what the server needed for some connections was divided by the number of all that were wanted.
+    #[test]
+    fn memory_is_shared_out_only_if_all_connections_were_up() {
+        for (opened_in, each) in [(Some(Duration::ZERO), Some(50.0)), (None, None)] {
+            let server = ServerUse {
+                pid: 1,
+                cpu: Duration::ZERO,
+                memory_before: 1000,
+                memory_max: 2000,
+                memory_end: 2000,
+                own_memory_end: None,
+            };
+            let outcome = Outcome { opened_in, server: Some(server), ..outcome(0.0, 0) };
+            assert_eq!(outcome.memory_per_connection(20), each);
+        }
     }
 }

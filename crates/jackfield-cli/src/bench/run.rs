@@ -175,7 +175,9 @@ impl Lead<'_> {
     fn run(mut self, workers: Workers<'_>) -> Result<Outcome, Error> {
         let begin = Instant::now();
         let mut end = self.open(begin, &workers);
-        let opened_in = begin.elapsed();
+        let opened = self.shared.ready.load(Ordering::Relaxed);
+        let is_up = end.is_none() && self.plan.play != Play::Connect;
+        let opened_in = is_up.then(|| begin.elapsed());
         // A run that does not begin uses nothing.
         let (mut meter, mut last) = (self.last, self.last);
         if end.is_none() {
@@ -196,7 +198,9 @@ impl Lead<'_> {
         }
         let end = self.shared.failure.get().map(|why| End::Failed(why.clone())).or(end);
         let mut outcome = self.sum(totals, end.unwrap_or(End::Complete));
-        outcome.opened_in = opened_in;
+        outcome.opened = opened;
+        // A connection may seem to be up before it is refused.
+        outcome.opened_in = opened_in.filter(|_| !matches!(outcome.end, End::Failed(_)));
         outcome.client_cpu = last.client_cpu.saturating_sub(meter.client_cpu);
         outcome.all_cpu = last.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
         let memory_max = outcome.samples.iter().map(|sample| sample.memory).max().unwrap_or(0);
@@ -359,7 +363,8 @@ impl Lead<'_> {
             latencies: std::mem::replace(&mut self.latencies, new_histogram()),
             errors: BTreeMap::new(),
             handshakes: Handshakes::new(),
-            opened_in: Duration::ZERO,
+            opened: 0,
+            opened_in: None,
             bytes_in: 0,
             bytes_out: 0,
             client_cpu: Duration::ZERO,

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     /// Connections that can be used.
     pub(crate) ready: AtomicUsize,
     pub(crate) errors: AtomicU64,
+    /// The server has answered once: from now on errors are counted and do not end the run.
+    pub(crate) is_proven: AtomicBool,
     /// The reason to give up.
     pub(crate) failure: OnceLock<Kind>,
 }
@@ -120,8 +122,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
         if nap.is_some() {
             sleep_exactly();
         }
+        let limits = Limits { handshake: Duration::from_nanos(setup.timeout_ns), ..limits() };
         Ok(Self {
-            driver: Driver::new(0, limits())?,
+            driver: Driver::new(0, limits)?,
             engine: Engine::new(speaker, setup, shared.epoch),
             shared,
             laps,
@@ -233,15 +236,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
 
     /// One turn of the reactor. False if the run is to end.
     fn turn(&mut self) -> io::Result<bool> {
-        self.engine.refill(&mut self.driver.reactor.wires);
-        match self.nap.filter(|_| self.is_begun) {
-            None => self.driver.poll(Some(TICK), &mut self.engine)?,
-            Some(nap) => {
-                thread::sleep(self.engine.until_next(nap));
-                self.driver.poll(Some(Duration::ZERO), &mut self.engine)?;
-                self.engine.begin_due(&mut self.driver.reactor.wires);
-            }
+        let nap = self.nap.filter(|_| self.is_begun);
+        if let Some(nap) = nap {
+            thread::sleep(self.engine.until_next(nap));
         }
+        self.engine.prepare(&mut self.driver.reactor.wires);
+        self.driver.poll(Some(if nap.is_some() { Duration::ZERO } else { TICK }), &mut self.engine)?;
         self.engine.sweep(&mut self.driver.reactor.wires);
         self.publish();
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
@@ -254,10 +254,15 @@ impl<'a, S: Speaker> Worker<'a, S> {
             self.shared.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
             self.ready = ready;
         }
+        let was_proven = self.shared.is_proven.load(Ordering::Relaxed);
+        let is_proven = was_proven || self.engine.is_proven();
+        if is_proven && !was_proven {
+            self.shared.is_proven.store(true, Ordering::Relaxed);
+        }
         if errors != self.errors {
             self.shared.errors.fetch_add(errors.wrapping_sub(self.errors), Ordering::Relaxed);
             self.errors = errors;
-            if let Some(why) = self.engine.failure() {
+            if let Some(why) = self.engine.first_error().filter(|_| !is_proven) {
                 // The first reason is kept.
                 let _ = self.shared.failure.set(why.clone());
                 self.shared.is_stopped.store(true, Ordering::Relaxed);
@@ -311,6 +316,7 @@ impl Shared {
             is_stopped: AtomicBool::new(false),
             ready: AtomicUsize::new(0),
             errors: AtomicU64::new(0),
+            is_proven: AtomicBool::new(false),
             failure: OnceLock::new(),
         }
     }
@@ -339,9 +345,11 @@ fn sleep_exactly() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
-/// A client must always read while it writes: otherwise both sides could wait for each other for ever.
+/// A client sends as much as its user wants, and must always read while it writes: otherwise both sides could wait for each other
+/// for ever.
 pub(crate) fn limits() -> Limits {
     Limits {
+        wire_memory_bytes_max: usize::MAX,
         outbox_bytes_high: usize::MAX,
         outbox_bytes_max: usize::MAX,
         write_stall: Duration::from_secs(3600),
@@ -349,5 +357,41 @@ pub(crate) fn limits() -> Limits {
         // A connection that has ended reads nothing more.
         linger_max: Duration::from_millis(200),
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::raw::Raw;
+    use super::*;
+    use std::sync::mpsc;
+
+    /// The fault: a handshake was ended after the 10 seconds of a server, whatever `--timeout` said.
+    #[test]
+    fn a_handshake_may_take_as_long_as_an_answer() {
+        for seconds in [1, 5, 30, 3600] {
+            let timeout = Duration::from_secs(seconds);
+            let speaker = Raw::new(1);
+            let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..setup() };
+            let (shared, (laps, _)) = (Shared::new(), mpsc::channel());
+            let worker = Worker::new(speaker, setup, (&shared, laps), 0).expect("there is an event queue");
+            assert_eq!(worker.driver.reactor.wires.limits().handshake, timeout);
+        }
+    }
+
+    fn setup() -> Setup {
+        Setup {
+            target: ([127, 0, 0, 1], 1).into(),
+            tls: None,
+            places: 0..1,
+            slow_readers: 0,
+            pipeline: 1,
+            rate: None,
+            operations: None,
+            deliveries: None,
+            publishes: false,
+            renews: false,
+            timeout_ns: 0,
+        }
     }
 }

@@ -113,11 +113,7 @@ fn figures(result: &Value) -> String {
     };
     let unit = result["throughput"]["unit"].as_str().unwrap_or_default();
     if result["plan"]["mode"] == "idle" {
-        let seconds = result["opening_seconds"].as_f64().unwrap_or_default();
-        let connections = result["plan"]["connections"].as_f64().unwrap_or_default();
-        if result["end"]["how"] != "failed" {
-            line("opened", format!("{} connections in {seconds:.2} s", units::count(connections)));
-        }
+        line("opened", opened(result));
     } else {
         let bytes = |name: &str| units::bytes(result["throughput"][name].as_f64().unwrap_or_default());
         let (read, written) = (bytes("bytes_in_per_second"), bytes("bytes_out_per_second"));
@@ -144,6 +140,17 @@ fn figures(result: &Value) -> String {
     line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
     line("errors", show("errors").unwrap_or_default());
     text
+}
+
+/// How many connections of an idle run were opened. Why a run failed is said as a warning.
+fn opened(result: &Value) -> String {
+    let count = |number: &Value| units::count(number.as_f64().unwrap_or_default());
+    let wanted = count(&result["plan"]["connections"]);
+    match result["opening_seconds"].as_f64() {
+        Some(seconds) => format!("{wanted} connections in {seconds:.2} s"),
+        None if result["end"]["how"] == "failed" => String::new(),
+        None => format!("{} of {wanted} connections", count(&result["opened_connections"])),
+    }
 }
 
 fn handshakes(show: &dyn Fn(&str) -> Option<String>) -> String {
@@ -250,6 +257,26 @@ mod tests {
         assert_eq!(lines[3].matches('#').count(), 5);
         assert_eq!(histogram(&json!([])), "");
         assert_eq!(histogram(&Value::Null), "");
+    }
+
+    /// The fault: all were said to be open, however many of them were when the run ended.
+    #[test]
+    fn only_connections_that_were_opened_are_said_to_be() {
+        for (seconds, how, shown) in [
+            (Some(0.5), "complete", "10,000 connections in 0.50 s"),
+            (Some(0.5), "interrupted", "10,000 connections in 0.50 s"),
+            (None, "interrupted", "4,200 of 10,000 connections"),
+            (None, "failed", ""),
+        ] {
+            let result = json!({
+                "plan": { "mode": "idle", "connections": 10_000 },
+                "opened_connections": 4200,
+                "opening_seconds": seconds,
+                "end": { "how": how },
+            });
+            assert_eq!(opened(&result), shown);
+            assert_eq!(figures(&result).contains("opened"), !shown.is_empty());
+        }
     }
 
     #[test]

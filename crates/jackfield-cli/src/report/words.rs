@@ -121,19 +121,22 @@ fn client(result: &Value) -> Option<String> {
 }
 
 fn course(result: &Value) -> Option<String> {
-    let opening = result["opening_seconds"].as_f64()?;
-    let mut text = format!("All connections were up after {}", units::time(opening * 1e9));
+    let mut said: Vec<String> = Vec::new();
+    let opening = result["opening_seconds"].as_f64();
+    said.extend(
+        opening.map(|seconds| format!("All connections were up after {}.", units::time(seconds * 1e9))),
+    );
     let warm_up = result["warm_up"].as_array().and_then(|samples| samples.first()?["at"].as_f64());
     if warm_up.is_some_and(|at| at < 0.0) {
-        text.push_str(". A warm-up went before the measured time, whose operations are not counted");
+        said.push("A warm-up went before the measured time, whose operations are not counted.".into());
     }
     let timeout = result["plan"]["timeout_seconds"].as_f64();
-    text.extend(timeout.map(|seconds| {
-        format!(". An answer that took longer than {} was an error", units::time(seconds * 1e9))
+    said.extend(timeout.map(|seconds| {
+        format!("An answer that took longer than {} was an error.", units::time(seconds * 1e9))
     }));
     let resolution = result["latency_resolution_ns"].as_f64().filter(|ns| *ns > 0.0);
-    text.extend(resolution.map(|ns| format!(". A latency may be up to {} too long", units::time(ns))));
-    Some(text + ".")
+    said.extend(resolution.map(|ns| format!("A latency may be up to {} too long.", units::time(ns))));
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 fn show(result: &Value, name: &str) -> Option<String> {
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_run_is_described_in_sentences() {
-        let result = json!({
+        let mut result = json!({
             "when": "today", "tool": "jackfield 1", "opening_seconds": 0.002,
             "machine": { "system": "linux", "kernel": "6.1", "cores": 2, "memory_bytes": 1u64 << 33 },
             "plan": { "mode": "ws", "target": "a:1", "path": "/chat", "connections": 64, "pipeline": 2, "size": 20,
@@ -169,7 +172,9 @@ mod tests {
             said[1].contains("at a:1. What it used") && said[2].contains("2 threads and used 40 %"),
             "{said:?}"
         );
-        assert!(said[3].contains("2.00 ms. A warm-up") && said[3].contains("5.00 s"), "{said:?}");
+        assert!(said[3].contains("up after 2.00 ms. A warm-up") && said[3].contains("5.00 s"), "{said:?}");
+        result["opening_seconds"] = Value::Null;
+        assert!(environment(&result)[3].starts_with("A warm-up"), "they never were");
         assert!(environment(&json!({})).is_empty());
     }
 }

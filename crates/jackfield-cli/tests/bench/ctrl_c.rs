@@ -74,6 +74,34 @@ fn while_connections_are_opened_there_are_no_figures() {
     check_no_figures(&interrupted("1000", Duration::ZERO).0);
 }
 
+/// The fault: all connections were said to be open, and the memory of the server was divided by their number.
+#[test]
+fn connections_that_were_not_up_are_not_said_to_be() {
+    let (sender, comes) = mpsc::channel();
+    // Three are answered, and those behind them are not.
+    let addr = odd::listen_numbered(move |number, stream| {
+        if number == 9 {
+            // Nobody waits for it any more if the test has failed.
+            let _ = sender.send(());
+        }
+        if number < 3 { odd::answer(stream, "/") } else { odd::keep_silent(stream) }
+    });
+    let directory = Directory::new();
+    let report = directory.path("");
+    let report = report.to_str().expect("the path is UTF-8");
+    let pid = std::process::id().to_string();
+    let load = ["-c", "10", "--timeout", "20s", "--server-pid", &pid];
+    let child = start(&[&["bench", "idle", &addr, "--json", "--report", report], &load[..]].concat());
+    comes.recv_timeout(Duration::from_secs(300)).expect("all connections come");
+    let (stdout, stderr) = interrupt(child);
+    let result: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert!(result["opened_connections"].as_u64() <= Some(3), "{result}");
+    assert!(result["opening_seconds"].is_null(), "{result}{stderr}");
+    assert!(result["server"]["memory_bytes_per_connection"].is_null(), "{}", result["server"]);
+    let page = fs::read_to_string(directory.path("index.html")).expect("there is a page");
+    assert!(page.contains("of 10 were opened") && !page.contains("connections were up"), "{page}");
+}
+
 fn check_no_figures(result: &Value) {
     let throughput = &result["throughput"];
     if throughput["seconds"].as_f64() < Some(0.01) {

@@ -140,8 +140,9 @@ pub(crate) fn keep_silent(stream: TcpStream) {
     say(stream, b"");
 }
 
-/// Listens with TLS, without tickets and without a memory of sessions, and answers one request on each connection.
-pub(crate) fn listen_over_tls(cert: &str, key: &str) -> String {
+/// Listens with TLS, without tickets and without a memory of sessions, and answers one request on each connection. `before` comes
+/// before each handshake.
+pub(crate) fn listen_over_tls(cert: &str, key: &str, before: impl Fn() + Clone + Send + 'static) -> String {
     let chain = vec![CertificateDer::from_pem_file(cert).expect("it is a certificate")];
     let key = PrivateKeyDer::from_pem_file(key).expect("it is a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -150,6 +151,7 @@ pub(crate) fn listen_over_tls(cert: &str, key: &str) -> String {
     (config.send_tls13_tickets, config.session_storage) = (0, Arc::new(NoServerSessionStorage {}));
     let config = Arc::new(config);
     listen(move |stream| {
+        before();
         let session = ServerConnection::new(config.clone()).expect("it can be used");
         let mut stream = StreamOwned::new(session, stream);
         let mut request = [0; 4096];

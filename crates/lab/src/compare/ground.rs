@@ -151,7 +151,7 @@ impl Ground {
             return Err(Gap::Failure("its memory can't be read".into()));
         };
         let cost = last.saturating_sub(first) as f64 / (connections - few) as f64;
-        let rate = connections as f64 / second.opened_in.as_secs_f64();
+        let rate = second.opened_in.map_or(0.0, |time| connections as f64 / time.as_secs_f64());
         Ok(Turn { rate, cost: Some(cost), ..loads(&second) })
     }
 }

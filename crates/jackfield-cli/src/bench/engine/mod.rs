@@ -64,14 +64,16 @@ pub(crate) struct Engine<S: Speaker> {
     publisher: ConnectionId,
     open: usize,
     ready: usize,
-    /// The server has answered once: from now on errors are counted and do not end the run.
+    /// The server has answered once.
     is_proven: bool,
-    failure: Option<Kind>,
+    first_error: Option<Kind>,
     retry_at: u64,
     /// When connections are next checked for late answers.
     sweep_at: u64,
     /// Fires when an operation is due, if there are fixed times.
     alarm: Option<Alarm>,
+    /// For which time it is set.
+    alarm_at: Option<u64>,
     out: Vec<u8>,
 }
 
@@ -90,10 +92,11 @@ impl<S: Speaker> Engine<S> {
             open: 0,
             ready: 0,
             is_proven: false,
-            failure: None,
+            first_error: None,
             retry_at: 0,
             sweep_at: 0,
             alarm: None,
+            alarm_at: None,
             out: Vec::new(),
             setup,
         }
@@ -116,9 +119,14 @@ impl<S: Speaker> Engine<S> {
         if self.tally.errors.is_empty() { 0 } else { self.tally.error_count() }
     }
 
-    /// The reason to give up: the first connections have failed.
-    pub(crate) fn failure(&self) -> Option<&Kind> {
-        self.failure.as_ref()
+    /// The server has answered once.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
+    /// The reason to give up, if the server has never answered on any thread.
+    pub(crate) fn first_error(&self) -> Option<&Kind> {
+        self.first_error.as_ref()
     }
 
     /// Operations that have not ended: in flight, or due and not begun. Those of slow readers do not count.
@@ -146,9 +154,7 @@ impl<S: Speaker> Engine<S> {
     /// Counts an error. Before the server has answered once, it ends the run.
     #[cold]
     fn fail(&mut self, kind: Kind) {
-        if !self.is_proven && self.failure.is_none() {
-            self.failure = Some(kind.clone());
-        }
+        self.first_error.get_or_insert_with(|| kind.clone());
         self.tally.error(kind);
     }
 }

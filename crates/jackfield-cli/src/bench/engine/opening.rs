@@ -8,7 +8,6 @@ use crate::bench::tally::Kind;
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{ConnectionId, Peer, Wires};
 use socket2::SockRef;
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 
 /// The most connections that are being opened at a time; backlogs of servers are bounded.
@@ -21,15 +20,14 @@ const SLOW_BUFFER_BYTES: usize = 4096;
 impl<S: Speaker> Engine<S> {
     /// Fills vacant places, unless it is too early for that.
     #[inline]
-    pub(crate) fn refill(&mut self, wires: &mut Wires) {
+    pub(super) fn refill(&mut self, wires: &mut Wires, now: u64) {
         if !self.vacant.is_empty() {
-            self.refill_slow(wires);
+            self.refill_slow(wires, now);
         }
     }
 
     #[cold]
-    fn refill_slow(&mut self, wires: &mut Wires) {
-        let now = self.now();
+    fn refill_slow(&mut self, wires: &mut Wires, now: u64) {
         while now >= self.retry_at && (self.setup.renews || self.open - self.ready < OPENING_MAX) {
             if self.vacant.is_empty() || self.setup.renews && self.pace.due(now).is_none() {
                 return;
@@ -57,6 +55,8 @@ impl<S: Speaker> Engine<S> {
         let session = Tls::session(self.setup.tls.as_ref(), stream)?;
         let id = wires.insert(session, Peer::new(self.setup.target, 0))?;
         let (state, part) = self.speaker.connect(place);
+        // It has begun where opening the connection is a part of it.
+        let operation = if self.setup.renews { self.pace.take(now) } else { None };
         let link = Link {
             id,
             place,
@@ -65,7 +65,7 @@ impl<S: Speaker> Engine<S> {
             is_ready: false,
             is_waiting: false,
             is_over: false,
-            in_flight: VecDeque::new(),
+            in_flight: operation.into_iter().collect(),
             waits_since: now,
             heard_at: now,
             free_since: now,
@@ -86,11 +86,14 @@ impl<S: Speaker> Engine<S> {
         Ok(())
     }
 
-    /// Writes the first bytes.
+    /// Writes the first bytes, and the operation that has begun with the connection.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
         let Some(link) = link(&mut self.links, id) else { return };
         self.out.clear();
         let opened = self.speaker.open(&mut link.state, &mut self.out);
+        if let Some(due) = link.in_flight.front() {
+            self.speaker.send(&mut link.state, *due, &mut self.out);
+        }
         if let Some(outbox) = wires.outbox(id).filter(|_| !self.out.is_empty()) {
             outbox.tail().extend_from_slice(&self.out);
         }

@@ -18,13 +18,20 @@ impl<S: Speaker> Engine<S> {
         for id in ids {
             self.feed(wires, id, now);
         }
+    }
+
+    /// What comes before each wait: fills vacant places, begins what is due, and sets the alarm for what will be.
+    pub(crate) fn prepare(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        self.refill(wires, now);
+        self.serve(wires, now);
         self.set_alarm(now);
     }
 
     /// Begins the operations that are due and for which the connection has room.
     #[inline]
     pub(super) fn feed(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
-        if self.pace.is_fixed() && !self.setup.renews {
+        if self.pace.is_fixed() {
             self.queue_up(id, now);
             self.serve(wires, now);
         } else {
@@ -43,8 +50,9 @@ impl<S: Speaker> Engine<S> {
                 if self.begin_operation(wires, id, now) {
                     // It could have been sent since then: the rest is this program's own delay.
                     self.tally.record_delay(now - due.max(free_since).min(now));
+                    // One that took nothing is full, or is closing and will never take anything.
+                    self.queue_up(id, now);
                 }
-                self.queue_up(id, now);
             }
         }
     }
@@ -57,12 +65,6 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// Begins due operations without a wake-up.
-    pub(crate) fn begin_due(&mut self, wires: &mut Wires) {
-        let now = self.now();
-        self.serve(wires, now);
-    }
-
     /// The time until the next operation is due, at most `most`. It is `most` if all due operations wait for
     /// connections.
     pub(crate) fn until_next(&self, most: Duration) -> Duration {
@@ -71,10 +73,12 @@ impl<S: Speaker> Engine<S> {
         next.map_or(most, |next| Duration::from_nanos(next - now).min(most))
     }
 
-    /// Sets the alarm for the next operation.
-    pub(super) fn set_alarm(&self, now: u64) {
-        if let Some((alarm, due)) = self.alarm.as_ref().zip(self.pace.next()) {
-            alarm.set(Duration::from_nanos(due.saturating_sub(now)));
+    /// Sets the alarm for the next operation. One that is due already waits for a connection, and not for a time.
+    fn set_alarm(&mut self, now: u64) {
+        let next = self.pace.next().filter(|next| *next > now && self.alarm_at != Some(*next));
+        if let Some((alarm, due)) = self.alarm.as_ref().zip(next) {
+            alarm.set(Duration::from_nanos(due.saturating_sub(self.now())));
+            self.alarm_at = Some(due);
         }
     }
 

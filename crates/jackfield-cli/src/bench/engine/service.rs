@@ -86,9 +86,9 @@ impl<S: Speaker> Service for Engine<S> {
     }
 
     fn on_wake(&mut self, wires: &mut Wires) {
+        self.alarm_at = None;
         let now = self.now();
         self.serve(wires, now);
-        self.set_alarm(now);
     }
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
