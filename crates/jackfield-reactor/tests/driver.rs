@@ -96,10 +96,20 @@ fn work_that_was_begun_outside_of_a_turn_is_due() {
     assert_eq!(driver.timeout(), None);
     let wires = &mut driver.reactor.wires;
     let id = wires.connect(Above::Plain, SocketOptions::default(), 0, LONG).expect("there is room");
-    wires.dial(id, [Addr::Unix(None)]);
+    wires.abort(id, Reason::Local);
     assert_eq!(driver.timeout(), Some(Duration::ZERO));
     driver.poll(Some(Duration::ZERO), &mut Counts::default()).expect("polling does not fail");
     assert!(driver.reactor.wires.is_empty() && driver.timeout() != Some(Duration::ZERO));
+}
+
+/// The fault: what was begun before the first turn began when the driver was made, which may be long before.
+#[test]
+fn before_the_first_turn_the_time_can_be_set() {
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    assert_eq!(driver.reactor.wires.now().0, 0);
+    std::thread::sleep(Duration::from_millis(20));
+    driver.set_time();
+    assert!(driver.reactor.wires.now().0 >= 20);
 }
 
 #[test]
@@ -194,7 +204,8 @@ fn a_connect_without_a_free_descriptor_has_its_own_error() {
     driver.reactor.wires.dial(id, [Addr::from(addr)]);
     setrlimit(Resource::Nofile, limits).expect("it was allowed before");
     let mut counts = Counts::default();
-    driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
+    // It ends by a timer.
+    driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
     assert_eq!(counts.errors, [ErrorKind::QuotaExceeded]);
 }
 

@@ -279,7 +279,8 @@ pub enum RefuseReason {
     /// It does not come from one of the proxies that its listener requires:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).
     Untrusted,
-    /// It did not begin with a PROXY header, or the header did not come in time.
+    /// It ended before its PROXY header was there: it began with something else, the header did not come in time, its peer
+    /// left, or the server shut down.
     Proxy,
 }
 

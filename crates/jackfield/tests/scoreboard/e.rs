@@ -221,4 +221,10 @@ fn e4_missing_tls_files_are_named() {
     let listener = Listener::tcp("127.0.0.1:0").tls("/no/certificate.pem", "/no/key.pem");
     let error = Server::bind(listener).unwrap_err().to_string();
     assert!(error.contains("/no/certificate.pem"), "{error}");
+    // The fault: another mistake of the same listener kept them back.
+    let long = Listener::tcp("127.0.0.1:0").tls("/no/certificate.pem", "/no/key.pem").alpn(["x".repeat(256)]);
+    check_faults(
+        Server::builder().listen(long),
+        &["/no/certificate.pem", "/no/key.pem", "is not a protocol name"],
+    );
 }

@@ -48,6 +48,11 @@ fn make() -> Probe {
             "/parts" => {
                 exchange.stream(200, "text/plain").write("part");
             }
+            "/whole" => {
+                let mut stream = exchange.stream(200, "text/plain");
+                stream.write("part");
+                stream.finish().expect("it is whole");
+            }
             "/events" => {
                 exchange.events();
             }
@@ -114,6 +119,7 @@ fn each_exchange_is_reported_once() {
     check(&get("/evil"), 0, "GET /evil: 500 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/panic?a=b"), 0, "GET /panic: 500 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/panic-behind"), 0, "GET /panic-behind: 200 AtOnce, IN in, OUT out, 0 ms");
+    check(&get("/whole"), 0, "GET /whole: 200 Stream, IN in, OUT out, 0 ms");
     check(&get("/abort"), 0, "GET /abort: 0 AtOnce, IN in, OUT out, 0 ms, not whole");
     let body = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd");
     check(&body("/collect"), 0, "POST /collect: 200 AtOnce, IN in, OUT out, 0 ms");

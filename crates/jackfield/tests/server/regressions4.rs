@@ -3,10 +3,10 @@
 
 use crate::support;
 use crate::tls::{Identity, Secured};
-use jackfield::test::{TestServer, listener};
+use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
     Bandwidth, Client, Connection, Disconnect, Drain, Exchange, Heartbeat, HeartbeatAction, History, Limits,
-    Message, MessageKind, Outgoing, Overflow, Peer, Publication, Rate, Refuse, Request, WebSocket,
+    Listener, Message, MessageKind, Outgoing, Overflow, Peer, Publication, Rate, Refuse, Request, WebSocket,
 };
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -312,6 +312,33 @@ fn publications_here_and_from_elsewhere_make_one_command() {
     let here = charged(|socket| _ = socket.publish_to_all("t", "a"));
     let elsewhere = charged(|socket| _ = socket.handle().publish("t", "a"));
     assert!(elsewhere < here + 2000, "{elsewhere} bytes, and {here} for publications of this reactor alone");
+}
+
+/// The fault: a listener whose connections may hold little made each message to any topic visit all members.
+#[test]
+fn a_listener_with_low_marks_that_nobody_uses_makes_no_topic_slower() {
+    let visits = |is_low: bool| {
+        let second = Listener::tcp("in memory").limits(move |limits| {
+            if is_low {
+                limits.reactor.outbox_bytes_max = limits.reactor.outbox_bytes_high;
+            }
+        });
+        let listeners = vec![Listener::tcp("in memory"), second];
+        let mut lab = Lab::with_options(TestOptions { listeners, ..TestOptions::default() }, || Probe {
+            on_open: |_, socket| _ = socket.subscribe("t"),
+            on_message: |_, socket, _| {
+                for _ in 0..100 {
+                    socket.publish_to_all("t", "x");
+                }
+            },
+            ..Probe::default()
+        });
+        let fars: Vec<_> = (0..50).map(|_| lab.websocket()).collect();
+        let before = lab.server.wires().stats().visits.value();
+        lab.say(&fars[0], socket::text("go"));
+        lab.server.wires().stats().visits.value() - before
+    };
+    assert_eq!(visits(true), visits(false));
 }
 
 /// A member of `a`.
