@@ -359,6 +359,7 @@ impl Lead<'_> {
             elapsed: Duration::ZERO,
             operations: 0,
             slow_operations: 0,
+            paced_operations: 0,
             late_operations: 0,
             latencies: std::mem::replace(&mut self.latencies, new_histogram()),
             errors: BTreeMap::new(),
@@ -379,6 +380,7 @@ impl Lead<'_> {
         for total in totals {
             outcome.operations += total.operations;
             outcome.slow_operations += total.slow_operations;
+            outcome.paced_operations += total.paced_operations;
             outcome.late_operations += total.late_operations;
             outcome.turns += total.turns;
             outcome.handshakes.add(&total.handshakes);
