@@ -114,7 +114,7 @@ fn attack<R: Scored>(
     [warm_up, role]: [R; 2],
     sheet: &mut Sheet,
 ) -> Result<(), Error> {
-    let normal = Normal::start(victim, true)?;
+    let normal = Normal::start(victim, true, &task.stop)?;
     let descriptors = victim.descriptors();
     send(&mut Crowd::new(warm_up, victim.place(), &task.stop)?, WARM_UP.min(count), |_| {})?;
     // The rows below show the result.

@@ -4,9 +4,9 @@ use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
 use super::goal::{Sheet, Unit, growth, larger};
-use super::normal::{self, Normal};
-use super::task::Task;
-use super::victim::Victim;
+use super::normal::Normal;
+use super::task::{self, Stop, Task};
+use super::victim::{Place, Victim};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
@@ -14,7 +14,7 @@ use crate::base::units;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 /// Each sends a request, reads the beginning of the answer, and nothing more.
@@ -51,20 +51,23 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
     // The server makes the body at the first request, so it is downloaded once.
-    let body_bytes = match download(&victim, &request) {
-        Ok(bytes) if bytes >= BODY_BYTES_MIN => bytes,
+    let body = match download(&victim.place(), &request, PATIENCE, &task.stop) {
+        Ok(bytes) if bytes >= BODY_BYTES_MIN => Ok(bytes),
         Ok(bytes) => {
-            let gap = format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more");
-            sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
-            return Ok(sheet);
+            Err(format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more"))
         }
-        Err(error) => {
-            let gap = format!("the body at {path} can't be read: {error}");
+        Err(error) => Err(format!("the body at {path} can't be read: {error}")),
+    };
+    // What fails after Ctrl-C says nothing about the server.
+    task::check(&task.stop)?;
+    let body_bytes = match body {
+        Ok(bytes) => bytes,
+        Err(gap) => {
             sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
             return Ok(sheet);
         }
     };
-    let normal = Normal::start(&victim, true)?;
+    let normal = Normal::start(&victim, true, &task.stop)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
     let role = SlowReaders { request, answered: 0, refused: 0, cut_off: 0 };
     let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
@@ -117,16 +120,18 @@ fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> R
     Ok(opened)
 }
 
-/// Reads an answer to its end, and returns its length.
-fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
-    let mut connection = victim.place().connect(PATIENCE)?;
+/// Reads an answer to its end within this time, and returns its length.
+fn download(place: &Place, request: &[u8], patience: Duration, stop: &Stop) -> io::Result<usize> {
+    let mut connection = place.connect(patience, stop)?;
     connection.write_all(request)?;
     let (mut answers, mut room, mut length) = (Answers::new(), vec![0; 64 << 10], 0);
     let (mut kept, limits) = (0, Limits::default());
     loop {
-        let count = normal::read(&mut *connection, &mut room[kept..])?;
+        let count = connection.read(&mut room[kept..])?;
         if count == 0 {
-            return Err(io::Error::other(format!("it ends after {length} bytes")));
+            let is_whole = answers.end() == Some(200);
+            let early = || io::Error::other(format!("it ends after {length} bytes"));
+            return is_whole.then_some(length).ok_or_else(early);
         }
         let here = kept + count;
         match answers.step("GET", &room[..here], &limits).map_err(|fault| io::Error::other(fault.0))? {

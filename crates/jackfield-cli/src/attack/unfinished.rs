@@ -82,7 +82,7 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     }
     let wanted = args.connections_of(manner.attack());
     let victim = Victim::new(args, &[format!("--head-timeout={}ms", head_timeout.as_millis())])?;
-    let normal = Normal::start(&victim, true)?;
+    let normal = Normal::start(&victim, true, &task.stop)?;
     let others = Others::new(&victim);
     task.sleep(head_timeout.min(BEFORE_MAX))?;
     let before = normal.lap();
