@@ -1,5 +1,6 @@
 //! `idle`: the memory of connections that are idle after one request.
 
+use super::answer;
 use super::args::{OTHER_DESCRIPTORS, What};
 use super::goal::{Figure, Sheet, Unit};
 use super::task::{self, Stop, Task};
@@ -77,7 +78,7 @@ fn no_websocket(victim: &Victim, stop: &Stop) -> Option<String> {
 fn status(victim: &Victim, request: &[u8], stop: &Stop) -> io::Result<u16> {
     let mut connection = victim.place().connect(PATIENCE, stop)?;
     connection.write_all(request)?;
-    let mut begin = *b"HTTP/1.1 200";
+    let mut begin = [0; answer::STATUS_BYTES];
     connection.read_exact(&mut begin)?;
-    String::from_utf8_lossy(&begin[9..]).parse().map_err(io::Error::other)
+    answer::status(&begin).ok_or_else(|| io::Error::other("no answer of HTTP"))
 }

@@ -4,6 +4,7 @@
 //! connections are a [`crowd`] with a role. A [`normal`] client runs beside them, on a [`mod@line`]. The [`effect`] on it, and
 //! on the [`victim`], is measured from outside. The result is rows with a [`goal`] each, which [`table`] shows.
 
+mod answer;
 pub mod args;
 mod breed;
 mod crowd;

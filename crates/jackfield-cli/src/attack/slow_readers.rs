@@ -1,5 +1,6 @@
 //! `slow-readers`: readers of a large shared body that stop reading, and vanish.
 
+use super::answer;
 use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
@@ -154,7 +155,10 @@ impl Role for SlowReaders {
     }
 
     fn hear(&mut self, _state: &mut (), rx: &[u8], turn: &mut Turn<'_>) -> usize {
-        let is_answered = rx.starts_with(b"HTTP/1.1 200");
+        if rx.len() < answer::STATUS_BYTES {
+            return 0;
+        }
+        let is_answered = answer::status(rx) == Some(200);
         self.answered += usize::from(is_answered);
         self.refused += usize::from(!is_answered);
         if is_answered {
@@ -168,5 +172,57 @@ impl Role for SlowReaders {
     fn end(&mut self, _state: &mut (), turn: &mut Turn<'_>) {
         self.cut_off += 1;
         turn.leave = Leave::Reset;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// The length of an answer, or why it has none.
+    fn length(answer: &'static str) -> Result<usize, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let place = Place { addr: listener.local_addr().expect("it has an address"), tls: None };
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client comes");
+            let heard = client.read(&mut [0; 100]).expect("it asks");
+            client.write_all(answer.as_bytes()).map(|()| heard)
+        });
+        let length = download(&place, b"GET / HTTP/1.1\r\n\r\n", PATIENCE, &Stop::default());
+        assert!(server.join().is_ok_and(|said| said.is_ok()));
+        length.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_body_is_whole_if_its_answer_is() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", Ok(40)),
+            ("HTTP/1.0 200 OK\r\n\r\nhi", Ok(21)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", Err("it ends after 40 bytes")),
+            ("HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", Err("status 404")),
+            ("", Err("it ends after 0 bytes")),
+        ] {
+            assert_eq!(length(answer), expected.map_err(str::to_owned), "{answer}");
+        }
+    }
+
+    /// The fault: only an answer of HTTP/1.1 was one, and one that came in pieces was none.
+    #[test]
+    fn a_reader_is_answered_whatever_the_version_and_the_pieces() {
+        for (pieces, answered, refused) in [
+            (&["HTTP/1.1 200 OK\r\n"][..], 1, 0),
+            (&["HTTP/1.0 200 OK\r\n"], 1, 0),
+            (&["HTTP/1.1 2", "HTTP/1.1 200 OK\r\n"], 1, 0),
+            (&["HTTP/1.1 503 Service Unavailable\r\n"], 0, 1),
+            (&["220 ready, more or less\r\n"], 0, 1),
+        ] {
+            let mut readers = SlowReaders { request: Vec::new(), answered: 0, refused: 0, cut_off: 0 };
+            for piece in pieces {
+                readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(true, &mut Vec::new()));
+            }
+            assert_eq!((readers.answered, readers.refused), (answered, refused), "{pieces:?}");
+        }
     }
 }
