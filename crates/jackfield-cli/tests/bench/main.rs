@@ -268,6 +268,26 @@ fn runs_are_compared_and_judged() {
     refused(&["http", "--compare", "/nowhere/at.all"], "/nowhere/at.all");
 }
 
+/// The fault: whatever had the version of the layout was taken, and not one figure was compared.
+#[test]
+fn only_the_result_of_a_single_run_is_compared() {
+    let (server, directory) = (Builtin::start(), Directory::new());
+    std::fs::create_dir_all(directory.path("")).expect("it is made");
+    let [plan, stages, attack] = ["plan.toml", "stages.json", "attack.json"].map(|name| directory.path(name));
+    let text = "connections = 2\n[[request]]\npath = \"/plaintext\"\n[[stage]]\nduration = \"200ms\"\n";
+    std::fs::write(&plan, text).expect("it is written");
+    let [plan, stages, attack] =
+        [&plan, &stages, &attack].map(|path| path.to_str().expect("the path is UTF-8"));
+    let (_, stdout, stderr) = run(&["bench", "plan", plan, "--json"]);
+    assert!(stdout.contains("\"schema\": 1") && stdout.contains("\"stages\""), "{stdout}{stderr}");
+    std::fs::write(stages, stdout).expect("it is written");
+    let (code, _, stderr) = run(&["attack", "descriptors", &server.addr, "--json", attack]);
+    assert_eq!(code, 0, "{stderr}");
+    for file in [stages, attack] {
+        refused(&["http", "--compare", file], "is not a result of a single run");
+    }
+}
+
 #[test]
 fn errors_are_counted_by_kind() {
     let wrong = |run: &Run| run.result()["errors"]["by_kind"]["status 404"].as_u64();
