@@ -772,6 +772,17 @@ fn without_a_terminal_a_run_is_shown_in_lines() {
     }
 }
 
+/// The fault: the time that was left was shown, of the hour that a number of operations may take.
+#[test]
+fn a_number_of_operations_is_shown_as_it_is_done() {
+    for (mode, end) in [("http", " of 150 requests"), ("fanout", " of 300 deliveries")] {
+        let (code, _, stderr) = run(&["bench", mode, "-c", "2", "--rate", "100", "-n", "150"]);
+        assert_eq!(code, 0, "{stderr}");
+        let is_shown = |line: &str| line.starts_with("measure: ") && line.ends_with(end);
+        assert!(stderr.lines().any(is_shown) && !stderr.contains("s left"), "{mode}: {stderr}");
+    }
+}
+
 #[test]
 fn with_json_there_are_no_lines() {
     let (_, stdout, stderr) = run(&["bench", "http", "-c", "2", "-d", "1100ms", "--json"]);
