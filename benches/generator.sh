@@ -19,11 +19,12 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EX
 : >"$work/out"
 taskset -c 1 "$target/examples/testbed" --listen 127.0.0.1:0 --reactors 1 >"$work/out" &
 server=$!
-for _ in $(seq 100); do
+for _ in $(seq 200); do
     addr=$(sed -n 's/^listening on //p' "$work/out")
-    [ -n "$addr" ] && break
+    [ -z "$addr" ] || break
     sleep 0.05
 done
+[ -n "$addr" ] || { echo "generator.sh: the testbed does not listen" >&2; exit 1; }
 
 # One run: requests a second, and nanoseconds of the generator's processor for one.
 ours() {

@@ -36,9 +36,9 @@ printf '%s\n' "$pipeline" >"$work/pipeline.lua"
 
 echo "== throughput, one reactor, wrk with one thread and 64 connections"
 start
-wrk -t1 -c64 -d3s "http://$addr/plaintext" | grep -E 'Requests/sec|Socket errors' || true
+wrk -t1 -c64 -d3s "http://$addr/plaintext" | grep -E 'Requests/sec|Socket errors'
 echo "-- 16 pipelined"
-wrk -t1 -c64 -d3s -s "$work/pipeline.lua" "http://$addr/plaintext" | grep -E 'Requests/sec|Socket errors' || true
+wrk -t1 -c64 -d3s -s "$work/pipeline.lua" "http://$addr/plaintext" | grep -E 'Requests/sec|Socket errors'
 echo "-- WebSocket echo of 20 bytes, one connection"
 "$target/ws-load" "$addr" 100000 20
 stop

@@ -15,11 +15,12 @@ server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -f "$out"' EXIT
 "$target/examples/testbed" --listen 127.0.0.1:0 --reactors 1 >"$out" &
 server=$!
-for _ in $(seq 100); do
+for _ in $(seq 200); do
     addr=$(sed -n "s/^listening on //p" "$out")
-    [ -n "$addr" ] && break
+    [ -z "$addr" ] || break
     sleep 0.05
 done
+[ -n "$addr" ] || { echo "overload.sh: the testbed does not listen" >&2; exit 1; }
 
 # Load for five seconds: load ARGUMENT...
 load() {
@@ -29,9 +30,10 @@ load() {
 # Answers a second, and what else the tool says in short.
 echo "as many as can be, 8 connections at a time:"
 peak=$(load --connections 8 | tee "$out" | awk '/throughput/ { gsub(",", "", $2); print int($2) }')
+[ "${peak:-0}" -gt 0 ] || { echo "overload.sh: nothing was answered" >&2; exit 1; }
 grep -E "throughput|latency" "$out"
 for percent in 80 200; do
     rate=$((peak * percent / 100))
     echo "$percent % of that, $rate a second, whatever becomes of them:"
-    load --connections 2000 --rate "$rate" | grep -E "throughput|latency|errors  |status|unanswered|disturbs" || true
+    load --connections 2000 --rate "$rate" | grep -E "throughput|latency|errors  |status|unanswered|disturbs"
 done

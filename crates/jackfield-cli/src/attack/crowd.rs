@@ -38,6 +38,8 @@ pub(crate) trait Role {
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
+    /// The system has taken something of what was written: so the connection is established.
+    pub(crate) is_established: bool,
     /// Bytes to be sent.
     pub(crate) out: &'a mut Vec<u8>,
     /// When to call again.
@@ -45,6 +47,13 @@ pub(crate) struct Turn<'a> {
     /// Stops reading.
     pub(crate) is_deaf: bool,
     pub(crate) leave: Leave,
+}
+
+impl<'a> Turn<'a> {
+    /// One in which nothing was done yet.
+    pub(crate) fn new(is_established: bool, out: &'a mut Vec<u8>) -> Self {
+        Self { now: Instant::now(), is_established, out, alarm: None, is_deaf: false, leave: Leave::Stay }
+    }
 }
 
 /// How a connection ends.
@@ -220,8 +229,7 @@ impl<R: Role> Cast<R> {
         act: impl FnOnce(&mut R, Option<&mut R::State>, &mut Turn<'_>) -> T,
     ) -> T {
         self.out.clear();
-        let mut turn =
-            Turn { now: Instant::now(), out: &mut self.out, alarm: None, is_deaf: false, leave: Leave::Stay };
+        let mut turn = Turn::new(wires.bytes_written(id) > 0, &mut self.out);
         let member = self.members.get_mut(id.slot()).and_then(Option::as_mut);
         let state = member.filter(|(theirs, _)| *theirs == id).map(|(_, state)| state);
         let result = act(&mut self.role, state, &mut turn);

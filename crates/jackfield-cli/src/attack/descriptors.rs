@@ -66,7 +66,7 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
         return Ok(sheet);
     }
     let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors.unwrap_or(DESCRIPTORS))])?;
-    let normal = Normal::start(&victim, false)?;
+    let normal = Normal::start(&victim, false, &task.stop)?;
     let request = Request::get(victim.host(), &victim.path).encode();
     let role = Askers { request: request.clone(), ..Askers::default() };
     let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;

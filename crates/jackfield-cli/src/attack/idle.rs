@@ -1,8 +1,9 @@
 //! `idle`: the memory of connections that are idle after one request.
 
+use super::answer;
 use super::args::{OTHER_DESCRIPTORS, What};
 use super::goal::{Figure, Sheet, Unit};
-use super::task::{self, Task};
+use super::task::{self, Stop, Task};
 use super::victim::Victim;
 use crate::base::error::Error;
 use crate::base::proc;
@@ -39,7 +40,8 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
 fn cost(task: &Task<'_>, play: Play, wanted: usize) -> Result<Figure, Error> {
     let args = task.args;
     let victim = Victim::new(args, &[])?;
-    if let Some(gap) = no_websocket(&victim).filter(|_| play == Play::IdleWs && args.target.is_some()) {
+    let may_have_none = play == Play::IdleWs && args.target.is_some();
+    if let Some(gap) = no_websocket(&victim, &task.stop).filter(|_| may_have_none) {
         return Ok(Err(gap));
     }
     let few = (wanted / 10).max(1);
@@ -64,19 +66,19 @@ fn cost(task: &Task<'_>, play: Play, wanted: usize) -> Result<Figure, Error> {
 
 /// Says that the path has no WebSocket, if the server says so: that is no fault of a server. Nothing, if it has one; and nothing if
 /// the server does not answer or fails, for then the attack shows it.
-fn no_websocket(victim: &Victim) -> Option<String> {
+fn no_websocket(victim: &Victim, stop: &Stop) -> Option<String> {
     let mut request = Vec::new();
     encode_request(&victim.path, victim.host(), [7; 16], &[], &[], &mut request).ok()?;
-    let status = status(victim, &request).ok()?;
+    let status = status(victim, &request, stop).ok()?;
     matches!(status, 200..=499)
         .then(|| format!("the server has no WebSocket at {}: status {status}", victim.path))
 }
 
 /// The status of the answer to a request.
-fn status(victim: &Victim, request: &[u8]) -> io::Result<u16> {
-    let mut connection = victim.place().connect(PATIENCE)?;
+fn status(victim: &Victim, request: &[u8], stop: &Stop) -> io::Result<u16> {
+    let mut connection = victim.place().connect(PATIENCE, stop)?;
     connection.write_all(request)?;
-    let mut begin = *b"HTTP/1.1 200";
+    let mut begin = [0; answer::STATUS_BYTES];
     connection.read_exact(&mut begin)?;
-    String::from_utf8_lossy(&begin[9..]).parse().map_err(io::Error::other)
+    answer::status(&begin).ok_or_else(|| io::Error::other("no answer of HTTP"))
 }

@@ -1,9 +1,10 @@
 //! `attack`: does to one server what attackers do on the internet, and checks its goals.
 //!
 //! Each attack is a file: [`unfinished`] (for two of them), [`idle`], [`descriptors`], [`mutants`], [`slow_readers`]. Its
-//! connections are a [`crowd`] with a role. A [`normal`] client runs beside them. The [`effect`] on it, and on the [`victim`], is
-//! measured from outside. The result is rows with a [`goal`] each, which [`table`] shows.
+//! connections are a [`crowd`] with a role. A [`normal`] client runs beside them, on a [`mod@line`]. The [`effect`] on it, and
+//! on the [`victim`], is measured from outside. The result is rows with a [`goal`] each, which [`table`] shows.
 
+mod answer;
 pub mod args;
 mod breed;
 mod crowd;
@@ -11,6 +12,7 @@ mod descriptors;
 mod effect;
 pub mod goal;
 mod idle;
+mod line;
 mod mutants;
 mod normal;
 mod slow_readers;

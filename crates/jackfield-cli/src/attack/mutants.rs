@@ -1,5 +1,6 @@
 //! `mutants`: mutated requests and WebSocket sessions, on many connections.
 
+use super::answer::{self, VERSION_BYTES};
 use super::breed::Breeder;
 use super::crowd::{Crowd, Leave, Role, Turn};
 use super::effect::judge_failures;
@@ -50,6 +51,8 @@ struct Mutants {
     /// The server has sent bytes on this connection.
     is_heard: bool,
     is_ended: bool,
+    /// This side has left it, after it was established and the server had some time.
+    is_left: bool,
     /// The server has refused it with 503.
     is_refused: bool,
 }
@@ -67,10 +70,8 @@ const POOL: usize = 64;
 const WRITES_MAX: u64 = 8;
 /// A server that sends nothing for this time waits for more bytes.
 const QUIET: Duration = Duration::from_millis(20);
-/// The beginning of every answer.
-const ANSWER: &[u8] = b"HTTP/1.1 ";
-/// The answer of an overloaded server. No mutant gets it otherwise.
-const BUSY: &[u8] = b"HTTP/1.1 503";
+/// The status of an overloaded server. No mutant gets it otherwise.
+const BUSY: u16 = 503;
 /// How long the server may take to close everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long sending may take: a base, which is for machines that are busy elsewhere, and a second for so many mutants.
@@ -114,7 +115,7 @@ fn attack<R: Scored>(
     [warm_up, role]: [R; 2],
     sheet: &mut Sheet,
 ) -> Result<(), Error> {
-    let normal = Normal::start(victim, true)?;
+    let normal = Normal::start(victim, true, &task.stop)?;
     let descriptors = victim.descriptors();
     send(&mut Crowd::new(warm_up, victim.place(), &task.stop)?, WARM_UP.min(count), |_| {})?;
     // The rows below show the result.
@@ -157,17 +158,23 @@ fn attack<R: Scored>(
     Ok(())
 }
 
-/// Keeps a pool of connections until `count` mutants have reached the server, or it takes too long.
+/// Keeps a pool of connections until `count` mutants have reached the server, or it takes too long. A server that is gone is
+/// not waited for as long as all of them would take.
 fn send<R: Scored>(crowd: &mut Crowd<R>, count: u64, mut meanwhile: impl FnMut(Score)) -> Result<(), Error> {
-    let deadline = Instant::now() + SENDING + Duration::from_secs(count / PER_SECOND_MIN);
-    let done = |crowd: &mut Crowd<R>| crowd.role().score().reached >= count;
+    let begin = Instant::now();
+    let deadline = begin + SENDING + Duration::from_secs(count / PER_SECOND_MIN);
+    let (mut reached, mut last) = (0, begin);
     crowd.play_until(deadline, |crowd| {
         let missing = POOL.saturating_sub(crowd.len());
         if missing > 0 {
             crowd.connect(missing);
         }
-        meanwhile(crowd.role().score());
-        done(crowd)
+        let score = crowd.role().score();
+        meanwhile(score);
+        if score.reached > reached {
+            (reached, last) = (score.reached, Instant::now());
+        }
+        reached >= count || last.elapsed() > SENDING
     })?;
     crowd.dismiss(usize::MAX);
     crowd.play_until(Instant::now() + PATIENCE, |crowd| crowd.len() == 0)?;
@@ -192,9 +199,16 @@ impl Mutants {
         let is_first = !self.is_heard;
         if is_first {
             self.is_heard = true;
-            self.is_refused = rx.starts_with(BUSY);
+            self.is_refused = answer::status(rx) == Some(BUSY);
         }
         is_first
+    }
+
+    /// How many requests the server has seen: those that it answered, and one more, for which it ended the connection or waited
+    /// for more bytes. Where it has said nothing, a reset does not show that it has read anything.
+    fn seen(&self) -> u64 {
+        let is_seen = self.is_heard || self.is_ended || self.is_left;
+        self.sent.min(self.answers + u64::from(is_seen))
     }
 }
 
@@ -222,18 +236,25 @@ impl Role for Requests {
 
     fn hear(&mut self, mutants: &mut Mutants, rx: &[u8], turn: &mut Turn<'_>) -> usize {
         mutants.hear_first(rx);
-        mutants.answers += rx.windows(ANSWER.len()).filter(|window| *window == ANSWER).count() as u64;
+        mutants.answers +=
+            rx.windows(VERSION_BYTES).filter(|window| answer::is_version(window)).count() as u64;
         if mutants.answers >= mutants.sent && mutants.writes < WRITES_MAX {
             self.write(mutants, turn);
         } else {
             turn.alarm = Some(QUIET);
         }
         // The rest may contain the beginning of an answer.
-        rx.len().saturating_sub(ANSWER.len() - 1)
+        rx.len().saturating_sub(VERSION_BYTES - 1)
     }
 
-    fn tick(&mut self, _mutants: &mut Mutants, turn: &mut Turn<'_>) {
-        turn.leave = some_way(&mut self.breeder);
+    fn tick(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        if !turn.is_established && mutants.silences < SILENCES_MAX {
+            mutants.silences += 1;
+            turn.alarm = Some(QUIET);
+        } else {
+            mutants.is_left = turn.is_established;
+            turn.leave = some_way(&mut self.breeder);
+        }
     }
 
     fn end(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
@@ -242,9 +263,7 @@ impl Role for Requests {
     }
 
     fn gone(&mut self, mutants: Mutants) {
-        // The server has seen one more, which it did not answer.
-        let reached = mutants.sent.min(mutants.answers + 1);
-        self.score.count(&mutants, reached);
+        self.score.count(&mutants, mutants.seen());
     }
 }
 
@@ -272,7 +291,7 @@ impl Role for Sessions {
 
     fn hear(&mut self, mutants: &mut Mutants, rx: &[u8], turn: &mut Turn<'_>) -> usize {
         if mutants.hear_first(rx) {
-            mutants.answers = u64::from(rx.starts_with(b"HTTP/1.1 101"));
+            mutants.answers = u64::from(answer::status(rx) == Some(101));
         }
         if mutants.answers > 0 && mutants.writes < 2 {
             mutants.writes += 1;
@@ -321,7 +340,12 @@ impl Scored for Sessions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::task::Stop;
+    use super::super::victim::Place;
     use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::{SocketAddr, TcpListener};
+    use std::{io, thread};
 
     #[test]
     fn a_server_is_behind_if_most_sessions_end_unheard() {
@@ -330,5 +354,51 @@ mod tests {
             Sessions { breeder: Breeder::new(1), score }.is_server_behind()
         };
         assert_eq!([(64, 0), (65, 0), (1000, 900), (1000, 10)].map(is_behind), [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_request_is_seen_by_a_server_that_has_reacted_or_waited() {
+        for (answers, is_heard, is_ended, is_left, seen) in [
+            (0, false, false, false, 0),
+            (0, false, false, true, 1),
+            (0, false, true, false, 1),
+            (0, true, false, false, 1),
+            (2, true, false, false, 3),
+            (4, true, true, false, 4),
+        ] {
+            let mutants = Mutants { sent: 4, answers, is_heard, is_ended, is_left, ..Mutants::default() };
+            assert_eq!(mutants.seen(), seen, "{mutants:?}");
+        }
+    }
+
+    /// How many requests on one connection to this address are seen there.
+    fn seen_at(addr: SocketAddr) -> u64 {
+        let role = Requests { breeder: Breeder::new(1), score: Score::default() };
+        let mut crowd =
+            Crowd::new(role, Place { addr, tls: None }, &Stop::default()).expect("there is an event queue");
+        crowd.connect(1);
+        while crowd.len() > 0 {
+            crowd.turn().expect("nobody interrupts it");
+        }
+        crowd.role().score().reached
+    }
+
+    /// The fault: each connection counted one request at least, so the goal was met where nobody listened.
+    #[test]
+    fn nobody_sees_a_request_where_nobody_listens() {
+        let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free");
+        nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+        let addr = nobody.local_addr().ok().and_then(|addr| addr.as_socket());
+        assert_eq!(seen_at(addr.expect("it has an address")), 0);
+
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let addr = silent.local_addr().expect("it has an address");
+        let server = thread::spawn(move || {
+            let (mut client, _) = silent.accept().expect("a client comes");
+            // The client may reset it.
+            let _ = io::copy(&mut client, &mut io::sink());
+        });
+        assert_eq!(seen_at(addr), 1);
+        server.join().expect("it ends with its client");
     }
 }

@@ -1,6 +1,8 @@
 //! A well-behaved client during an attack. The effect on it is measured.
 
-use super::victim::{Line, Place, Victim};
+use super::line::Line;
+use super::task::Stop;
+use super::victim::{Place, Victim};
 use crate::base::error::Error;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
@@ -41,6 +43,9 @@ struct Asker {
     place: Place,
     request: Vec<u8>,
     renews: bool,
+    /// An answer that takes longer has failed.
+    patience: Duration,
+    stop: Stop,
     connection: Option<Box<dyn Line>>,
 }
 
@@ -56,9 +61,10 @@ impl Normal {
     ///
     /// # Errors
     /// The first request fails already.
-    pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, Error> {
-        let request = Request::get(victim.host(), &victim.path).encode();
-        let mut asker = Asker { place: victim.place(), request, renews, connection: None };
+    pub(crate) fn start(victim: &Victim, renews: bool, stop: &Stop) -> Result<Self, Error> {
+        let (place, request) = (victim.place(), Request::get(victim.host(), &victim.path).encode());
+        let mut asker =
+            Asker { place, request, renews, patience: PATIENCE, stop: stop.clone(), connection: None };
         let path = &victim.path;
         asker.ask(0).map_err(|error| Error::Refused(format!("the first request, for {path}: {error}")))?;
         let shared = Arc::new(Shared {
@@ -129,6 +135,8 @@ impl Asker {
                     Ok(taken) => {
                         lap.latencies.saturating_record(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
                     }
+                    // What fails after Ctrl-C says nothing about the server.
+                    Err(_) if self.stop.load(Ordering::Relaxed) => {}
                     Err(error) => {
                         self.connection = None;
                         lap.failures += 1;
@@ -147,8 +155,11 @@ impl Asker {
         // The earlier connection stays until the new one is served, so that the server always has the same number: the
         // descriptors before and after the attack are compared.
         let (mut connection, _before) = match self.connection.take() {
-            Some(connection) if !is_new => (connection, None),
-            before => (self.place.connect(PATIENCE)?, before),
+            Some(mut connection) if !is_new => {
+                connection.give(self.patience);
+                (connection, None)
+            }
+            before => (self.place.connect(self.patience, &self.stop)?, before),
         };
         connection.write_all(&self.request)?;
         if read_answer(&mut *connection)? {
@@ -158,25 +169,11 @@ impl Asker {
     }
 }
 
-/// Reads what has come. A signal such as that of Ctrl-C interrupts a read that has a timeout, and is no failure of the server.
-pub(crate) fn read(connection: &mut dyn Line, room: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match connection.read(room) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // The system calls the end of a timeout "temporarily unavailable".
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
-            }
-            read => return read,
-        }
-    }
-}
-
 /// Reads an answer. Returns whether the connection serves another request.
 fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
     let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
     let status = loop {
-        let count = read(connection, &mut room)?;
+        let count = connection.read(&mut room)?;
         if count == 0 {
             break answers.end().ok_or_else(|| io::Error::other("closed without an answer"))?;
         }
@@ -190,5 +187,51 @@ fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
     match status {
         200..=299 => Ok(answers.keeps_alive()),
         status => Err(io::Error::other(format!("status {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::TcpListener;
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    /// More than anybody waits for.
+    const EVENTS_MAX: usize = 60_000;
+
+    /// Asks for an answer that goes on, and gives the kind of the failure. Between two events the server does this.
+    fn ask(patience: Duration, stop: &Stop, meanwhile: impl Fn() + Send + 'static) -> Option<ErrorKind> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let place = Place { addr: listener.local_addr().expect("it has an address"), tls: None };
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client comes");
+            let mut said = client.read(&mut [0; 100]).and_then(|_| client.write_all(HEAD));
+            let mut events = 0;
+            while said.is_ok() && events < EVENTS_MAX {
+                meanwhile();
+                thread::sleep(Duration::from_millis(1));
+                said = client.write_all(b"data: still here\n\n");
+                events += 1;
+            }
+        });
+        let request = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+        let mut asker =
+            Asker { place, request, renews: false, patience, stop: stop.clone(), connection: None };
+        let asked = asker.ask(0);
+        server.join().expect("it ends with its client");
+        asked.err().map(|error| error.kind())
+    }
+
+    /// The fault: each read had a time of its own. So an answer that went on was waited for as long as it did, and Ctrl-C
+    /// changed nothing.
+    #[test]
+    fn an_answer_that_goes_on_is_given_up_in_time_and_after_ctrl_c() {
+        let nobody = Stop::default();
+        assert_eq!(ask(Duration::from_millis(300), &nobody, || {}), Some(ErrorKind::TimedOut));
+        let pressed = Stop::default();
+        let press = pressed.clone();
+        let meanwhile = move || press.store(true, Ordering::Relaxed);
+        assert_eq!(ask(Duration::from_secs(3600), &pressed, meanwhile), Some(ErrorKind::Other));
     }
 }

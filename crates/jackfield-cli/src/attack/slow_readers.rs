@@ -1,12 +1,13 @@
 //! `slow-readers`: readers of a large shared body that stop reading, and vanish.
 
+use super::answer;
 use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
 use super::goal::{Sheet, Unit, growth, larger};
-use super::normal::{self, Normal};
-use super::task::Task;
-use super::victim::Victim;
+use super::normal::Normal;
+use super::task::{self, Stop, Task};
+use super::victim::{Place, Victim};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
@@ -14,7 +15,7 @@ use crate::base::units;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 /// Each sends a request, reads the beginning of the answer, and nothing more.
@@ -51,20 +52,23 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
     // The server makes the body at the first request, so it is downloaded once.
-    let body_bytes = match download(&victim, &request) {
-        Ok(bytes) if bytes >= BODY_BYTES_MIN => bytes,
+    let body = match download(&victim.place(), &request, PATIENCE, &task.stop) {
+        Ok(bytes) if bytes >= BODY_BYTES_MIN => Ok(bytes),
         Ok(bytes) => {
-            let gap = format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more");
-            sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
-            return Ok(sheet);
+            Err(format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more"))
         }
-        Err(error) => {
-            let gap = format!("the body at {path} can't be read: {error}");
+        Err(error) => Err(format!("the body at {path} can't be read: {error}")),
+    };
+    // What fails after Ctrl-C says nothing about the server.
+    task::check(&task.stop)?;
+    let body_bytes = match body {
+        Ok(bytes) => bytes,
+        Err(gap) => {
             sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
             return Ok(sheet);
         }
     };
-    let normal = Normal::start(&victim, true)?;
+    let normal = Normal::start(&victim, true, &task.stop)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
     let role = SlowReaders { request, answered: 0, refused: 0, cut_off: 0 };
     let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
@@ -117,16 +121,18 @@ fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> R
     Ok(opened)
 }
 
-/// Reads an answer to its end, and returns its length.
-fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
-    let mut connection = victim.place().connect(PATIENCE)?;
+/// Reads an answer to its end within this time, and returns its length.
+fn download(place: &Place, request: &[u8], patience: Duration, stop: &Stop) -> io::Result<usize> {
+    let mut connection = place.connect(patience, stop)?;
     connection.write_all(request)?;
     let (mut answers, mut room, mut length) = (Answers::new(), vec![0; 64 << 10], 0);
     let (mut kept, limits) = (0, Limits::default());
     loop {
-        let count = normal::read(&mut *connection, &mut room[kept..])?;
+        let count = connection.read(&mut room[kept..])?;
         if count == 0 {
-            return Err(io::Error::other(format!("it ends after {length} bytes")));
+            let is_whole = answers.end() == Some(200);
+            let early = || io::Error::other(format!("it ends after {length} bytes"));
+            return is_whole.then_some(length).ok_or_else(early);
         }
         let here = kept + count;
         match answers.step("GET", &room[..here], &limits).map_err(|fault| io::Error::other(fault.0))? {
@@ -149,7 +155,10 @@ impl Role for SlowReaders {
     }
 
     fn hear(&mut self, _state: &mut (), rx: &[u8], turn: &mut Turn<'_>) -> usize {
-        let is_answered = rx.starts_with(b"HTTP/1.1 200");
+        if rx.len() < answer::STATUS_BYTES {
+            return 0;
+        }
+        let is_answered = answer::status(rx) == Some(200);
         self.answered += usize::from(is_answered);
         self.refused += usize::from(!is_answered);
         if is_answered {
@@ -163,5 +172,57 @@ impl Role for SlowReaders {
     fn end(&mut self, _state: &mut (), turn: &mut Turn<'_>) {
         self.cut_off += 1;
         turn.leave = Leave::Reset;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// The length of an answer, or why it has none.
+    fn length(answer: &'static str) -> Result<usize, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let place = Place { addr: listener.local_addr().expect("it has an address"), tls: None };
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client comes");
+            let heard = client.read(&mut [0; 100]).expect("it asks");
+            client.write_all(answer.as_bytes()).map(|()| heard)
+        });
+        let length = download(&place, b"GET / HTTP/1.1\r\n\r\n", PATIENCE, &Stop::default());
+        assert!(server.join().is_ok_and(|said| said.is_ok()));
+        length.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_body_is_whole_if_its_answer_is() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", Ok(40)),
+            ("HTTP/1.0 200 OK\r\n\r\nhi", Ok(21)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", Err("it ends after 40 bytes")),
+            ("HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", Err("status 404")),
+            ("", Err("it ends after 0 bytes")),
+        ] {
+            assert_eq!(length(answer), expected.map_err(str::to_owned), "{answer}");
+        }
+    }
+
+    /// The fault: only an answer of HTTP/1.1 was one, and one that came in pieces was none.
+    #[test]
+    fn a_reader_is_answered_whatever_the_version_and_the_pieces() {
+        for (pieces, answered, refused) in [
+            (&["HTTP/1.1 200 OK\r\n"][..], 1, 0),
+            (&["HTTP/1.0 200 OK\r\n"], 1, 0),
+            (&["HTTP/1.1 2", "HTTP/1.1 200 OK\r\n"], 1, 0),
+            (&["HTTP/1.1 503 Service Unavailable\r\n"], 0, 1),
+            (&["220 ready, more or less\r\n"], 0, 1),
+        ] {
+            let mut readers = SlowReaders { request: Vec::new(), answered: 0, refused: 0, cut_off: 0 };
+            for piece in pieces {
+                readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(true, &mut Vec::new()));
+            }
+            assert_eq!((readers.answered, readers.refused), (answered, refused), "{pieces:?}");
+        }
     }
 }

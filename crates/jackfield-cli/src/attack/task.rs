@@ -20,7 +20,7 @@ pub(crate) struct Task<'a> {
 }
 
 /// How soon an attack that waits notices Ctrl-C.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 impl Task<'_> {
     /// Waits.

@@ -1,6 +1,7 @@
 //! `slow-heads` and `silent-handshakes`: connections that never ask for anything. They send a request's head byte by byte, as
 //! long as the server allows; or no more of a TLS handshake than its first bytes.
 
+use super::answer;
 use super::args::What;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::effect::{Others, judge_normal};
@@ -82,7 +83,7 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     }
     let wanted = args.connections_of(manner.attack());
     let victim = Victim::new(args, &[format!("--head-timeout={}ms", head_timeout.as_millis())])?;
-    let normal = Normal::start(&victim, true)?;
+    let normal = Normal::start(&victim, true, &task.stop)?;
     let others = Others::new(&victim);
     task.sleep(head_timeout.min(BEFORE_MAX))?;
     let before = normal.lap();
@@ -203,7 +204,7 @@ impl Role for Unfinished {
     }
 
     fn hear(&mut self, _dribbler: &mut Dribbler, rx: &[u8], _turn: &mut Turn<'_>) -> usize {
-        self.answered += usize::from(rx.starts_with(b"HTTP/1.1 408"));
+        self.answered += usize::from(answer::status(rx) == Some(408));
         rx.len()
     }
 

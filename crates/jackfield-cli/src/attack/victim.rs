@@ -2,13 +2,15 @@
 
 use super::args::Attack;
 use super::goal::{Figure, growth};
+use super::line::{Line, Patient};
+use super::task::Stop;
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::bench::plan::{Play, Tls};
 use crate::bench::server::Server;
 use rustls::{ClientConnection, StreamOwned};
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,21 +21,13 @@ pub(crate) struct Place {
     pub(crate) tls: Option<Tls>,
 }
 
-/// A blocking connection, with or without TLS.
-pub(crate) trait Line: Read + Write + Send {}
-
-impl<T: Read + Write + Send> Line for T {}
-
 impl Place {
-    /// Opens a connection whose calls wait at most `patience`.
+    /// Opens a connection. The time for that and for all calls is `patience`, until another one is given.
     ///
     /// # Errors
     /// It can't be opened.
-    pub(crate) fn connect(&self, patience: Duration) -> io::Result<Box<dyn Line>> {
-        let connection = TcpStream::connect_timeout(&self.addr, patience)?;
-        connection.set_read_timeout(Some(patience))?;
-        connection.set_write_timeout(Some(patience))?;
-        connection.set_nodelay(true)?;
+    pub(crate) fn connect(&self, patience: Duration, stop: &Stop) -> io::Result<Box<dyn Line>> {
+        let connection = Patient::connect(self.addr, patience, stop)?;
         let Some(tls) = &self.tls else { return Ok(Box::new(connection)) };
         let session =
             ClientConnection::new(tls.config.clone(), tls.name.clone()).map_err(io::Error::other)?;

@@ -20,7 +20,7 @@ pub enum Error {
     Io(io::Error),
     /// A file can't be read or written.
     File(PathBuf, io::Error),
-    /// A file is not the result of a run.
+    /// A file is not the result of a single run.
     NoResult(PathBuf),
 }
 
@@ -33,7 +33,11 @@ impl fmt::Display for Error {
             Self::Interrupted => f.write_str("interrupted"),
             Self::Io(error) => write!(f, "the load generator failed: {error}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::NoResult(path) => write!(f, "{} is not a result of `jackfield bench`", path.display()),
+            Self::NoResult(path) => write!(
+                f,
+                "{} is not a result of a single run of `jackfield bench`, which it prints with --json and writes with --report",
+                path.display()
+            ),
         }
     }
 }

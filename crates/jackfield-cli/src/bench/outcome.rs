@@ -21,7 +21,9 @@ pub struct Outcome {
     pub operations: u64,
     /// Operations of slow readers.
     pub slow_operations: u64,
-    /// Operations at a fixed rate that this program began late, although a connection was free.
+    /// Operations at a fixed rate that were begun within it. A publication is one, wherever it comes.
+    pub paced_operations: u64,
+    /// Those of them that this program began late, although a connection was free.
     pub late_operations: u64,
     /// Latencies in nanoseconds.
     pub latencies: Histogram<u64>,
@@ -130,7 +132,7 @@ impl Outcome {
 
     /// Why latencies say more about this program than about the server, if they do.
     pub fn latency_doubt(&self) -> Option<String> {
-        let late = self.late_operations as f64 / self.operations.max(1) as f64;
+        let late = self.late_operations as f64 / self.paced_operations.max(1) as f64;
         if self.is_client_bound() {
             Some("the load generator used a whole core, so it noticed answers late".into())
         } else if late > LATE_SHARE_MAX {
@@ -213,6 +215,7 @@ mod tests {
             elapsed: Duration::from_secs(1),
             operations: 10_000,
             slow_operations: 0,
+            paced_operations: 10_000,
             late_operations,
             latencies: new_histogram(),
             errors: BTreeMap::new(),
@@ -248,7 +251,7 @@ mod tests {
             let told = outcome.latency_doubt().unwrap_or_default();
             assert!(told.contains(doubt) && told.is_empty() == doubt.is_empty(), "{busiest} {late}: {told}");
         }
-        let nothing = Outcome { operations: 0, ..outcome(0.0, 0) };
+        let nothing = Outcome { operations: 0, paced_operations: 0, ..outcome(0.0, 0) };
         assert_eq!(nothing.latency_doubt(), None);
     }
 
@@ -266,6 +269,23 @@ mod tests {
             };
             let outcome = Outcome { opened_in, server: Some(server), ..outcome(0.0, 0) };
             assert_eq!(outcome.memory_per_connection(20), each);
+        }
+    }
+
+    /// The fault: the share was one of the deliveries, and a publication has as many of them as there are connections. Of
+    /// operations that fail there was more than the whole.
+    #[test]
+    fn the_share_of_late_operations_is_one_of_those_that_were_begun() {
+        for (operations, late, share) in [
+            (1_000_000, 100, None),
+            (1_000_000, 101, Some(" 1 %")),
+            (1_000_000, 10_000, Some(" 100 %")),
+            (0, 10_000, Some(" 100 %")),
+        ] {
+            let outcome = Outcome { operations, ..outcome(0.0, late) };
+            let wanted =
+                share.map(|share| format!("the load generator sent{share} of the operations over 1 ms late"));
+            assert_eq!(outcome.latency_doubt(), wanted, "{operations} {late}");
         }
     }
 }

@@ -93,6 +93,11 @@ impl Tls {
         insecure: bool,
         ca_file: Option<&Path>,
     ) -> Result<Option<Self>, String> {
+        if insecure && ca_file.is_some() {
+            return Err(
+                "insecure and ca_file: any certificate is trusted, or those of a file; leave one out".into(),
+            );
+        }
         let Some(target) = target.filter(|target| target.is_tls) else {
             return if insecure || ca_file.is_some() {
                 Err("--insecure and --ca-file are for targets with TLS, which begin with https:// or wss://"

@@ -10,6 +10,7 @@ use super::worker::{Course, Lap, Shared, Total, Worker, nap};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
+use crate::base::units;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -57,6 +58,8 @@ pub(crate) fn run<S: Speaker>(
             interrupt,
             progress,
             pid: server.pid,
+            whole: shares(plan).map(|share| share.deliveries(plan)).sum(),
+            done: 0,
             warm_up: Vec::new(),
             samples: Vec::new(),
             latencies: new_histogram(),
@@ -133,6 +136,10 @@ struct Lead<'a> {
     interrupt: &'a AtomicBool,
     progress: Progress,
     pid: Option<u32>,
+    /// All operations, if their number is given; with what is published, its deliveries.
+    whole: Option<u64>,
+    /// Those that have ended.
+    done: u64,
     warm_up: Vec<Sample>,
     samples: Vec<Sample>,
     /// The latencies of all laps of the measured time.
@@ -335,8 +342,15 @@ impl Lead<'_> {
         };
         let passed = Duration::from_nanos(self.shared.now().saturating_sub(begin));
         let whole = Duration::from_nanos(end - begin);
-        let left = whole.saturating_sub(passed).as_secs();
-        self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
+        self.done += sum.operations;
+        if let Some(all) = self.whole {
+            let [done, of] = [self.done, all].map(|count| units::count(count as f64));
+            let shown = format!("{}, {done} of {of} {}", sample.describe(), self.plan.play.unit());
+            self.progress.counted(phase, self.done, all, shown);
+        } else {
+            let left = whole.saturating_sub(passed).as_secs();
+            self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
+        }
         if is_measured {
             self.count(sum);
             self.samples.push(sample);
@@ -359,6 +373,7 @@ impl Lead<'_> {
             elapsed: Duration::ZERO,
             operations: 0,
             slow_operations: 0,
+            paced_operations: 0,
             late_operations: 0,
             latencies: std::mem::replace(&mut self.latencies, new_histogram()),
             errors: BTreeMap::new(),
@@ -379,6 +394,7 @@ impl Lead<'_> {
         for total in totals {
             outcome.operations += total.operations;
             outcome.slow_operations += total.slow_operations;
+            outcome.paced_operations += total.paced_operations;
             outcome.late_operations += total.late_operations;
             outcome.turns += total.turns;
             outcome.handshakes.add(&total.handshakes);

@@ -14,7 +14,9 @@ pub(crate) struct Tally {
     pub(crate) operations: u64,
     /// The same of slow readers, whose latencies are not counted.
     pub(crate) slow_operations: u64,
-    /// Operations that this program began late, although a connection was free for them.
+    /// Operations at a fixed rate that were begun within the measured time. A publication is one, wherever it comes.
+    pub(crate) paced_operations: u64,
+    /// Those of them that this program began late, although a connection was free for them.
     pub(crate) late_operations: u64,
     /// Errors by kind.
     pub(crate) errors: BTreeMap<Kind, u64>,
@@ -57,6 +59,7 @@ impl Tally {
         Self {
             operations: 0,
             slow_operations: 0,
+            paced_operations: 0,
             late_operations: 0,
             errors: BTreeMap::new(),
             handshakes: Handshakes::new(),
@@ -82,11 +85,12 @@ impl Tally {
         self.slow_operations += u64::from(self.counts == Counts::All);
     }
 
-    /// Counts an operation that this program has begun this much too late.
+    /// Counts an operation at a fixed rate that this program has begun this much too late.
     #[inline]
     pub(crate) fn record_delay(&mut self, delay_ns: u64) {
-        if delay_ns > LATE_NS && self.counts == Counts::All {
-            self.late_operations += 1;
+        if self.counts == Counts::All {
+            self.paced_operations += 1;
+            self.late_operations += u64::from(delay_ns > LATE_NS);
         }
     }
 
@@ -188,7 +192,8 @@ mod tests {
         assert_eq!((*full, *resumed, latencies.max()), (0, 1, 20));
         tally.record(140, 200);
         tally.record_delay(LATE_NS + 1);
-        assert_eq!((tally.operations, tally.late_operations, tally.take_latencies().len()), (2, 1, 1));
+        assert_eq!((tally.paced_operations, tally.late_operations), (2, 1));
+        assert_eq!((tally.operations, tally.take_latencies().len()), (2, 1));
         tally.freeze();
         tally.record(200, 230);
         tally.error("late");

@@ -66,6 +66,7 @@ pub(crate) struct Total {
     pub(crate) measured: Option<(u64, u64)>,
     pub(crate) operations: u64,
     pub(crate) slow_operations: u64,
+    pub(crate) paced_operations: u64,
     pub(crate) late_operations: u64,
     /// Latencies that are in no lap.
     pub(crate) latencies: Histogram<u64>,
@@ -288,6 +289,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             measured: None,
             operations: tally.operations,
             slow_operations: tally.slow_operations,
+            paced_operations: tally.paced_operations,
             late_operations: tally.late_operations,
             latencies: tally.take_latencies(),
             errors: std::mem::take(&mut tally.errors),

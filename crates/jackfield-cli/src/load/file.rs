@@ -275,6 +275,8 @@ mod tests {
             ("http:", "gopher:", "target: `gopher`"),
             ("target = \"http://127.0.0.1:8080\"", "server_pid = 1", "server_pid: "),
             ("connections = 10", "insecure = true", "https://"),
+            // The fault: the file was never read.
+            ("connections = 10", "insecure = true\nca_file = \"a.pem\"", "insecure and ca_file: "),
         ] {
             let text = PLAN.replacen(from, to, 1);
             assert_ne!(text, PLAN, "{from}");

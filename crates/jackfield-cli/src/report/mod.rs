@@ -25,10 +25,13 @@ use std::path::Path;
 /// Reads a `result.json`.
 ///
 /// # Errors
-/// The file can't be read, or is something else.
+/// The file can't be read, or is something else. The figures of an attack and those of all stages of a plan are: their layouts
+/// have versions of their own.
 pub(crate) fn read(path: &Path) -> Result<Value, Error> {
     let text = fs::read_to_string(path).map_err(|error| Error::File(path.to_owned(), error))?;
     let value: Option<Value> = serde_json::from_str(&text).ok();
-    let is_result = |value: &Value| value["schema"] == json::SCHEMA;
+    let is_result = |value: &Value| {
+        value["schema"] == json::SCHEMA && value["plan"].is_object() && value["throughput"].is_object()
+    };
     value.filter(is_result).ok_or_else(|| Error::NoResult(path.to_owned()))
 }

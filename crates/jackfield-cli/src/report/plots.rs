@@ -102,10 +102,16 @@ impl<'a> Course<'a> {
         if warm_up().next().is_none() {
             last.0 = 0.0;
         }
+        let warm_up = warm_up().count();
         let samples: Vec<Interval<'_>> = all
             .iter()
-            .map(|sample| {
+            .enumerate()
+            .map(|(place, sample)| {
                 let (to, errors) = (number(sample, "at"), number(sample, "errors"));
+                if place == warm_up {
+                    // With the measured time the count begins anew.
+                    last.1 = 0.0;
+                }
                 let interval = Interval { from: last.0, to, errors: (errors - last.1).max(0.0), sample };
                 last = (to, errors);
                 interval
@@ -237,6 +243,17 @@ mod tests {
         let page = all(&result, None).into_string();
         assert!(page.contains("<strong>Errors</strong>") && page.contains("1.5 s: 0/s"), "{page}");
         assert!(Course::of(&json!({ "samples": [{ "at": 0.5, "errors": 0 }] })).bands.is_empty());
+    }
+
+    /// The fault: the errors of the first interval that is measured were compared with those of the whole warm-up.
+    #[test]
+    fn errors_of_the_warm_up_hide_no_others() {
+        let result = json!({
+            "warm_up": [{ "at": -0.5, "errors": 5 }, { "at": 0.0, "errors": 9 }],
+            "samples": [{ "at": 0.5, "errors": 3 }, { "at": 1.0, "errors": 3 }, { "at": 1.5, "errors": 7 }],
+        });
+        let errors: Vec<f64> = Course::of(&result).samples.iter().map(|interval| interval.errors).collect();
+        assert_eq!(errors, [5.0, 4.0, 3.0, 0.0, 4.0]);
     }
 
     #[test]

@@ -120,6 +120,18 @@ fn a_server_that_does_not_answer_is_not_attacked() {
     }
 }
 
+/// The fault: each read had a time of its own, so this server was waited for as long as it sent something.
+#[test]
+fn a_server_whose_answer_does_not_end_is_not_attacked() {
+    let goes_on = odd::listen(odd::go_on);
+    let (code, stdout, stderr) = run(&["attack", "slow-heads", "-c", "10", &goes_on]);
+    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.starts_with("jackfield: ") && stderr.contains("no answer in time"), "{stderr}");
+    // A body without an end is none that readers could be slow with.
+    let rows = check(&["slow-readers", "-c", "10", &goes_on], &["readers"], 1);
+    assert!(rows[0].to_string().contains("no answer in time"), "{rows:?}");
+}
+
 #[test]
 fn a_target_may_speak_tls() {
     let directory = Directory::new();

@@ -132,6 +132,22 @@ fn a_plan_ends_with_the_stage_that_was_running() {
     assert!(!directory.path("report/two").exists(), "nothing is left of what was not measured");
 }
 
+/// The fault: an answer that does not end was waited for, whatever came.
+#[test]
+fn an_attack_ends_although_an_answer_does_not() {
+    let (sender, comes) = mpsc::channel();
+    let addr = odd::listen(move |stream| {
+        // Nobody waits for it any more if the test has failed.
+        let _ = sender.send(());
+        odd::go_on(stream);
+    });
+    let child = start(&["attack", "slow-readers", &addr]);
+    comes.recv_timeout(Duration::from_secs(300)).expect("the connection comes");
+    let (stdout, stderr) = interrupt(child);
+    assert!(stderr.contains("interrupted"), "{stderr}");
+    assert!(stdout.contains("0 met, 0 missed, 0 gaps"), "{stdout}");
+}
+
 /// A server, and a message when its connection of this number comes.
 fn counted(server: &Builtin, number: usize) -> (String, mpsc::Receiver<()>) {
     let (sender, receiver) = mpsc::channel();

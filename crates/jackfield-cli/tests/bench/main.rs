@@ -268,6 +268,26 @@ fn runs_are_compared_and_judged() {
     refused(&["http", "--compare", "/nowhere/at.all"], "/nowhere/at.all");
 }
 
+/// The fault: whatever had the version of the layout was taken, and not one figure was compared.
+#[test]
+fn only_the_result_of_a_single_run_is_compared() {
+    let (server, directory) = (Builtin::start(), Directory::new());
+    std::fs::create_dir_all(directory.path("")).expect("it is made");
+    let [plan, stages, attack] = ["plan.toml", "stages.json", "attack.json"].map(|name| directory.path(name));
+    let text = "connections = 2\n[[request]]\npath = \"/plaintext\"\n[[stage]]\nduration = \"200ms\"\n";
+    std::fs::write(&plan, text).expect("it is written");
+    let [plan, stages, attack] =
+        [&plan, &stages, &attack].map(|path| path.to_str().expect("the path is UTF-8"));
+    let (_, stdout, stderr) = run(&["bench", "plan", plan, "--json"]);
+    assert!(stdout.contains("\"schema\": 1") && stdout.contains("\"stages\""), "{stdout}{stderr}");
+    std::fs::write(stages, stdout).expect("it is written");
+    let (code, _, stderr) = run(&["attack", "descriptors", &server.addr, "--json", attack]);
+    assert_eq!(code, 0, "{stderr}");
+    for file in [stages, attack] {
+        refused(&["http", "--compare", file], "is not a result of a single run");
+    }
+}
+
 #[test]
 fn errors_are_counted_by_kind() {
     let wrong = |run: &Run| run.result()["errors"]["by_kind"]["status 404"].as_u64();
@@ -749,6 +769,17 @@ fn without_a_terminal_a_run_is_shown_in_lines() {
     let line = shown.expect("it lasts longer than a second");
     for words in ["measure: ", "/s, p50 ", ", p99 ", ", errors ", ", server "] {
         assert!(line.contains(words), "{words}: {line}");
+    }
+}
+
+/// The fault: the time that was left was shown, of the hour that a number of operations may take.
+#[test]
+fn a_number_of_operations_is_shown_as_it_is_done() {
+    for (mode, end) in [("http", " of 150 requests"), ("fanout", " of 300 deliveries")] {
+        let (code, _, stderr) = run(&["bench", mode, "-c", "2", "--rate", "100", "-n", "150"]);
+        assert_eq!(code, 0, "{stderr}");
+        let is_shown = |line: &str| line.starts_with("measure: ") && line.ends_with(end);
+        assert!(stderr.lines().any(is_shown) && !stderr.contains("s left"), "{mode}: {stderr}");
     }
 }
 

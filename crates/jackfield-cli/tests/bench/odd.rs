@@ -135,6 +135,18 @@ pub(crate) fn say_once(mut stream: TcpStream, bytes: &[u8]) {
     }
 }
 
+/// Answers with an event stream that goes on: longer than anybody waits for it.
+pub(crate) fn go_on(mut stream: TcpStream) {
+    let mut room = [0; 4096];
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let begun = matches!(stream.read(&mut room), Ok(1..)) && stream.write_all(head).is_ok();
+    let mut events = 0;
+    while begun && events < 6000 && stream.write_all(b"data: still here\n\n").is_ok() {
+        thread::sleep(Duration::from_millis(50));
+        events += 1;
+    }
+}
+
 /// Reads, and never answers.
 pub(crate) fn keep_silent(stream: TcpStream) {
     say(stream, b"");
