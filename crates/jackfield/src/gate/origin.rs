@@ -185,11 +185,11 @@ mod tests {
     #[test]
     fn an_origin_that_can_match_nothing_is_refused_with_a_reason() {
         let rows = [
-            ("example.com", "no origin"),
-            ("https://", "no origin"),
-            ("https://a.example/", "no origin"),
-            ("https://a.example:99999", "no origin"),
-            ("://a.example", "no origin"),
+            ("example.com", "not an origin"),
+            ("https://", "not an origin"),
+            ("https://a.example/", "not an origin"),
+            ("https://a.example:99999", "not an origin"),
+            ("://a.example", "not an origin"),
             ("null", "without an origin"),
             ("https://*", "`*`"),
             ("https://*.", "`*`"),

@@ -387,7 +387,7 @@ fn l9_a_client_can_send_a_last_message() {
         let mut lab = Lab::with_limits(limits, with_goodbye);
         let far = lab.connect_to(at);
         lab.advance(SECOND * 100);
-        assert_eq!(text(&far.take()), "goodbye: timeout: Lifetime\n");
+        assert_eq!(text(&far.take()), "goodbye: timeout: the longest lifetime is over\n");
         assert!(far.has_server_finished() && lab.log.has("disconnect Timeout(Lifetime)"));
     }
 }

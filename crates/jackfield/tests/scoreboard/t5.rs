@@ -218,7 +218,7 @@ fn t5_a_failed_handshake_is_reported_with_address_and_reason() {
         (&hello, "known protocol", Some("localhost"), "Tls"),
         (b"GET / HTTP/1.1\r\n\r\n", "does not speak TLS", None, "Tls"),
         (b"\x16garbage of some length", "corrupt message", None, "Tls"),
-        (&hello[..9], "Handshake", None, "Timeout(Handshake)"),
+        (&hello[..9], "the TLS handshake did not end in time", None, "Timeout(Handshake)"),
     ];
     for (number, (bytes, error, server_name, reason)) in rows.into_iter().enumerate() {
         let from = ([192, 0, 2, 7], number as u16).into();
