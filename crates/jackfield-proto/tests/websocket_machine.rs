@@ -498,7 +498,7 @@ fn each_close_code() {
 
 /// W17, D6.
 #[test]
-fn limits() {
+fn messages_have_their_limits() {
     let limits = Limits {
         message_bytes_max: 1000,
         frame_in_place_bytes_max: 100,

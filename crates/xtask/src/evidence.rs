@@ -1,7 +1,7 @@
 //! Which tests show each sentence of the document of features: the files of `docs/shown`, one for each group.
 //!
 //! A file has each row of its group as a heading, below it each sentence of the row as an item, and below that the tests
-//! that assert it, as in a document of faults: the file, a colon, the functions. Nobody can change a sentence in the one
+//! that assert it, as in `docs/faults.md`: the file, a colon, the functions. Nobody can change a sentence in the one
 //! place without looking at its tests in the other.
 
 use crate::row::Row;
@@ -39,7 +39,11 @@ impl Evidence {
     pub(crate) fn read(root: &Path) -> Result<Evidence, String> {
         let entries = fs::read_dir(root.join(FOLDER)).map_err(|error| format!("{FOLDER}: {error}"))?;
         let mut evidence = Evidence::default();
-        for path in entries.flatten().map(|entry| entry.path()) {
+        for entry in entries {
+            let path = entry.map_err(|error| format!("{FOLDER}: {error}"))?.path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
             let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             evidence.add(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         }

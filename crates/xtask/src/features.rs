@@ -51,8 +51,14 @@ impl<'a> Features<'a> {
             let twice = list.iter().filter(|row| !seen.insert(**row));
             found.extend(twice.map(|row| format!("{row}: twice {what}")));
         }
-        for (row, title, meaning) in self.tables.lines().filter_map(cells) {
-            found.extend(evidence.check(row, title, meaning, sources));
+        for line in self.tables.lines() {
+            match (Row::of_line(line), cells(line)) {
+                (_, Some((row, title, meaning))) => {
+                    found.extend(evidence.check(row, title, meaning, sources))
+                }
+                (Some(row), None) => found.push(format!("{row}: its line is not `| ID | title | meaning |`")),
+                (None, None) => {}
+            }
         }
         let unknown = evidence.rows().filter(|row| !rows.contains(row));
         found.extend(unknown.map(|row| format!("{row}: in the evidence, but not in the tables")));
@@ -186,6 +192,7 @@ Later: H19.
         check(DOCUMENT, &[W1, L2], TESTED, &["W13: docs/shown has no such row", "W13: `w13_b`"]);
         check(&DOCUMENT.replace("Two.", "Two. Three."), ALL, TESTED, &["L2: the document and docs/shown"]);
         check(DOCUMENT, ALL, &["w1_a"], &["W13: there is no test", "W13: there is no test"]);
+        check(&DOCUMENT.replace("| Two. |", "| Two. | "), ALL, TESTED, &["L2: its line is not"]);
     }
 
     #[test]
@@ -230,6 +237,14 @@ Later: H19.
         let (features, evidence) = (Features::parse(&text).unwrap(), Evidence::read(&root).unwrap());
         let found = features.disagreements(&evidence, &sources);
         assert!(found.is_empty(), "{FEATURES} and the tests disagree:\n{}", found.join("\n"));
+        // The score knows tests by their names.
+        for name in evidence.rows().flat_map(|row| evidence.tests_of(row)) {
+            assert_eq!(
+                sources.below("").filter(|(_, known)| *known == name).count(),
+                1,
+                "tests called `{name}`"
+            );
+        }
         let sorted = features.sorted(&evidence);
         assert!(sorted == text, "`cargo run -p xtask -- scoreboard --write` puts {FEATURES} in order");
         let groups: String = features.headings().collect();

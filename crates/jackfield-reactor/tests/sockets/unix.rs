@@ -21,7 +21,7 @@ fn bind(path: &PathBuf) -> std::io::Result<Listener> {
 }
 
 #[test]
-fn bytes_of_any_length_are_echoed() {
+fn bytes_of_any_length_are_echoed_over_a_unix_socket() {
     let path = path("echo");
     let server = Server::start_at(bind(&path).expect("nothing lies there"), Plan::default());
     assert_eq!(server.addr.path(), Some(&*path));

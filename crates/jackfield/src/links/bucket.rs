@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_bucket_holds_one_second_and_fills_by_the_millisecond() {
+    fn a_rate_is_that_of_one_second_by_the_millisecond() {
         let rate = Rate { messages: 10, bytes: 0, on_exceeded: OnRateExceeded::Pause };
         check(
             rate,
