@@ -120,8 +120,8 @@ impl Block {
     #[must_use]
     pub fn equal(self, byte: u8) -> Found {
         self.found(|word| {
-            let differs = word ^ ONES * u64::from(byte);
-            !((differs & !TOPS) + !TOPS | differs)
+            let differs = word ^ (ONES * u64::from(byte));
+            !(((differs & !TOPS) + !TOPS) | differs)
         })
     }
 
@@ -129,7 +129,7 @@ impl Block {
     #[inline(always)]
     #[must_use]
     pub fn folded(self) -> Self {
-        Self(self.0.map(|word| word | ONES * 0x20))
+        Self(self.0.map(|word| word | (ONES * 0x20)))
     }
 
     #[inline(always)]

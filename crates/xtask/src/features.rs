@@ -54,7 +54,7 @@ impl<'a> Features<'a> {
         for line in self.tables.lines() {
             match (Row::of_line(line), cells(line)) {
                 (_, Some((row, title, meaning))) => {
-                    found.extend(evidence.check(row, title, meaning, sources))
+                    found.extend(evidence.check(row, title, meaning, sources));
                 }
                 (Some(row), None) => found.push(format!("{row}: its line is not `| ID | title | meaning |`")),
                 (None, None) => {}

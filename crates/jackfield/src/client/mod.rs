@@ -54,7 +54,8 @@ use std::any::{Any, type_name};
 ///
 /// All methods have a default, so you write only what you need. Most servers need only `on_connect`, `on_request`,
 /// `on_upgrade`, `on_open`, `on_message`, `on_data`, `on_drain`, `on_timer` and `on_disconnect`. One connection's callbacks run
-/// on its reactor's thread, in order, and never inside one another; a client need not be `Send`. Borrowed arguments are valid during the callback only.
+/// on its reactor's thread, in order, and never inside one another; a client need not be `Send`. Borrowed arguments are valid
+/// during the callback only.
 ///
 /// `on_connect` comes first, and `on_disconnect` exactly once if it ran. If an [`Outgoing`](crate::Outgoing) connection fails,
 /// only `on_disconnect` comes.

@@ -62,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 connection.wires.show_watchdog(id, Callback::Disconnect as u8);
                 if let Err(payload) = guard(|| {
                     call(&mut client, &mut connection, |client, connection| {
-                        client.on_disconnect(connection, &end)
+                        client.on_disconnect(connection, &end);
                     });
                 }) {
                     report_panic(&mut connection, &*payload);

@@ -59,7 +59,7 @@ impl Client for Site {
     fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
         if let Some(mut stream) = connection.as_response() {
             stream.write("two");
-            stream.finish();
+            stream.finish().expect("it is whole");
         }
         if let Some(reply) = self.late.take() {
             reply.ok("text/plain", "late");
