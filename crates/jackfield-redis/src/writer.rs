@@ -143,7 +143,7 @@ impl Writer {
         match self.wake(&mut writes) {
             // It takes connections, and does not serve them: it is loading, a replica, or wants a password.
             Err(error) if is_gone(&error) => Err(error),
-            _ => Ok((writes, connect(*timeout + BLOCK)?)),
+            _ => Ok((writes, connect(timeout.saturating_add(BLOCK))?)),
         }
     }
 

@@ -17,13 +17,13 @@ const NEXT_TURN: Time = Time(0);
 impl Wires {
     /// Sets the idle timeout: when no byte has come from the peer for this time,
     /// [`Service::on_idle`](crate::Service::on_idle) comes. Disabled by zero. If that time has already passed, it comes
-    /// after a millisecond. The longest is 49 days; more counts as 49 days. A received byte costs one store: the timer is
-    /// compared with it only when it fires.
+    /// after a millisecond. More than 49 days counts as disabled. A received byte costs one store: the timer is compared with
+    /// it only when it fires.
     pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
         let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX);
         let Some(wire) = self.wire(id) else { return };
         let due = wire.last_received.after(Duration::from_millis(idle_ms.into()));
-        if idle_ms == 0 {
+        if idle_ms == 0 || idle_ms == u32::MAX {
             self.disarm(id, timer_key::IDLE);
         } else {
             self.arm_noted(id, timer_key::IDLE, due.max(self.now.after(SHORTEST)).0, idle_ms);

@@ -83,6 +83,20 @@ fn a_write_that_the_kernel_does_not_take_is_no_activity() {
     world.expect(&["0 idle 1000"]);
 }
 
+/// The fault: an idle timeout for ever ended after 49.7 days.
+#[test]
+fn an_idle_timeout_that_is_too_long_to_count_never_comes() {
+    let mut world = World::new();
+    world.connect();
+    let id = world.service.ids[0];
+    world.driver.reactor.wires.set_idle_timeout(id, Duration::MAX);
+    world.service.log.clear();
+    for _ in 0..50 {
+        world.advance(24 * 3600 * 1000);
+    }
+    world.expect(&[]);
+}
+
 #[test]
 fn timers_are_set_moved_and_cancelled() {
     let mut world = World::new();

@@ -108,12 +108,12 @@ impl Tick {
 
     /// If it is due, returns how many earlier times were missed.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<u64> {
-        let next = *self.next.get_or_insert(now + self.period);
+        let next = *self.next.get_or_insert(now.saturating_add(self.period));
         let late = now.checked_sub(next)?;
         let missed = late.as_nanos() / self.period.as_nanos();
         let missed = u64::try_from(missed).unwrap_or(u64::MAX);
         let behind = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX).saturating_mul(missed + 1);
-        self.next = Some(next + Duration::from_nanos(behind));
+        self.next = Some(next.saturating_add(Duration::from_nanos(behind)));
         Some(missed)
     }
 }
@@ -147,5 +147,7 @@ mod tests {
             &[0, 33, 34, 66, 67, 99, 100],
             &[None, None, Some(0), None, Some(0), None, Some(0)],
         );
+        // The fault: the sum of the time and the period was too large, and the server ended.
+        check(Duration::MAX, &[5, 1 << 50], &[None, None]);
     }
 }

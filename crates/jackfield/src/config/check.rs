@@ -71,6 +71,9 @@ impl Limits {
         if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
             faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
         }
+        if self.callback_stall < self.callback_slow {
+            faults.push("`callback_stall` must not be shorter than `callback_slow`".into());
+        }
         if self.drain_spread > self.drain {
             faults.push("`drain_spread` must not be longer than `drain`".into());
         }

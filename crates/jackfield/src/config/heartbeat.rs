@@ -48,13 +48,20 @@ impl Heartbeat {
         Self { payload: payload.into(), ..self }
     }
 
+    /// With times that can be computed with.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.after = self.after.min(LONGEST);
+        self.dead_after = self.dead_after.min(LONGEST);
+        self
+    }
+
     /// Bytes that it takes behind an `Arc`.
     pub(crate) fn shared_bytes(&self) -> usize {
         2 * size_of::<usize>() + size_of::<Self>() + self.payload.capacity()
     }
 
     pub(crate) fn of_limits(limits: &Limits) -> Self {
-        Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }
+        Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }.bounded()
     }
 
     /// The idle timer of a WebSocket: the time to the ping, or without heartbeat the idle timeout.
@@ -66,6 +73,9 @@ impl Heartbeat {
         &self.payload[..self.payload.len().min(125)]
     }
 }
+
+/// A hundred years: no peer lives longer.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl Default for Heartbeat {
     /// A ping after 30 s without payload, and the end 20 s later.

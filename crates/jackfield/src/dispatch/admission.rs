@@ -345,9 +345,13 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Refuses a connection that has no client, and ends it.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         self.begin_refusal(id);
-        // A server to which this one has connected expects no answer of a server.
         let is_outgoing = self.links.link(id).admission == Admission::Outgoing;
-        self.finish_refusal(wires, id, if is_outgoing { &Refuse::Reset } else { refuse });
+        let refuse = match refuse {
+            // A server to which this one has connected expects no answer of a server.
+            Refuse::Busy | Refuse::Banner(_) if is_outgoing => &Refuse::Reset,
+            other => other,
+        };
+        self.finish_refusal(wires, id, refuse);
     }
 
     fn begin_refusal(&mut self, id: ConnectionId) {

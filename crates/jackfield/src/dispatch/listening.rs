@@ -36,15 +36,16 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// still no room.
     pub(super) fn place_held(&mut self, wires: &mut Wires) {
         for incoming in std::mem::take(&mut self.held) {
-            let handle = &self.links.handle;
-            let state = handle.shared().listeners.state_at(incoming.peer.listener);
-            if handle.state() >= ServerState::Draining || state == ListenerState::Stopped {
+            let (handle, socket) = (&self.links.handle, incoming.peer.listener);
+            let is_stopped = handle.shared().listeners.state_at(socket) == ListenerState::Stopped;
+            if handle.state() >= ServerState::Draining || is_stopped {
                 handle.uncount_address(&incoming.peer);
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
-            } else if state == ListenerState::Paused {
-                self.held.push(incoming);
-            } else {
+            } else if handle.may_accept(wires.reactor(), socket, Some(self.most(socket))) {
                 self.place(wires, incoming);
+            } else {
+                // Asked first: a count that fails tells the others of room, and they would try too, in turns without an end.
+                self.held.push(incoming);
             }
         }
     }

@@ -79,6 +79,8 @@ impl Links {
 
     /// Drains a connection: requests that have come, at least their head, are answered first.
     pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        // A later shutdown may have come before its own moment.
+        wires.cancel_timer(id, key::DRAIN);
         let goodbye = match goodbye(self.standing(wires, id), why) {
             Goodbye::Close(_) if why == Reason::Shutdown && is_valid_close_code(self.drain_code) => {
                 Goodbye::Close(self.drain_code)
@@ -108,7 +110,10 @@ impl Links {
 
     /// Whether the server shuts down, and this connection's own moment, if it has one, has come.
     pub(crate) fn is_drained_now(&self, wires: &Wires, id: ConnectionId) -> bool {
-        self.drain_until.is_some() && !wires.has_timer(id, key::DRAIN)
+        let is_before = |walk: &Walk| walk.does == Does::Drain && walk.slot <= id.slot();
+        // The walk that gives each its moment may not have come to it.
+        let gets_moment = !self.drain_spread.is_zero() && self.walk.as_ref().is_some_and(is_before);
+        self.drain_until.is_some() && !gets_moment && !wires.has_timer(id, key::DRAIN)
     }
 
     /// Drains a connection that has become a WebSocket or an event stream while the server shuts down, or after the end of its

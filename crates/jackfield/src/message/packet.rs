@@ -25,7 +25,7 @@ impl Prepared {
         let Marks { key, ttl } = self.marks();
         packet.push(VERSION);
         // A time that does not fit counts as none.
-        let ttl = ttl.map_or(0, |ttl| u32::try_from(ttl.as_millis()).unwrap_or(0).max(1));
+        let ttl = ttl.and_then(|ttl| u32::try_from(ttl.as_millis()).ok()).map_or(0, |ms| ms.max(1));
         packet.extend(ttl.to_be_bytes());
         let key = key.as_deref().filter(|key| key.len() < usize::from(u16::MAX));
         packet.extend(key.map_or(0, |key| key.len() as u16 + 1).to_be_bytes());
@@ -113,6 +113,22 @@ mod tests {
             let part = Prepared::unpack(&packet[..end])
                 .map(|part| part.encoded(MessageFormat::Bytes).map(<[u8]>::len));
             assert!(part.is_none_or(|part| part < prepared.encoded(MessageFormat::Bytes).map(<[u8]>::len)));
+        }
+    }
+
+    /// The fault: a time to live that does not fit became a millisecond.
+    #[test]
+    fn a_time_to_live_that_does_not_fit_is_none() {
+        for (ttl, expected) in [
+            (Duration::ZERO, Some(1)),
+            (Duration::from_secs(60), Some(60_000)),
+            (Duration::from_millis(u32::MAX.into()), Some(u64::from(u32::MAX))),
+            (Duration::from_millis(1 << 32), None),
+            (Duration::MAX, None),
+        ] {
+            let packet = Prepared::new(Publication::from("x").ttl(ttl)).pack();
+            let again = Prepared::unpack(&packet).expect("it is what was written");
+            assert_eq!(again.marks().ttl, expected.map(Duration::from_millis), "{ttl:?}");
         }
     }
 

@@ -399,7 +399,7 @@ impl Handle {
     /// one. [`Busy::Stopped`]: the server has ended.
     #[doc(alias = "setHeartbeat")]
     pub fn set_heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Busy> {
-        let heartbeat = Arc::new(heartbeat);
+        let heartbeat = Arc::new(heartbeat.bounded());
         let posts = (0..self.reactors())
             .map(|reactor| self.post_command(reactor, Command::Heartbeat(heartbeat.clone())));
         posts.fold(Ok(()), Result::and)

@@ -154,6 +154,15 @@ impl Listeners {
         place.is_some_and(|place| place.state.swap(state as u8, Ordering::SeqCst) != state as u8)
     }
 
+    /// The same, if it is in another state now that it may leave. False: it is not, or has no socket.
+    pub(crate) fn change_state(&self, number: usize, from: ListenerState, to: ListenerState) -> bool {
+        let place = self.places.get(number).filter(|_| has_socket(&self.sockets, number));
+        let changed = |place: &Place| {
+            place.state.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        };
+        place.is_some_and(changed)
+    }
+
     /// The numbers of the listeners that are meant; empty if there are none.
     pub(crate) fn find(&self, which: WhichListener<'_>) -> Vec<usize> {
         let is_meant = |number: &usize| match which {

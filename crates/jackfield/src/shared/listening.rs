@@ -44,8 +44,9 @@ impl Handle {
     #[doc(alias = "Pause")]
     pub fn pause_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
         for number in self.find_listeners(which.into())? {
-            if self.shared().listeners.state(number) == ListenerState::Listening {
-                self.set_listener(number, ListenerState::Paused);
+            // In one step, because another thread may stop it.
+            if self.shared().listeners.change_state(number, ListenerState::Listening, ListenerState::Paused) {
+                self.shared().changes.on_listener(number, ListenerState::Paused);
             }
         }
         Ok(())

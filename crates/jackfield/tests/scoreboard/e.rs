@@ -134,6 +134,14 @@ fn e4_mistakes_of_an_option_that_is_given_twice_are_all_reported() {
     check_faults(builder().allowed_hosts(Vec::<String>::new()), &["`allowed_hosts` has no host"]);
 }
 
+/// The fault: a stall that was reported before the callback counted as slow never counted as that.
+#[test]
+fn e4_a_stall_is_no_shorter_than_what_is_slow() {
+    let builder = Server::builder().listen("127.0.0.1:0");
+    let limits = builder.limits(|limits| limits.callback_stall = limits.callback_slow / 2);
+    check_faults(limits, &["`callback_stall` must not be shorter than `callback_slow`"]);
+}
+
 #[test]
 fn e4_the_error_without_a_listener_says_what_to_do() {
     let error = Server::builder().bind().unwrap_err().to_string();

@@ -398,6 +398,28 @@ fn c16_reactors_that_wait_for_one_place_refuse_nobody() {
     assert_eq!(live.handle.metrics().refused, 0);
 }
 
+/// The fault: reactors that held connections for which there was no room told each other of room in turns without an end.
+#[test]
+fn c16_who_waits_for_a_place_does_not_keep_the_server_busy() {
+    for _ in 0..5 {
+        let one = Listener::tcp(real::own_addr(1)).each_reactor(true).limits(|limits| {
+            (limits.connections_max, limits.when_full) = (1, WhenFull::Wait);
+        });
+        let live = Live::serve(Server::builder().listen(one).reactors(4), Named::at);
+        let mut first = live.connect();
+        real::ask(&mut first, get("/"));
+        let waiting: Vec<TcpStream> = (0..16).map(|_| live.connect()).collect();
+        waiting.iter().for_each(|mut stream| stream.write_all(get("/").as_bytes()).unwrap());
+        drop(first);
+        // One of them gets the place, and keeps it.
+        real::wait_until(|| waiting.iter().any(|stream| !is_silent(&mut stream.try_clone().unwrap())));
+        let before = live.handle.metrics().turns;
+        std::thread::sleep(Duration::from_millis(100));
+        let turns = live.handle.metrics().turns - before;
+        assert!(turns < 1000, "{turns} turns in which nothing happened");
+    }
+}
+
 #[test]
 fn c16_a_new_connection_takes_the_place_of_an_idle_one() {
     let mut lab = Lab::with_limits(at_most(3, WhenFull::EvictIdle), Probe::default);

@@ -334,6 +334,27 @@ fn m3_the_round_trip_is_right_if_the_heartbeat_changes_meanwhile() {
     }
 }
 
+/// The fault: with a deadline for ever the round trip was 580 billion years.
+#[test]
+fn m3_the_round_trip_is_right_without_a_deadline() {
+    for is_own in [false, true] {
+        let mut lab = Lab::new(|| Probe {
+            on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+            ..Probe::default()
+        });
+        let far = lab.websocket();
+        let heartbeat = Heartbeat::every(SECOND * 30).dead_after(Duration::MAX);
+        let handle = lab.server.handle();
+        match is_own {
+            true => run_on(&handle, handle.ids()[0], |socket| socket.set_heartbeat(heartbeat)),
+            false => handle.set_heartbeat(heartbeat).unwrap(),
+        }
+        lab.advance(SECOND * 33);
+        lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+        assert!(lab.log.has("Some(3s)"), "{:?}", lab.log.events());
+    }
+}
+
 #[test]
 fn m4_a_payload_has_125_bytes_at_most() {
     let mut lab = Lab::new(|| Probe {

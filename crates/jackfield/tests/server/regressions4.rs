@@ -149,6 +149,45 @@ fn who_becomes_another_protocol_in_a_spread_drain_is_served_until_its_moment() {
     assert_eq!(lab.connections(), 0);
 }
 
+/// Two faults: who changed its protocol before the walk that gives each its moment had come to it was ended at once, and who
+/// did so after a second shutdown had ended the spread was served until its old moment.
+#[test]
+fn a_spread_drain_holds_for_those_it_has_not_come_to_and_ends_with_a_second_shutdown() {
+    let spread = Drain::within(60 * SECOND).spread_over(50 * SECOND);
+    let mut limits = Limits::default();
+    limits.reactor.drains_per_turn = 1;
+    let mut lab = Lab::with_limits(limits, Probe::default);
+    let fars: Vec<_> = (0..8).map(|_| lab.connect()).collect();
+    lab.server.handle().shutdown(spread.clone());
+    fars[7].send(socket::UPGRADE.as_bytes());
+    lab.run();
+    assert_eq!(statuses(&fars[7].take()), [101]);
+    assert_eq!(socket::texts(&lab.say(&fars[7], socket::text("here"))), ["here"]);
+
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.connect();
+    lab.server.handle().shutdown(spread);
+    lab.run();
+    lab.server.handle().shutdown(Drain::within(50 * SECOND));
+    far.send(socket::UPGRADE.as_bytes());
+    lab.run();
+    lab.advance(SECOND);
+    assert_eq!(lab.connections(), 0, "{:?}", lab.log.events());
+}
+
+/// The fault: it was reported as ended by the shutdown.
+#[test]
+fn who_ends_before_its_moment_in_a_spread_drain_has_its_own_reason() {
+    let mut lab = Lab::new(Probe::default);
+    let fars: Vec<_> = (0..8).map(|_| lab.connect()).collect();
+    lab.server.handle().shutdown(Drain::within(60 * SECOND).spread_over(50 * SECOND));
+    lab.run();
+    lab.log.take();
+    let far = fars.iter().find(|far| !far.has_server_finished()).unwrap();
+    lab.say(far, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
+}
+
 /// The fault: a connection that had half-closed was not held to its rate any more.
 #[test]
 fn a_half_closed_connection_keeps_its_rate() {
@@ -213,6 +252,7 @@ fn what_waits_behind_a_message_in_fragments_is_counted_as_unsent() {
 #[test]
 fn a_server_whose_websocket_the_factory_refuses_gets_nothing_more() {
     for refuse in [Refuse::Busy, Refuse::Banner(b"go away".into()), Refuse::Silent, Refuse::Reset] {
+        let is_silent = refuse == Refuse::Silent;
         let mut server = TestServer::new(move |_peer: &Peer| Err::<Probe, _>(refuse.clone()));
         server.handle().connect(Outgoing::websocket("ws://192.0.2.1/")).unwrap();
         server.run();
@@ -232,7 +272,7 @@ fn a_server_whose_websocket_the_factory_refuses_gets_nothing_more() {
         );
         server.run();
         assert_eq!(support::text(&far.take()), "");
-        assert!(far.is_reset());
+        assert_eq!((far.is_reset(), far.has_server_finished()), (!is_silent, is_silent));
     }
 }
 

@@ -63,7 +63,7 @@ impl Links {
 
     /// Closes the connection after its last answer.
     pub(crate) fn end_answered(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let why = if self.drain_until.is_some() { Reason::Shutdown } else { Reason::Local };
+        let why = if self.is_drained_now(wires, id) { Reason::Shutdown } else { Reason::Local };
         if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.is_last_request()) {
             wires.set_peer_done(id);
         }
