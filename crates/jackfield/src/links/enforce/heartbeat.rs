@@ -113,7 +113,10 @@ impl Links {
     ) -> Option<usize> {
         loop {
             let (ids, next) = wires.ids_in_slots(slot, SLOTS_AT_ONCE);
-            for id in ids.into_iter().filter(|id| has_servers(&self.table[id.slot()])) {
+            for id in ids {
+                if !has_servers(&self.table[id.slot()]) {
+                    continue;
+                }
                 self.apply_idle_timeout(wires, id);
                 self.move_dead_timer(wires, id, before[usize::from(self.table[id.slot()].listener)]);
             }
