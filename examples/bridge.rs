@@ -39,7 +39,7 @@ impl Client for End {
         let Some(other) = self.0 else { return };
         match connection.handle().post(other, connection.id()) {
             Err(refused) if refused.why == Busy::Full => {
-                connection.set_timer(TimerId(0), Duration::from_millis(10))
+                connection.set_timer(TimerId(0), Duration::from_millis(10));
             }
             Err(_gone) => connection.close(),
             Ok(()) => {}
