@@ -4,9 +4,11 @@
 //! cargo run --example bridge -- --listen 127.0.0.1:9002 --to db.example:5432
 //! ```
 
-use jackfield::{Client, Connection, ConnectionId, Disconnect, Listener, Outgoing, Raw, Sent, Server};
+use jackfield::{
+    Busy, Client, Connection, ConnectionId, Disconnect, Listener, Outgoing, Raw, Sent, Server, TimerId,
+};
 use options::Options;
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 /// One end of a bridge: the id of the other end, and the address to connect to. The first end waits until the second is
 /// connected.
@@ -32,9 +34,20 @@ impl Client for End {
         data.len()
     }
 
-    /// Resumes the other end, and tells it the id of this one.
+    /// Resumes the other end, and tells it the id of this one. If the mailbox is full, tries again a little later.
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
-        let _ = self.0.map(|other| connection.handle().post(other, connection.id()));
+        let Some(other) = self.0 else { return };
+        match connection.handle().post(other, connection.id()) {
+            Err(refused) if refused.why == Busy::Full => {
+                connection.set_timer(TimerId(0), Duration::from_millis(10));
+            }
+            Err(_gone) => connection.close(),
+            Ok(()) => {}
+        }
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+        self.on_drain(connection);
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {

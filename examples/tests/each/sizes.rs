@@ -15,7 +15,7 @@ const CODE_LINES_MAX: [(&str, usize); 12] = [
     ("metrics", 60),
     ("embedded_loop", 60),
     ("ticker", 60),
-    ("bridge", 40),
+    ("bridge", 60),
     ("proxy", 120),
 ];
 

@@ -257,14 +257,11 @@ impl Connection<'_> {
         self.wires.is_open(self.id)
     }
 
-    /// The TLS session, if there is one.
+    /// The TLS session, if there is one, of an accepted or an outgoing connection. [`Peer::tls`] has the usual facts of both.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn tls(&self) -> Option<&rustls::ServerConnection> {
-        match self.wires.tls(self.id)? {
-            rustls::Connection::Server(session) => Some(session),
-            rustls::Connection::Client(_) => None,
-        }
+    pub fn tls(&self) -> Option<&rustls::Connection> {
+        self.wires.tls(self.id)
     }
 
     /// Sets one of its timers, or moves it if it is set already. Timers end with the connection.
@@ -335,7 +332,10 @@ impl Connection<'_> {
     }
 
     /// Stops reading until [`Connection::resume_read`]. Bytes that were read already are kept and not delivered, also the lines
-    /// behind the one that is being handled; the end of a streamed body waits too. Meanwhile the idle timeout does not run.
+    /// behind the one that is being handled; the end of a streamed body waits too. Meanwhile the idle timeout does not run. But if
+    /// the peer has closed its side and bytes of it are left, the connection is closed after
+    /// [`reactor.unread_wait`](crate::ReactorLimits::unread_wait) (30 s by default): these bytes are lost, and
+    /// [`Disconnect::unread`](crate::Disconnect::unread) counts those that were read.
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {

@@ -324,8 +324,9 @@ pub trait Client: sealed::AsAny {
         HeartbeatAction::Ping
     }
 
-    /// The head of a request with a body has come, and you decide what happens to the body. Default: collect it, up to
-    /// `body_bytes_max`.
+    /// The head of a request with a body has come, and you decide what happens to the body. A request without a body comes
+    /// to [`Client::on_request`] at once: a check of path or credentials belongs there too, or a peer gets around it by leaving
+    /// the body out. Default: collect the body, up to `body_bytes_max`.
     #[doc(alias = "OnBeforeProcessRequest")]
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         BodyPlan::Collect

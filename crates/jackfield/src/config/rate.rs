@@ -15,8 +15,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {
-    /// WebSocket messages, requests (also refused ones) and lines in a second; disabled by zero. Your own protocol in
-    /// bytes has no messages. Default: zero.
+    /// WebSocket messages, requests (also refused ones, and the one that opens a WebSocket) and lines in a second; disabled by
+    /// zero. Your own protocol in bytes has no messages. Default: zero.
     pub messages: u32,
     /// Bytes in a second, counted before encryption, with heads and frames; disabled by zero. Default: zero.
     pub bytes: u32,

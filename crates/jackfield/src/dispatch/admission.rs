@@ -107,12 +107,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.handle.admit_address(peer, now).map_err(|why| (why, Refuse::Reset))
     }
 
-    /// Whether a connection comes from a trusted proxy, if its listener requires that. For a unix socket the rights of
-    /// its file decide.
+    /// Whether a connection comes from a required proxy, if its listener has such. For a unix socket the rights of its file
+    /// decide.
     fn may_come_in(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
-        let Some(listener) = listener.filter(|listener| listener.requires_proxy) else { return true };
-        incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contains(ip))
+        let Some(proxies) = listener.and_then(|listener| listener.required_proxies.as_ref()) else {
+            return true;
+        };
+        incoming.peer.addr.ip().is_none_or(|ip| proxies.contains(ip))
     }
 
     /// Makes room for a new connection at this socket, if its listener has `EvictIdle`: of some idle connections it ends the
@@ -427,7 +429,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// The session above the stream, by the listener's options: a PROXY header, TLS, or plain.
     fn session(&self, incoming: Incoming) -> Option<Session> {
-        let requires_proxy = self.settings.listeners.get(incoming.peer.listener)?.requires_proxy;
+        let requires_proxy = self.settings.listeners.get(incoming.peer.listener)?.required_proxies.is_some();
         let session = self.secure(incoming)?;
         Some(if requires_proxy { behind_header(session) } else { session })
     }

@@ -41,6 +41,8 @@ impl Dialer {
 impl Client for Dialer {
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
         assert!(connection.is_open() && connection.handle().contains(connection.id()));
+        // The fault: an outgoing connection had no session.
+        assert_eq!(connection.tls().is_some(), connection.peer().is_tls());
         self.note(&format!("connect, tls {}", connection.peer().is_tls()));
         if let (Some(_), Some(mut raw)) = (self.tag, connection.as_raw()) {
             raw.send("hello\n");

@@ -9,6 +9,7 @@ mod backlog;
 mod closing;
 mod cluster;
 mod defence;
+mod edge1;
 mod finished;
 mod goodbyes;
 mod handle;

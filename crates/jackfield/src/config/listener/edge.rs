@@ -75,7 +75,8 @@ impl Listener {
 
     /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: the address that they name for a request is believed,
     /// and [`Connection::client_ip`](crate::Connection::client_ip) returns it. They must set `X-Forwarded-For`, or add to it,
-    /// on every request. May be repeated. Default: none.
+    /// on every request. No limit by address applies to them, because they connect for others. Behind
+    /// [`Listener::proxy_required`] the address in the PROXY header is compared. May be repeated. Default: none.
     #[must_use]
     pub fn trusted_proxies<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         self.proxies.extend(networks.into_iter().map(|network| network.to_string()));
@@ -95,8 +96,9 @@ impl Listener {
     /// [`Peer::proxy`](crate::Peer::proxy) the proxy. A connection from another network is closed at once and reported with
     /// [`RefuseReason::Untrusted`](crate::RefuseReason::Untrusted). A connection that does not begin with a header, or
     /// whose header does not come within `limits.reactor.handshake`, is reset and reported with
-    /// [`RefuseReason::Proxy`](crate::RefuseReason::Proxy). These proxies count as [`Listener::trusted_proxies`] too.
-    /// Default: no header is expected, and a PROXY header is a bad request.
+    /// [`RefuseReason::Proxy`](crate::RefuseReason::Proxy). These proxies are not [`Listener::trusted_proxies`]: an
+    /// `X-Forwarded-For` behind the header comes from the client. May be repeated. Default: no header is expected, and a PROXY
+    /// header is a bad request.
     ///
     /// ```
     /// use jackfield::{Listener, Server};
@@ -108,7 +110,8 @@ impl Listener {
     #[doc(alias = "haproxy")]
     #[must_use]
     pub fn proxy_required<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
-        self.requires_proxy = true;
-        self.trusted_proxies(networks)
+        let required = self.required_proxies.get_or_insert_default();
+        required.extend(networks.into_iter().map(|network| network.to_string()));
+        self
     }
 }

@@ -45,12 +45,13 @@ pub struct Listener {
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
-    /// Networks as they were given: allowed ones (`None`: all), denied ones, and trusted proxies.
+    /// Networks as they were given: allowed ones (`None`: all), denied ones, trusted proxies, and required ones (`None`: no
+    /// proxy is required).
     pub(crate) allowed: Option<Vec<String>>,
     pub(crate) denied: Vec<String>,
     pub(crate) filter: Option<Filter>,
     pub(crate) proxies: Vec<String>,
-    pub(crate) requires_proxy: bool,
+    pub(crate) required_proxies: Option<Vec<String>>,
     pub(crate) reads_forwarded: bool,
     /// Each reactor has its own socket.
     pub(crate) each_reactor: bool,
@@ -182,7 +183,7 @@ impl Listener {
             denied: Vec::new(),
             filter: None,
             proxies: Vec::new(),
-            requires_proxy: false,
+            required_proxies: None,
             reads_forwarded: false,
             each_reactor: false,
             #[cfg(feature = "tls")]

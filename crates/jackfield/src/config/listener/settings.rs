@@ -30,8 +30,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) rules: Option<Arc<AddressRules>>,
     /// Networks of trusted proxies.
     pub(crate) proxies: Networks,
-    /// Each connection begins with a PROXY header.
-    pub(crate) requires_proxy: bool,
+    /// Networks of the proxies from which each connection comes and begins with a PROXY header. `None`: there is no header.
+    pub(crate) required_proxies: Option<Networks>,
     /// The proxies use `Forwarded` and not `X-Forwarded-For`.
     pub(crate) reads_forwarded: bool,
     /// Each reactor accepts at its own socket, and hands no connection over.
@@ -63,12 +63,13 @@ impl Listener {
             })
         };
         let proxies = networks(&self.proxies);
+        let required_proxies = self.required_proxies.as_ref().map(&mut networks);
         let rules = AddressRules {
             allowed: self.allowed.as_ref().map(&mut networks),
             denied: networks(&self.denied),
             filter: self.filter.clone(),
             proxies: proxies.clone(),
-            is_behind_proxy: self.requires_proxy,
+            is_behind_proxy: required_proxies.is_some(),
             connections_max: limits.connections_per_address_max,
             accepts_max: limits.accepts_per_address_max.min(ACCEPTS_MAX),
         };
@@ -86,7 +87,7 @@ impl Listener {
             busy_banner: self.busy_banner.clone(),
             rules: (!rules.is_empty()).then(|| Arc::new(rules)),
             proxies,
-            requires_proxy: self.requires_proxy,
+            required_proxies,
             reads_forwarded: self.reads_forwarded,
             each_reactor: self.each_reactor,
             #[cfg(feature = "tls")]
@@ -105,7 +106,7 @@ impl Listener {
             faults.push(format!("`{}` allows no network, so no peer could connect", self.place));
         }
         let has_lists = self.allowed.is_some() || !self.denied.is_empty();
-        if has_lists && self.place.has_no_addresses() && !self.requires_proxy {
+        if has_lists && self.place.has_no_addresses() && self.required_proxies.is_none() {
             faults.push(format!(
                 "`{}` is a unix socket, whose peers have no addresses: the rights of its file decide which users may connect",
                 self.place
@@ -117,8 +118,8 @@ impl Listener {
                 self.place
             ));
         }
-        if self.requires_proxy && self.proxies.is_empty() {
-            faults.push(format!("`{}` requires proxies, but trusts no network", self.place));
+        if self.required_proxies.as_ref().is_some_and(Vec::is_empty) {
+            faults.push(format!("`{}` requires proxies, but names no network", self.place));
         }
         if self.options.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid()) {
             faults.push(format!(
@@ -180,7 +181,7 @@ impl ListenerSettings {
             busy_banner: Vec::new(),
             rules: None,
             proxies: Networks::default(),
-            requires_proxy: false,
+            required_proxies: None,
             reads_forwarded: false,
             each_reactor: false,
             #[cfg(feature = "tls")]
