@@ -200,3 +200,24 @@ pub(crate) fn backlog_max() -> u32 {
     let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fault: a pause looked first and changed the state then, so it undid what another thread did in between.
+    #[test]
+    fn only_a_listener_that_listens_is_paused() {
+        let state = AtomicU8::new(ListenerState::Listening as u8);
+        let listeners = Listeners {
+            sockets: [ListeningSocket { listener: 0, at: None }].into(),
+            places: [Place { name: None, connections: AtomicUsize::new(0), state }].into(),
+            ..Listeners::default()
+        };
+        let pause = || listeners.change_state(0, ListenerState::Listening, ListenerState::Paused);
+        assert!(listeners.set_state(0, ListenerState::Stopped));
+        assert!(!pause() && listeners.state(0) == ListenerState::Stopped);
+        assert!(listeners.set_state(0, ListenerState::Listening));
+        assert!(pause() && listeners.state(0) == ListenerState::Paused && !pause());
+    }
+}
