@@ -40,6 +40,7 @@ fn make() -> Probe {
     Probe {
         on_head: |_, _, request| match request.path() {
             "/stream" => BodyPlan::Stream,
+            "/short" => BodyPlan::CollectUpTo(3),
             "/refused" => BodyPlan::Reject(403),
             _ => BodyPlan::Collect,
         },
@@ -85,7 +86,8 @@ fn make() -> Probe {
 fn server() -> (TestServer, FarEnd, Log) {
     let access = Access::default();
     let log = access.0.clone();
-    let options = TestOptions { observer: Arc::new(access), ..TestOptions::default() };
+    let options =
+        TestOptions { observer: Arc::new(access), hosts: vec!["h".into()], ..TestOptions::default() };
     let mut server = TestServer::with_options(options, |_peer| make());
     let far = server.connect();
     (server, far, log)
@@ -225,6 +227,15 @@ fn bytes_belong_to_their_request() {
         let told = with_bytes("POST /refused: 403 AtOnce, IN in, OUT out, 0 ms", refused.len(), first);
         assert_eq!(log.events(), [&[told], &others[..]].concat());
     }
+}
+
+/// The fault: it was counted if it came with its head.
+#[test]
+fn a_refused_body_is_not_counted_however_it_comes() {
+    let request = "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd";
+    check(request, 4, "POST /refused: 403 AtOnce, IN in, OUT out, 0 ms");
+    check(&request.replace("/refused", "/short"), 4, "POST /short: 413 AtOnce, IN in, OUT out, 0 ms");
+    check(&request.replace("Host: h", "Host: evil"), 4, "POST /refused: 421 AtOnce, IN in, OUT out, 0 ms");
 }
 
 /// Without an observer nothing is reported.
