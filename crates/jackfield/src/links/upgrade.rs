@@ -13,7 +13,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 const EARLY_BYTES_MAX: usize = 4 << 10;
 
 impl Links {
-    /// Sends the 101, and makes the connection a WebSocket.
+    /// Sends the 101, and makes the connection a WebSocket. This ends its exchange, whatever is sent next.
     pub(crate) fn switch_to_websocket(&mut self, wires: &mut Wires, id: ConnectionId, switching: Switching) {
         let Switching { accept, mut fields, deflate } = switching;
         let Some(outbox) = wires.outbox(id) else { return };
@@ -29,6 +29,9 @@ impl Links {
         self.apply_idle_timeout(wires, id);
         if deflate.is_some() {
             self.charge_tables(wires);
+        }
+        if self.link(id).checks.records_exchanges() {
+            self.settle_exchange(wires, id);
         }
     }
 
@@ -70,9 +73,6 @@ impl Links {
             return false;
         }
         self.switch_to_websocket(wires, id, switching);
-        if self.link(id).checks.records_exchanges() {
-            self.settle_exchange(wires, id);
-        }
         self.read_after_answer(wires, id);
         true
     }
