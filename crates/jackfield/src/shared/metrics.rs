@@ -41,7 +41,7 @@ pub struct Metrics {
     pub accept_errors: u64,
     /// HTTP requests whose head has come, refused ones included.
     pub requests: u64,
-    /// WebSocket messages and lines received.
+    /// WebSocket messages and lines received, lines that were too long included.
     pub messages_in: u64,
     /// Messages and events sent; a published message counts once for each subscriber.
     pub messages_out: u64,
