@@ -54,7 +54,6 @@ impl Links {
     /// (RFC 6455 section 7.4.2, and IANA's registry of codes).
     #[cold]
     pub(crate) fn refuse_try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
-        self.metrics.refused_overload.add(1);
         let switching = Switching { accept: offer.accept_key(), fields: Fields::new(), deflate: None };
         self.switch_to_websocket(wires, id, switching);
         self.close(wires, id, Reason::Limit(Limit::Overload));

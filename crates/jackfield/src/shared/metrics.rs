@@ -29,7 +29,8 @@ pub struct Metrics {
     pub refused: u64,
     /// Those of them that were refused because no descriptor was left.
     pub refused_descriptors: u64,
-    /// Those of them that were refused because a reactor was overloaded.
+    /// Those of them that were refused because a reactor was overloaded. A connection whose upgrade is refused with 1013 is not
+    /// new: [`Metrics::ended`] counts it, with [`Limit::Overload`](crate::Limit::Overload).
     pub refused_overload: u64,
     /// Those of them that were refused because their network is not allowed, or is denied, or the listener's own rule says no.
     pub refused_denied: u64,
