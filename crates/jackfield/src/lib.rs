@@ -40,9 +40,9 @@
 //!
 //! Messages for the operator go to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::server`,
 //! `jackfield::accept`, `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`,
-//! `jackfield::broker`, `jackfield::offload`, `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for mistakes in
-//! your code, such as a panic. A connection is named by its id, as in `r0-17.3`. Records also have key-values: `connection`,
-//! `listener`, `reactor`, `bytes`. Headers and queries are never logged with their secrets:
+//! `jackfield::broker`, `jackfield::offload`, `jackfield::files`, `jackfield::access` (the [`AccessLog`]), and
+//! `jackfield::client` for mistakes in your code, such as a panic. A connection is named by its id, as in `r0-17.3`. Records
+//! also have key-values: `connection`, `listener`, `reactor`, `bytes`. Headers and queries are never logged with their secrets:
 //! [`MaskedQuery`](proto::http1::MaskedQuery).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -6,7 +6,7 @@ mod identity;
 mod support;
 
 use jackfield::test::{TestServer, listener};
-use jackfield::{Client, Exchange, Limits, Listener, Request, Server};
+use jackfield::{Client, Exchange, Files, Limits, Listener, Request, Server};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,8 +26,11 @@ static STARTS: Mutex<()> = Mutex::new(());
 /// Set for the child.
 const CHILD: &str = "JACKFIELD_FEW_DESCRIPTORS";
 
+/// A small file.
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+
 #[derive(Clone)]
-struct Hello(jackfield::Handle);
+struct Hello(jackfield::Handle, Files);
 
 impl Client for Hello {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
@@ -37,6 +40,7 @@ impl Client for Hello {
                 let (refused, errors) = (metrics.refused_descriptors, metrics.accept_errors);
                 exchange.ok("text/plain", format!("{refused} {errors} {}", metrics.turns));
             }
+            "/file" => self.1.answer(exchange, request),
             _ => exchange.ok("text/plain", "hello"),
         }
     }
@@ -117,8 +121,8 @@ fn serve_in_child() {
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
-    let handle = server.handle();
-    server.serve(move |_peer| Hello(handle.clone())).unwrap();
+    let (handle, files) = (server.handle(), Files::file(FILE).unwrap());
+    server.serve(move |_peer| Hello(handle.clone(), files.clone())).unwrap();
     unreachable!("nobody shuts it down");
 }
 
@@ -285,6 +289,22 @@ fn l11_a_listener_pauses_only_when_the_reserve_fails_too() {
     assert!(waiting.iter_mut().all(|stream| asks(stream).starts_with("HTTP/1.1 200 ")));
     let after = figures(&mut first);
     assert!(after.errors <= raised.errors + 3, "the end of a pause is all they wait for: {after:?}");
+}
+
+/// The fault: the answer was 404, which a cache may keep.
+#[test]
+fn h11_without_a_descriptor_for_a_file_the_answer_is_503() {
+    serve_in_child();
+    let few = Few::start("h11_without_a_descriptor_for_a_file_the_answer_is_503");
+    let mut stream = real::connect(few.http);
+    asks(&mut stream);
+    // Below what it has open already.
+    few.limit(3);
+    let answer = real::ask(&mut stream, get("/file"));
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+    few.limit(DESCRIPTORS as u64);
+    let answer = real::ask(&mut stream, get("/file"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 /// In memory there are no descriptors: a test says when there is none.

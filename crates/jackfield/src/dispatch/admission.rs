@@ -73,7 +73,6 @@ impl<F: ClientFactory> Dispatcher<F> {
             && !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
             self.links.handle.uncount_peer(there, &incoming.peer);
-            self.links.metrics.refused_overload.add(1);
             self.refuse_new(wires, incoming, RefuseReason::Overload, &Refuse::Busy);
         } else if there == here {
             self.adopt(wires, incoming, is_provisional);
@@ -415,6 +414,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let metrics = &self.links.metrics;
         metrics.refused.add(1);
         match why {
+            RefuseReason::Overload => metrics.refused_overload.add(1),
             RefuseReason::Denied => metrics.refused_denied.add(1),
             RefuseReason::AddressFull => metrics.refused_address_full.add(1),
             RefuseReason::AddressRate => metrics.refused_address_rate.add(1),

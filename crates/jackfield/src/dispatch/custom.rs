@@ -86,6 +86,7 @@ fn drop_line<C: Client>(
     if let Protocol::Lines { searched, skips, .. } = connection.protocol() {
         (*searched, *skips) = (0, is_unfinished);
     }
+    connection.links.metrics.messages_in.add(1);
     call(client, connection, |client, connection| {
         client.on_line_limit(&mut Raw { connection: connection.reborrow() });
     });

@@ -143,7 +143,7 @@ fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
     connection.links.link(connection.id).checks.checks_requests()
 }
 
-/// A request whose head was announced before is complete.
+/// A request is complete, and its head was announced before.
 #[inline(never)]
 fn end<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.count_body(connection.id, request.body());
@@ -230,7 +230,7 @@ fn request_with_body<C: Client>(
             if request.body().len() as u64 > body_bytes_max(connection, plan) {
                 refuse_request(connection, http1::Error::BodyTooLarge);
             } else {
-                self::request(client, connection, request);
+                end(client, connection, request);
             }
         }
     }
@@ -261,6 +261,7 @@ fn refuse_request(connection: &mut Connection<'_>, error: http1::Error) {
 fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     let part = request.body();
     if !part.is_empty() {
+        connection.links.count_body(connection.id, part);
         body(client, connection, part);
     }
     if connection.wires.is_closing(connection.id) {

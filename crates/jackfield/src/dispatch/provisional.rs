@@ -74,7 +74,6 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
         let peer = self.peer_again(wires, id);
-        self.links.metrics.refused_overload.add(1);
         self.report_refused(&peer, RefuseReason::Overload);
         wires.cancel_timer(id, key::DEADLINE);
         let link = self.links.link(id);

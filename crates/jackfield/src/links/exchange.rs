@@ -22,7 +22,8 @@ impl Links {
         let client = self.addr_behind_proxies(wires, id, request);
         let record = self.open_record.begin(id);
         (record.client, record.begun_at) = (client, now);
-        record.bytes_in = (request.head_bytes() + request.body().len()) as u64;
+        // Its body counts when it is taken: it may be refused.
+        record.bytes_in = request.head_bytes() as u64;
         record.sent_before = sent;
         record.status = 0;
         record.answered = AnsweredAs::AtOnce;
@@ -65,13 +66,6 @@ impl Links {
     pub(crate) fn count_body(&mut self, id: ConnectionId, part: &[u8]) {
         if let Some(record) = self.record(id) {
             record.bytes_in += part.len() as u64;
-        }
-    }
-
-    /// Takes counted bytes of the body back, because they will be counted again.
-    pub(crate) fn uncount_body(&mut self, id: ConnectionId, body: &[u8]) {
-        if let Some(record) = self.record(id) {
-            record.bytes_in -= body.len() as u64;
         }
     }
 

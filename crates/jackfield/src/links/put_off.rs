@@ -8,8 +8,6 @@ impl Links {
     /// The client has paused at the head of a request whose body is in the buffer: the body is delivered later.
     #[cold]
     pub(crate) fn put_off_body(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
-        // It is counted when it is delivered.
-        self.uncount_body(id, request.body());
         self.put_off(wires, id, |machine, limits| machine.put_off_body(request, limits));
     }
 

@@ -13,7 +13,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 const EARLY_BYTES_MAX: usize = 4 << 10;
 
 impl Links {
-    /// Sends the 101, and makes the connection a WebSocket.
+    /// Sends the 101, and makes the connection a WebSocket. This ends its exchange, whatever is sent next.
     pub(crate) fn switch_to_websocket(&mut self, wires: &mut Wires, id: ConnectionId, switching: Switching) {
         let Switching { accept, mut fields, deflate } = switching;
         let Some(outbox) = wires.outbox(id) else { return };
@@ -29,6 +29,9 @@ impl Links {
         self.apply_idle_timeout(wires, id);
         if deflate.is_some() {
             self.charge_tables(wires);
+        }
+        if self.link(id).checks.records_exchanges() {
+            self.settle_exchange(wires, id);
         }
     }
 
@@ -51,7 +54,6 @@ impl Links {
     /// (RFC 6455 section 7.4.2, and IANA's registry of codes).
     #[cold]
     pub(crate) fn refuse_try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
-        self.metrics.refused_overload.add(1);
         let switching = Switching { accept: offer.accept_key(), fields: Fields::new(), deflate: None };
         self.switch_to_websocket(wires, id, switching);
         self.close(wires, id, Reason::Limit(Limit::Overload));
@@ -70,9 +72,6 @@ impl Links {
             return false;
         }
         self.switch_to_websocket(wires, id, switching);
-        if self.link(id).checks.records_exchanges() {
-            self.settle_exchange(wires, id);
-        }
         self.read_after_answer(wires, id);
         true
     }

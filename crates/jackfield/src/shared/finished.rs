@@ -32,7 +32,8 @@ pub struct Finished<'e> {
     /// Bytes of the request: its head as it came, and its body without the framing of chunks. A body that was refused
     /// doesn't count.
     pub bytes_in: u64,
-    /// Bytes of the answer, head and body, before encryption, including those that the kernel has not taken yet.
+    /// Bytes of the answer, head and body, and of a `100 Continue` before it. They are counted before encryption, and those
+    /// that the kernel has not taken yet too.
     pub bytes_out: u64,
     /// When it finished, in seconds since 1970.
     pub unix_seconds: u64,

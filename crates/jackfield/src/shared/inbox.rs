@@ -44,12 +44,19 @@ impl Handle {
 impl Receive for Receiver {
     fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]) {
         let Some((handle, log)) = self.find(topic) else { return };
-        let mut is_new = false;
+        let (mut is_new, mut is_unreadable) = (false, false);
         for (position, message) in messages {
             let (origin, packet) = split(message);
-            let read = || Prepared::unpack(packet).map(|item| (item, packet.len()));
+            let read = || {
+                let item = Prepared::unpack(packet);
+                is_unreadable |= item.is_none();
+                Some((item?, packet.len()))
+            };
             let with_id = |item: Prepared, position| item.with_id(position, log.history.is_numbered());
             is_new |= log.take_in(*position, origin, read, with_id);
+        }
+        if is_unreadable && log.mark_unreadable() {
+            log::warn!(target: "jackfield::broker", "messages of {topic:?} can't be read (another version?), and count as lost");
         }
         if is_new {
             handle.notify(&log, usize::MAX);
@@ -135,7 +142,7 @@ fn mark_down(handle: &Handle, log: &Arc<TopicLog<Prepared>>) {
     }
 }
 
-/// The origin of a message, and its content.
+/// The origin of a message, and its content, which can't be read if there is no origin.
 fn split(message: &[u8]) -> (MessageOrigin, &[u8]) {
     let parts = message.split_first_chunk().and_then(|(node, rest)| Some((node, rest.split_first_chunk()?)));
     match parts {

@@ -29,7 +29,8 @@ pub struct Metrics {
     pub refused: u64,
     /// Those of them that were refused because no descriptor was left.
     pub refused_descriptors: u64,
-    /// Those of them that were refused because a reactor was overloaded.
+    /// Those of them that were refused because a reactor was overloaded. A connection whose upgrade is refused with 1013 is not
+    /// new: [`Metrics::ended`] counts it, with [`Limit::Overload`](crate::Limit::Overload).
     pub refused_overload: u64,
     /// Those of them that were refused because their network is not allowed, or is denied, or the listener's own rule says no.
     pub refused_denied: u64,
@@ -41,7 +42,7 @@ pub struct Metrics {
     pub accept_errors: u64,
     /// HTTP requests whose head has come, refused ones included.
     pub requests: u64,
-    /// WebSocket messages and lines received.
+    /// WebSocket messages and lines received, lines that were too long included.
     pub messages_in: u64,
     /// Messages and events sent; a published message counts once for each subscriber.
     pub messages_out: u64,

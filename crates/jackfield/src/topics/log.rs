@@ -150,6 +150,8 @@ pub(crate) struct TopicLog<T> {
     kept: Mutex<Kept<T>>,
     /// Reactors that were notified of new messages and have not looked at them yet.
     notified: Box<[AtomicBool]>,
+    /// A message of the broker could not be read, and that was logged.
+    has_unreadable: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -166,7 +168,7 @@ struct Kept<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    /// `None`: nothing to deliver, because the message came twice or can't be read.
+    /// `None`: nothing to deliver, because the message came twice.
     item: Option<T>,
     bytes: usize,
     /// `None`: it came from a thread without a clock, and no reactor has looked at the history since.
@@ -215,7 +217,7 @@ const NOBODY: MessageOrigin = MessageOrigin { node: 0, sequence: u64::MAX };
 impl<T: Clone> TopicLog<T> {
     fn new(name: Arc<str>, kept: Kept<T>, history: History, reactors: usize) -> Self {
         let notified = (0..reactors).map(|_| AtomicBool::new(false)).collect();
-        Self { name, history, kept: Mutex::new(kept), notified }
+        Self { name, history, kept: Mutex::new(kept), notified, has_unreadable: AtomicBool::new(false) }
     }
 
     /// Adds a publication of `bytes` bytes, which `make` makes for its position. For a topic without a broker.
@@ -243,7 +245,8 @@ impl<T: Clone> TopicLog<T> {
         Some(self.lock(None).brokered.as_mut()?.send_out(item, bytes, but, send))
     }
 
-    /// Takes a message from the broker. An offset of zero only begins a new epoch. False: it is not new.
+    /// Takes a message from the broker. An offset of zero only begins a new epoch. A message that `read` can't read counts as
+    /// lost. False: it is not new.
     pub(crate) fn take_in(
         &self,
         position: Position,
@@ -263,16 +266,24 @@ impl<T: Clone> TopicLog<T> {
         let Some(brokered) = kept.brokered.as_mut().filter(|_| position.offset > 0) else { return true };
         let (item, bytes, but) = match brokered.take_in(origin) {
             Outcome::Own(own) => (Some(own.item), own.bytes, own.but),
-            Outcome::New => match read() {
-                Some((item, bytes)) => (Some(item), bytes, ConnectionId::NONE),
-                None => (None, 0, ConnectionId::NONE),
-            },
+            Outcome::New => {
+                let Some((item, bytes)) = read() else {
+                    kept.restart(position);
+                    return true;
+                };
+                (Some(item), bytes, ConnectionId::NONE)
+            }
             Outcome::Twice => (None, 0, ConnectionId::NONE),
         };
         let item = item.map(|item| with_position(item, position));
         kept.push(position, Entry { item, bytes, at: None, but, origin });
         kept.trim(&self.history);
         true
+    }
+
+    /// A message of the broker can't be read. False: that was so before.
+    pub(crate) fn mark_unreadable(&self) -> bool {
+        !self.has_unreadable.swap(true, Ordering::AcqRel)
     }
 
     /// All messages up to this position were delivered: from now on publications go through the broker.
@@ -480,10 +491,8 @@ impl<T: Clone> Kept<T> {
         self.head.offset + 1 - self.entries.len() as u64
     }
 
-    /// Drops all publications, and continues after this position.
+    /// What the broker had up to this position is missing: drops all publications, and continues after it.
     fn begin_at(&mut self, head: Position) {
-        self.entries.clear();
-        self.bytes = 0;
         let is_new = head.epoch != self.head.epoch;
         if let Some(brokered) = &mut self.brokered {
             if is_new {
@@ -493,6 +502,13 @@ impl<T: Clone> Kept<T> {
                 brokered.skip();
             }
         }
+        self.restart(head);
+    }
+
+    /// Drops all publications, and continues after this position.
+    fn restart(&mut self, head: Position) {
+        self.entries.clear();
+        self.bytes = 0;
         self.head = head;
     }
 

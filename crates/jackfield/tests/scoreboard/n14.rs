@@ -2,7 +2,7 @@
 
 use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{FailedHandshake, Limits, Listener, Observer, Peer, Reason, RefuseReason};
+use jackfield::{FailedHandshake, Limit, Limits, Listener, Observer, Peer, Reason, RefuseReason};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::Probe;
@@ -279,6 +279,10 @@ fn n14_an_upgrade_on_an_existing_connection_is_closed_with_1013() {
     lab.say(&there, socket::close(1013, ""));
     assert!(there.has_server_finished());
     assert!(!lab.log.events().iter().any(|event| event.starts_with("open")), "{:?}", lab.log.events());
+    // The fault: it was counted among new connections that were refused, and that is a part of another figure.
+    let metrics = lab.server.handle().metrics();
+    assert_eq!((metrics.refused, metrics.refused_overload), (0, 0));
+    assert_eq!(metrics.ended(Reason::Limit(Limit::Overload)), 1);
     let answer = lab.say(&reserved, socket::UPGRADE.replacen("GET /", "GET /reserved?", 1));
     assert!(answer.starts_with(b"HTTP/1.1 101 ") && answer.ends_with(b"\r\n\r\n"), "{}", text(&answer));
 }

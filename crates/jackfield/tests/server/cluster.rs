@@ -3,7 +3,9 @@
 use crate::support;
 use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
-use jackfield::{BrokerEvent, ClusterMember, Handle, History, Limits, Observer, Published};
+use jackfield::{
+    Broker, BrokerEvent, ClusterMember, Handle, History, Limits, Observer, Published, SharedTopic,
+};
 use jackfield_fuzz::hub::{Faults, Hub, Node, PRESENCE_TTL};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -405,6 +407,32 @@ fn messages_that_the_broker_lost_are_reported() {
     sites[0].node.pump(Faults { loses: true, ..Faults::default() });
     sites[0].server.run();
     assert_eq!(data(&reader.take()), ["{\"missed\":1}", "1", "2"]);
+}
+
+/// The fault: they were passed over, and nobody was told.
+#[test]
+fn messages_that_cant_be_read_count_as_lost() {
+    let history = History::new(100);
+    let (hub, mut sites) = two(history);
+    let mut readers = [sites[0].read(""), sites[1].read("")];
+    settle(&mut sites);
+    sites[0].publish("before");
+    settle(&mut sites);
+    readers.iter_mut().for_each(|reader| assert_eq!(data(&reader.take()), ["before"]));
+    let other = hub.node(0xc, 10);
+    other.set_up(true);
+    // Its node, its number there, and a packet that begins with another version.
+    let newer = |number: u64| [&0xc_u64.to_be_bytes()[..], &number.to_be_bytes(), &[2, 0, 0]].concat();
+    for message in [newer(1), newer(2), vec![7], vec![7]] {
+        other.publish(&SharedTopic::new("t", history), message).unwrap();
+    }
+    other.pump(Faults::default());
+    settle(&mut sites);
+    sites[1].publish("after");
+    settle(&mut sites);
+    for reader in &mut readers {
+        assert_eq!(data(&reader.take()), ["{\"missed\":4}", "after"]);
+    }
 }
 
 /// It was told that nothing was missed, with an id that names no place: while it changed from a reader of the past to a

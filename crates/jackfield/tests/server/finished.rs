@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 use support::probe::{Log, Probe};
-use support::socket::UPGRADE;
+use support::socket::{SWITCHED, UPGRADE};
 use support::{get, statuses, text};
 
 thread_local! {
@@ -40,6 +40,7 @@ fn make() -> Probe {
     Probe {
         on_head: |_, _, request| match request.path() {
             "/stream" => BodyPlan::Stream,
+            "/short" => BodyPlan::CollectUpTo(3),
             "/refused" => BodyPlan::Reject(403),
             _ => BodyPlan::Collect,
         },
@@ -69,10 +70,29 @@ fn make() -> Probe {
             }
             _ => exchange.ok("text/plain", "done"),
         },
-        on_upgrade: |_, upgrade, request| match request.path() {
+        on_upgrade: |probe, upgrade, request| match request.path() {
             "/ws" => upgrade.accept(),
+            "/greets" => {
+                probe.count = 1;
+                upgrade.accept();
+            }
+            "/panics-later" => {
+                probe.count = 2;
+                upgrade.accept();
+            }
+            "/panics" => {
+                upgrade.accept();
+                panic!("behind the answer");
+            }
             "/reject" => upgrade.reject(401),
             _ => UPGRADES.with_borrow_mut(|upgrades| upgrades.push(upgrade.defer())),
+        },
+        on_open: |probe, socket| match probe.count {
+            0 => {}
+            1 => {
+                socket.send("hello");
+            }
+            _ => panic!("before it says anything"),
         },
         on_post: |_, connection, _| {
             let body = connection.as_response().expect("it is sent in parts");
@@ -85,7 +105,8 @@ fn make() -> Probe {
 fn server() -> (TestServer, FarEnd, Log) {
     let access = Access::default();
     let log = access.0.clone();
-    let options = TestOptions { observer: Arc::new(access), ..TestOptions::default() };
+    let options =
+        TestOptions { observer: Arc::new(access), hosts: vec!["h".into()], ..TestOptions::default() };
     let mut server = TestServer::with_options(options, |_peer| make());
     let far = server.connect();
     (server, far, log)
@@ -224,6 +245,29 @@ fn bytes_belong_to_their_request() {
         });
         let told = with_bytes("POST /refused: 403 AtOnce, IN in, OUT out, 0 ms", refused.len(), first);
         assert_eq!(log.events(), [&[told], &others[..]].concat());
+    }
+}
+
+/// The fault: it was counted if it came with its head.
+#[test]
+fn a_refused_body_is_not_counted_however_it_comes() {
+    let request = "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd";
+    check(request, 4, "POST /refused: 403 AtOnce, IN in, OUT out, 0 ms");
+    check(&request.replace("/refused", "/short"), 4, "POST /short: 413 AtOnce, IN in, OUT out, 0 ms");
+    check(&request.replace("Host: h", "Host: evil"), 4, "POST /refused: 421 AtOnce, IN in, OUT out, 0 ms");
+}
+
+/// The fault: what `on_open` sent was counted, and if it panicked, the exchange had no status.
+#[test]
+fn the_exchange_of_a_websocket_ends_with_its_101() {
+    for path in ["/greets", "/panics", "/panics-later"] {
+        let (mut server, far, log) = server();
+        let request = UPGRADE.replace("/ws", path);
+        far.send(request.as_bytes());
+        server.run();
+        let told = with_bytes("101 WebSocket, IN in, OUT out, 0 ms", request.len(), SWITCHED.len());
+        assert_eq!(log.events(), [format!("GET {path}: {told}")]);
+        assert!(far.take().len() > SWITCHED.len(), "a frame follows");
     }
 }
 

@@ -29,3 +29,4 @@ mod relay;
 mod setup;
 mod sim_regressions;
 mod smoke;
+mod web1;

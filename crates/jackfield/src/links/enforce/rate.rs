@@ -80,13 +80,13 @@ impl Links {
         by_rate.max(wires.take_bandwidth_pause(id))
     }
 
-    /// Whether these bytes count as a message. Control frames don't, nor does the body of a request that is counted
-    /// already.
+    /// Whether these bytes count as a message. Control frames don't, nor does the body of a request or the rest of a line that
+    /// is counted already.
     fn begins_message(&mut self, id: ConnectionId, rx: &[u8]) -> bool {
         match &self.link(id).protocol {
             Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),
             Protocol::Http(machine) => machine.awaits() != Awaits::Body,
-            Protocol::Lines { .. } => true,
+            Protocol::Lines { skips, .. } => !skips,
             Protocol::Raw | Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => {
                 false
             }

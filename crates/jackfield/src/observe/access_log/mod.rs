@@ -17,8 +17,8 @@ use std::sync::atomic::AtomicU64;
 ///
 /// Reactors only append to a buffer in memory; a separate thread writes the buffers every 50 ms, so a slow disk does not
 /// hold up a reactor. Each buffer is bounded (1 MiB): lines above that are dropped, logged, and counted in
-/// [`Metrics::access_log_dropped`](crate::Metrics::access_log_dropped). A failed
-/// write is reported once, and its lines are lost. A server without an access log has no cost for it.
+/// [`Metrics::access_log_dropped`](crate::Metrics::access_log_dropped). A write that fails or
+/// panics is reported once, and its lines are lost. A server without an access log has no cost for it.
 ///
 /// A line has the path without its query by default; with [`AccessLog::queries`] it has the query as
 /// [`MaskedQuery`](crate::proto::http1::MaskedQuery) shows it.
@@ -64,7 +64,8 @@ impl AccessLog {
         self
     }
 
-    /// Only exchanges of this listener, by its number. May be repeated. Default: those of all.
+    /// Only exchanges of this listener, by its number, which begins at 0. May be repeated. Default: those of all. If the server
+    /// has no such listener, [`ServerBuilder::bind`](crate::ServerBuilder::bind) fails.
     #[must_use]
     pub fn listener(mut self, listener: usize) -> Self {
         self.listeners.push(listener);
@@ -73,6 +74,11 @@ impl AccessLog {
 
     fn new(format: Format, sink: impl Write + Send + 'static) -> Self {
         Self { format, queries: false, listeners: Vec::new(), sink: Box::new(sink) }
+    }
+
+    /// The listeners that were chosen; empty: all.
+    pub(crate) fn chosen(&self) -> &[usize] {
+        &self.listeners
     }
 
     /// Starts the writing thread.

@@ -2,7 +2,9 @@
 
 use super::fast_line::LINE_BYTES;
 use super::stamp::Stamp;
+use crate::shared::panic_text;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
@@ -85,7 +87,7 @@ impl Drop for Spool {
         self.lanes.is_over.store(true, Ordering::Release);
         self.writer.unpark();
         if let Some(join) = self.join.take() {
-            // The thread panics only if the user's sink does, and that does not concern the server.
+            // The thread panics only if the user's sink does when it is dropped, and that does not concern the server.
             let _ = join.join();
         }
     }
@@ -123,7 +125,8 @@ fn write(sink: &mut Box<dyn Write + Send>, lines: &[u8], has_failed: &mut bool) 
     if lines.is_empty() {
         return;
     }
-    match sink.write_all(lines).and_then(|()| sink.flush()) {
+    let written = catch_unwind(AssertUnwindSafe(|| sink.write_all(lines).and_then(|()| sink.flush())));
+    match written.unwrap_or_else(|payload| Err(io::Error::other(panic_text(&*payload)))) {
         Ok(()) => *has_failed = false,
         Err(error) if !*has_failed => {
             *has_failed = true;

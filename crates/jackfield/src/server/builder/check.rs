@@ -3,6 +3,7 @@
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place, contradiction};
 use crate::gate::EXACT;
+use crate::observe::AccessLog;
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -43,6 +44,7 @@ impl ServerBuilder {
             }
         }
         faults.extend(self.faults_of_names());
+        faults.extend(self.faults_of_access_log());
         if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
                 "there are more than {LISTENERS_MAX} listeners (each address of a name counts)",
@@ -78,6 +80,17 @@ impl ServerBuilder {
         let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
         let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
         twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")).collect()
+    }
+
+    fn faults_of_access_log(&self) -> Vec<String> {
+        let count = self.listeners.len();
+        let chosen = self.access_log.iter().flat_map(AccessLog::chosen);
+        let unknown = chosen.filter(|number| **number >= count);
+        unknown
+            .map(|number| {
+                format!("the access log is of listener {number}: there are {count}, numbered from 0")
+            })
+            .collect()
     }
 
     /// Options that were given twice, or that exclude each other.
@@ -120,6 +133,7 @@ fn resolve(place: &Place) -> io::Result<Vec<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use crate::config::Listener;
+    use crate::observe::AccessLog;
     use crate::server::ServerBuilder;
 
     #[test]
@@ -127,6 +141,15 @@ mod tests {
         let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
         let options = listener.options;
         assert_eq!((options.backlog, options.socket.nodelay, options.reuse_port), (7, false, true));
+    }
+
+    /// The fault: the log was of no listener, and nothing said so.
+    #[test]
+    fn an_access_log_of_a_listener_that_is_not_there_is_an_error() {
+        let log = AccessLog::common(std::io::sink()).listener(1).listener(2);
+        let builder = ServerBuilder::default().listen("127.0.0.1:0").listen("127.0.0.1:0").access_log(log);
+        let fault = builder.bind().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(fault.contains("listener 2") && !fault.contains("listener 1"), "{fault:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod cache;
 mod condition;
 mod encoding;
+mod failure;
 mod path;
 mod range;
 mod source;
@@ -38,7 +39,8 @@ use std::sync::Arc;
 ///
 /// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, `%2F`, or a segment that begins with `.`; paths
 /// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
-/// of the folder. A user who can change the folder while the server runs can get around the last rule.
+/// of the folder. A user who can change the folder while the server runs can get around the last rule. If the process may open
+/// no more files, the answer is 503; if a file can't be opened for another reason, it is 500, and that is logged.
 ///
 /// ```no_run
 /// use jackfield::{Client, Exchange, Files, Request, Server};
@@ -314,9 +316,7 @@ impl FileRequest {
         };
         match opened {
             Ok((path, opened)) => self.send(reply, &path, opened),
-            Err(_) => {
-                reply.not_found();
-            }
+            Err(error) => failure::answer(reply, &self.here, &error),
         }
     }
 
