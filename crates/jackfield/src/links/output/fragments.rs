@@ -136,6 +136,9 @@ impl Links {
         is_published: bool,
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
+        if content.payload().is_none() {
+            return Some(Sent::Unsupported);
+        }
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
             return Some(Sent::Gone);
         };
@@ -149,9 +152,7 @@ impl Links {
             Some(mask) => content.encode_masked(mask, None, waiting),
             None => content.encode(MessageFormat::Frame, waiting),
         };
-        if !is_taken {
-            return Some(Sent::Unsupported);
-        }
+        debug_assert!(is_taken, "it has a payload");
         self.metrics.messages_out.add(1);
         self.charge(wires, id);
         Some(Sent::Queued)
