@@ -133,6 +133,10 @@ impl Links {
     ) -> Option<usize> {
         let is_same = |fan_out: &&FanOut| fan_out.place == to.place && fan_out.is_long == to.is_long;
         let fan_out = *self.fan_out.as_ref().filter(is_same)?;
+        // Asked first, so that it is not compressed here and again for each member.
+        if fan_out.look.is_deflated && !wires.accepts_broadcast() {
+            return None;
+        }
         let form = if planted(46) { MessageFormat::Frame } else { fan_out.look.form };
         let is_deflated = fan_out.look.is_deflated && compressors.append(content, scratch);
         if !(is_deflated || content.encode(form, scratch)) || !wires.extend_broadcast(scratch, to.but) {
