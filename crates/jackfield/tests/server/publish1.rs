@@ -120,3 +120,60 @@ fn a_message_without_a_frame_takes_nothing_from_a_member_in_the_middle_of_anothe
         assert_eq!((handle.metrics().dropped, handle.count()), (0, 1), "{policy:?}");
     }
 }
+
+/// The fault: it stayed a member, so each publish visited all members one by one.
+#[test]
+fn a_half_closed_connection_is_in_no_topic() {
+    const MEMBERS: usize = 100;
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| _ = connection.subscribe("room"),
+        on_data: |probe, raw, data| {
+            raw.shutdown_write();
+            probe.log.note(format!("{} are left", raw.subscribers("room")));
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..MEMBERS).map(|_| lab.connect_to(listener::RAW)).collect();
+    let handle = lab.server.handle();
+    lab.say(&members[0], "bye");
+    assert!(lab.log.has("99 are left"), "{:?}", lab.log.events());
+    assert_eq!((handle.members("room").len(), lab.connections()), (MEMBERS - 1, MEMBERS));
+    let visits = |lab: &Lab| lab.server.wires().stats().visits.value();
+    let before = visits(&lab);
+    (0..20).for_each(|_| _ = handle.publish("room", "x"));
+    lab.run();
+    let visits = visits(&lab) - before;
+    assert!(visits < 5 * MEMBERS as u64, "{visits} for 20 messages");
+    assert!(members[0].take().is_empty());
+    assert!(members[1..].iter().all(|far| far.take() == [b'x'; 20]));
+}
+
+/// The fault: what waited in its queue never left.
+#[test]
+fn what_waits_in_the_queue_leaves_before_a_half_close() {
+    for (bound, fits) in [(1 << 20, true), (2000, false)] {
+        let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = bound);
+        let mut lab = Lab::with_options(options, || Probe {
+            on_connect: |_, connection| {
+                connection.set_overflow(Overflow::DropOldest);
+                connection.subscribe("room");
+            },
+            on_post: |_, connection, _| connection.as_raw().expect("it is one").shutdown_write(),
+            ..Probe::default()
+        });
+        let (far, handle) = (lab.connect_to(listener::RAW), lab.server.handle());
+        far.set_room(Some(0));
+        publish(&mut lab, half().into());
+        (0..10).for_each(|_| publish(&mut lab, "*".repeat(300).into()));
+        handle.post(handle.ids()[0], ()).expect("it is there");
+        lab.run();
+        far.set_room(None);
+        lab.run();
+        let stars = far.take().iter().filter(|byte| **byte == b'*').count();
+        let dropped = handle.metrics().dropped;
+        assert_eq!(stars / 300 + dropped as usize, 10, "{bound}");
+        assert!(stars >= 300 && (dropped == 0) == fits, "{bound}: {dropped} were dropped");
+        assert!(far.has_server_finished() && !far.is_reset(), "{bound}");
+    }
+}
