@@ -3,6 +3,7 @@
 use crate::support;
 use jackfield::test::listener;
 use jackfield::{Event, History, Message, MessageKind, Overflow, Publication};
+use std::io::Cursor;
 use support::congested::low_marks_and;
 use support::probe::Probe;
 use support::socket::{self, UPGRADE};
@@ -176,4 +177,101 @@ fn what_waits_in_the_queue_leaves_before_a_half_close() {
         assert!(stars >= 300 && (dropped == 0) == fits, "{bound}: {dropped} were dropped");
         assert!(far.has_server_finished() && !far.is_reset(), "{bound}");
     }
+}
+
+/// Does this to a lab of such members with a queue, and checks how many messages were sent.
+#[track_caller]
+fn check_sent(policy: Overflow, act: impl FnOnce(&mut Lab), expected: u64) {
+    let mut lab = lab(policy);
+    act(&mut lab);
+    let metrics = lab.server.handle().metrics();
+    assert_eq!((metrics.messages_out, metrics.panics), (expected, 0), "{policy:?}");
+}
+
+/// The fault: what had waited in a queue counted twice, and once if it was dropped.
+#[test]
+fn a_message_that_waits_in_a_queue_counts_when_it_leaves_it() {
+    const MEMBERS: u64 = 6;
+    /// Publishes to members of which the first one is congested, and lets that read in the end or not.
+    fn publish_all(lab: &mut Lab, texts: &[&str], reads: bool) {
+        let members: Vec<_> = (0..MEMBERS).map(|_| lab.connect_to(listener::RAW)).collect();
+        members[0].set_room(Some(0));
+        publish(lab, half().into());
+        // In one turn: from the second one on, they are gathered for the others.
+        for text in texts {
+            lab.server.handle().publish("room", Publication::from(*text).key("k"));
+        }
+        lab.run();
+        if reads {
+            members[0].set_room(None);
+            lab.run();
+            assert!(members[0].take().ends_with(texts[texts.len() - 1].as_bytes()));
+        }
+    }
+    let texts = ["1", "2", "3", "4"];
+    let to_others = (MEMBERS - 1) * 4;
+    for (policy, left) in [(Overflow::DropOldest, 4), (Overflow::NewestPerKey, 1)] {
+        check_sent(policy, |lab| publish_all(lab, &texts, false), MEMBERS + to_others);
+        check_sent(policy, |lab| publish_all(lab, &texts, true), MEMBERS + to_others + left);
+    }
+    // Two of these have no room in the queue together.
+    let long = half();
+    let texts = [long.as_str(); 4];
+    check_sent(Overflow::DropOldest, |lab| publish_all(lab, &texts, true), MEMBERS + to_others + 1);
+}
+
+/// The fault: each of its frames counted, and what was published meanwhile counted twice.
+#[test]
+fn a_message_in_fragments_counts_once_and_so_does_what_waits_behind_it() {
+    fn publish_inside(lab: &mut Lab, texts: &[&str]) {
+        let far = lab.websocket();
+        lab.say(&far, socket::text("begin"));
+        texts.iter().for_each(|text| publish(lab, (*text).into()));
+        let got = socket::frames(&lab.say(&far, socket::text("end")));
+        assert_eq!(got.len(), 1 + texts.len());
+    }
+    for policy in POLICIES {
+        check_sent(policy, |lab| publish_inside(lab, &[]), 1);
+        check_sent(policy, |lab| publish_inside(lab, &["1", "2", "3"]), 1 + 3);
+    }
+    // The last two go to the queue, because as much as fits waits behind the message.
+    let long = half();
+    let texts = [&*long, &*long, "1", "2"];
+    check_sent(Overflow::DropOldest, |lab| publish_inside(lab, &texts), 1 + 4);
+
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, _| {
+            let reader = Cursor::new(vec![7_u8; 40_000]);
+            assert!(socket.send_reader(MessageKind::Binary, reader).is_accepted());
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let frames = socket::frames(&lab.say(&far, socket::text("go")));
+    assert!(frames.len() > 2, "{}", frames.len());
+    assert_eq!(lab.server.handle().metrics().messages_out, 1);
+}
+
+/// The fault: each part of the body of an answer counted as a message.
+#[test]
+fn the_body_of_an_answer_is_no_message() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, request| {
+            if request.path() == "/later" {
+                let mut stream = exchange.defer().stream(200, "text/plain");
+                (0..3).for_each(|_| assert!(stream.write("part").is_accepted()));
+                stream.finish();
+            } else {
+                let mut stream = exchange.stream(200, "text/plain");
+                (0..3).for_each(|_| assert!(stream.write("part").is_accepted()));
+                stream.finish().expect("its length is not announced");
+            }
+        },
+        ..Probe::default()
+    });
+    for path in ["/", "/later"] {
+        let far = lab.connect();
+        assert_eq!(lab.ask(&far, get(path)).matches("part").count(), 3, "{path}");
+    }
+    assert_eq!(lab.server.handle().metrics().messages_out, 0);
 }

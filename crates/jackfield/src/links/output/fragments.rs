@@ -73,6 +73,7 @@ impl Links {
         }
         let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
         self.count_fragmenting(-1);
+        self.metrics.messages_out.add(1);
         let (at, notices) = (wires.bytes_submitted(id), fragments.notices.iter());
         let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
         let due = self.link(id).extra().notices.as_mut();
@@ -257,7 +258,7 @@ impl Links {
             Some(mask) => encode_masked(opcode, fin, payload, mask, &mut frame),
             None => encode_frame(opcode, fin, payload, &mut frame),
         }
-        let sent = self.send_bytes(wires, id, &[], &frame);
+        let sent = self.send_uncounted(wires, id, &frame);
         if let Some(fragments) = self.fragments(id).filter(|_| sent.is_accepted()) {
             fragments.has_begun = true;
         }

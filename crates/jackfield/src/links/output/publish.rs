@@ -117,7 +117,6 @@ impl Links {
             self.charge_tables(wires);
         }
         self.return_scratch(scratch);
-        self.metrics.messages_out.add(count as u64);
         count
     }
 
@@ -143,15 +142,17 @@ impl Links {
             return None;
         }
         let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
-        Some(if fan_out.has_left_out {
-            count - self.publish_to_left_out(wires, to, content, scratch)
-        } else {
-            count
-        })
+        if fan_out.has_left_out {
+            let (refused, queued) = self.publish_to_left_out(wires, to, content, scratch);
+            self.metrics.messages_out.add((count - refused - queued) as u64);
+            return Some(count - refused);
+        }
+        self.metrics.messages_out.add(count as u64);
+        Some(count)
     }
 
     /// Publishes to the members that stand apart from the broadcast, each by its policy. Returns how many of them don't
-    /// get it.
+    /// get it, and how many have it in their queue.
     #[cold]
     #[inline(never)]
     fn publish_to_left_out(
@@ -160,14 +161,19 @@ impl Links {
         to: To,
         content: Content<'_>,
         encoded: &[u8],
-    ) -> usize {
+    ) -> (usize, usize) {
         // Members that are closed now leave their topics after the publish, because the list of members is lent.
         let fan_out = self.fan_out.take();
-        let (high, mut refused, mut prepared) = (wires.lowest_marks().high, 0, None);
+        let (high, mut prepared) = (wires.lowest_marks().high, None);
+        let (mut refused, mut queued) = (0, 0);
         for number in 0.. {
             let Some(id) = wires.left_out(number) else { break };
             wires.stats().visits.add(1);
-            if id == to.but || (wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared)) {
+            if id == to.but {
+                continue;
+            }
+            if wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared) {
+                queued += 1;
                 continue;
             }
             let Some(outbox) = self.outbox_for_published(wires, id, to.place) else {
@@ -180,7 +186,7 @@ impl Links {
             }
         }
         self.fan_out = fan_out;
-        refused
+        (refused, queued)
     }
 
     /// Copies a small message to each subscriber, without an allocation.
@@ -274,6 +280,8 @@ impl Links {
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
+        // Members with the message in their queue, or behind the fragments of another: it is counted as sent there.
+        let mut held_back = 0;
         let (mut prepared, mut left_out, mut fullest) = (None, Vec::new(), 0);
         for &id in &members {
             let look = self.look(id, window);
@@ -298,7 +306,7 @@ impl Links {
             if holds {
                 if let Some(sent) = self.hold_back_published(wires, id, content, place, &mut prepared) {
                     is_even = false;
-                    count += usize::from(sent.is_accepted());
+                    held_back += usize::from(sent.is_accepted());
                     continue;
                 }
             }
@@ -309,7 +317,7 @@ impl Links {
                     if is_congested {
                         is_even = is_even && self.leave_out(id, look, &mut left_out);
                         if self.waits(wires, to, id, content, &mut prepared) {
-                            count += 1;
+                            held_back += 1;
                             continue;
                         }
                     }
@@ -350,7 +358,8 @@ impl Links {
             }
             _ => self.topics.put_members_back(place, members),
         }
-        count
+        self.metrics.messages_out.add(count as u64);
+        count + held_back
     }
 
     /// Puts a congested member apart from those that get the broadcast. False: no broadcast is possible, because too many
