@@ -25,15 +25,21 @@ impl Wires {
         }
     }
 
+    /// Whether [`Wires::extend_broadcast`] adds something now.
+    #[inline(always)]
+    pub fn accepts_broadcast(&self) -> bool {
+        self.broadcast.accepts_more && self.broadcast.bytes.len() < self.broadcast.bytes_max
+    }
+
     /// Adds bytes for all connections of the broadcast except `but`. [`ConnectionId::NONE`]: no exception. False: nothing
     /// was added, because there is no broadcast, it is full, or one of its connections has changed. Then end it, check each
     /// connection, and begin another.
     #[inline(always)]
     pub fn extend_broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
-        let broadcast = &mut self.broadcast;
-        if !broadcast.accepts_more || broadcast.bytes.len() >= broadcast.bytes_max {
+        if !self.accepts_broadcast() {
             return false;
         }
+        let broadcast = &mut self.broadcast;
         let from = broadcast.bytes.len();
         broadcast.bytes.extend_from_slice(bytes);
         if but != ConnectionId::NONE && !bytes.is_empty() {

@@ -57,14 +57,17 @@ impl Raw<'_> {
     }
 
     /// A half-close: writes what is queued, then sends FIN, and still reads from the peer. Nothing can be sent after this
-    /// call. The connection ends when your code closes it (the default [`Client::on_peer_closed`] does when the peer closes
-    /// too), or at its idle timeout.
+    /// call, and the connection leaves its topics. Published messages that wait in its queue
+    /// ([`Overflow::DropOldest`](crate::Overflow::DropOldest)) are written too, as far as its outbox has room; the rest of
+    /// them is dropped and counted. The connection ends when your code closes it (the default [`Client::on_peer_closed`] does
+    /// when the peer closes too), or at its idle timeout.
     ///
     /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
     #[doc(alias = "half_close")]
     #[doc(alias = "Shutdown")]
     pub fn shutdown_write(&mut self) {
-        self.connection.wires.shutdown_write(self.connection.id);
+        let Connection { id, wires, links } = &mut self.connection;
+        links.shutdown_write(wires, *id);
     }
 
     /// From the next byte on, input comes as plain bytes.

@@ -138,6 +138,15 @@ impl Links {
         }
     }
 
+    /// Half-closes the connection after the queued bytes and messages.
+    pub(crate) fn shutdown_write(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if wires.is_open(id) {
+            self.empty_queue(wires, id);
+            wires.shutdown_write(id);
+            self.leave_soon(wires, id);
+        }
+    }
+
     fn is_on_its_way(&self, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
         link.admission == Admission::Outgoing && matches!(link.protocol, Protocol::None | Protocol::Opening)

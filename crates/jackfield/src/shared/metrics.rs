@@ -44,7 +44,8 @@ pub struct Metrics {
     pub requests: u64,
     /// WebSocket messages and lines received, lines that were too long included.
     pub messages_in: u64,
-    /// Messages and events sent; a published message counts once for each subscriber.
+    /// Messages and events sent. A published message counts once for each subscriber, and not while it waits in the queue of a
+    /// slow one; a message in fragments counts at its end. Bodies of answers do not count.
     pub messages_out: u64,
     /// Messages that were compressed. A published message is compressed once. 0 without the feature `deflate`.
     pub compressed: u64,

@@ -436,6 +436,7 @@ fn w16_a_connection_with_another_window_gets_it_uncompressed() {
     }
 }
 
+/// The fault: the first message of a later turn was compressed for the broadcast of an earlier turn, and then again.
 #[test]
 fn w16_a_message_to_many_is_compressed_once() {
     for bytes in [300, 1000, 2048, 100_000] {
@@ -444,15 +445,18 @@ fn w16_a_message_to_many_is_compressed_once() {
             let mut peers: Vec<_> = (0..100).map(|_| Deflating::open(&mut lab, OFFER)).collect();
             let before = lab.server.handle().metrics().compressed;
             let message = long(bytes & !1);
-            let mut took = Vec::new();
-            peers[0].far.send(&socket::text(&message));
-            lab.run();
-            for peer in &mut peers {
-                assert_eq!(peer.hear(), [message.as_str()]);
-                took.push(peer.heard_bytes);
+            for turn in 1..=2 {
+                let mut took = Vec::new();
+                peers[0].far.send(&socket::text(&message));
+                lab.run();
+                for peer in &mut peers {
+                    let before = peer.heard_bytes;
+                    assert_eq!(peer.hear(), [message.as_str()]);
+                    took.push(peer.heard_bytes - before);
+                }
+                assert_eq!(lab.server.handle().metrics().compressed, before + turn, "{bytes}");
+                assert!(took.iter().all(|&took| took < bytes / 3), "{took:?}");
             }
-            assert_eq!(lab.server.handle().metrics().compressed, before + 1, "{bytes}");
-            assert!(took.iter().all(|&took| took < bytes / 3), "{took:?}");
         }
     }
 }

@@ -20,6 +20,7 @@ mod leaving;
 mod limits;
 mod paused;
 mod publication;
+mod publish1;
 mod regressions;
 mod regressions2;
 mod regressions3;

@@ -134,6 +134,15 @@ impl Links {
         }
     }
 
+    /// A connection takes no more output: what waits in its queue goes to the outbox now. What has no room there is dropped.
+    pub(crate) fn empty_queue(&mut self, wires: &mut Wires, id: ConnectionId) {
+        while wires.is_open(id) && !Self::has_no_room(wires, id) {
+            let Some(message) = self.take_queued(wires, id) else { return };
+            self.send(wires, id, Content::Prepared(&message));
+        }
+        self.drop_queue(wires, id);
+    }
+
     fn take_queued(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Prepared> {
         let now = wires.now();
         let queue = self.link(id).extra.as_mut()?.queue.as_mut()?;

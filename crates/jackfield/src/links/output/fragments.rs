@@ -73,6 +73,7 @@ impl Links {
         }
         let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
         self.count_fragmenting(-1);
+        self.metrics.messages_out.add(1);
         let (at, notices) = (wires.bytes_submitted(id), fragments.notices.iter());
         let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
         let due = self.link(id).extra().notices.as_mut();
@@ -136,6 +137,9 @@ impl Links {
         is_published: bool,
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
+        if content.payload().is_none() {
+            return Some(Sent::Unsupported);
+        }
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
             return Some(Sent::Gone);
         };
@@ -149,9 +153,7 @@ impl Links {
             Some(mask) => content.encode_masked(mask, None, waiting),
             None => content.encode(MessageFormat::Frame, waiting),
         };
-        if !is_taken {
-            return Some(Sent::Unsupported);
-        }
+        debug_assert!(is_taken, "it has a payload");
         self.metrics.messages_out.add(1);
         self.charge(wires, id);
         Some(Sent::Queued)
@@ -256,7 +258,7 @@ impl Links {
             Some(mask) => encode_masked(opcode, fin, payload, mask, &mut frame),
             None => encode_frame(opcode, fin, payload, &mut frame),
         }
-        let sent = self.send_bytes(wires, id, &[], &frame);
+        let sent = self.send_uncounted(wires, id, &frame);
         if let Some(fragments) = self.fragments(id).filter(|_| sent.is_accepted()) {
             fragments.has_begun = true;
         }

@@ -13,6 +13,7 @@ use crate::message::{Content, MessageFormat, Prepared, Published};
 use crate::topics::MembersGeneration;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
+use std::cell::OnceCell;
 
 /// For fewer members a broadcast saves nothing.
 const BROADCAST_MEMBERS_MIN: usize = 4;
@@ -116,7 +117,6 @@ impl Links {
             self.charge_tables(wires);
         }
         self.return_scratch(scratch);
-        self.metrics.messages_out.add(count as u64);
         count
     }
 
@@ -132,21 +132,27 @@ impl Links {
     ) -> Option<usize> {
         let is_same = |fan_out: &&FanOut| fan_out.place == to.place && fan_out.is_long == to.is_long;
         let fan_out = *self.fan_out.as_ref().filter(is_same)?;
+        // Asked first, so that it is not compressed here and again for each member.
+        if fan_out.look.is_deflated && !wires.accepts_broadcast() {
+            return None;
+        }
         let form = if planted(46) { MessageFormat::Frame } else { fan_out.look.form };
         let is_deflated = fan_out.look.is_deflated && compressors.append(content, scratch);
         if !(is_deflated || content.encode(form, scratch)) || !wires.extend_broadcast(scratch, to.but) {
             return None;
         }
         let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
-        Some(if fan_out.has_left_out {
-            count - self.publish_to_left_out(wires, to, content, scratch)
-        } else {
-            count
-        })
+        if fan_out.has_left_out {
+            let (refused, queued) = self.publish_to_left_out(wires, to, content, scratch);
+            self.metrics.messages_out.add((count - refused - queued) as u64);
+            return Some(count - refused);
+        }
+        self.metrics.messages_out.add(count as u64);
+        Some(count)
     }
 
     /// Publishes to the members that stand apart from the broadcast, each by its policy. Returns how many of them don't
-    /// get it.
+    /// get it, and how many have it in their queue.
     #[cold]
     #[inline(never)]
     fn publish_to_left_out(
@@ -155,14 +161,19 @@ impl Links {
         to: To,
         content: Content<'_>,
         encoded: &[u8],
-    ) -> usize {
+    ) -> (usize, usize) {
         // Members that are closed now leave their topics after the publish, because the list of members is lent.
         let fan_out = self.fan_out.take();
-        let (high, mut refused, mut prepared) = (wires.lowest_marks().high, 0, None);
+        let (high, mut prepared) = (wires.lowest_marks().high, None);
+        let (mut refused, mut queued) = (0, 0);
         for number in 0.. {
             let Some(id) = wires.left_out(number) else { break };
             wires.stats().visits.add(1);
-            if id == to.but || (wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared)) {
+            if id == to.but {
+                continue;
+            }
+            if wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared) {
+                queued += 1;
                 continue;
             }
             let Some(outbox) = self.outbox_for_published(wires, id, to.place) else {
@@ -175,7 +186,7 @@ impl Links {
             }
         }
         self.fan_out = fan_out;
-        refused
+        (refused, queued)
     }
 
     /// Copies a small message to each subscriber, without an allocation.
@@ -194,19 +205,22 @@ impl Links {
         // Made when the first member needs it.
         let mut deflated = None;
         let (frame, event) = scratch.split_at(frame_end);
-        self.append_to_each(wires, to, content, true, |look, outbox, masks| {
+        let has_form = |form: MessageFormat| if form == MessageFormat::Event { has_event } else { has_frame };
+        self.append_to_each(wires, to, content, true, has_form, |look, outbox, masks| {
             let deflated = match look.is_deflated {
                 true => deflated.get_or_insert_with(|| compressors.shared_frame(content)).as_deref(),
                 false => None,
             };
             let bytes = match look.form {
-                MessageFormat::Masked => return content.encode_masked(masks.mask(), deflated, outbox.tail()),
-                MessageFormat::Frame => deflated.or(has_frame.then_some(frame)),
-                MessageFormat::Event => has_event.then_some(event),
-                MessageFormat::Bytes => content.payload(),
+                MessageFormat::Masked => {
+                    content.encode_masked(masks.mask(), deflated, outbox.tail());
+                    return;
+                }
+                MessageFormat::Frame => deflated.unwrap_or(frame),
+                MessageFormat::Event => event,
+                MessageFormat::Bytes => content.payload().unwrap_or_default(),
             };
-            outbox.tail().extend_from_slice(bytes.unwrap_or_default());
-            bytes.is_some()
+            outbox.tail().extend_from_slice(bytes);
         })
     }
 
@@ -218,36 +232,36 @@ impl Links {
         content: Content<'_>,
         compressors: &mut Compressors,
     ) -> usize {
-        let (mut frame, mut event) = (None, None);
-        let mut deflated = None;
-        self.append_to_each(wires, to, content, false, |look, outbox, masks| {
+        let (mut frame, mut deflated, event) = (None, None, OnceCell::new());
+        let event = || event.get_or_init(|| content.encode_shared(MessageFormat::Event));
+        // It has a payload, so only the event may be missing.
+        let has_form = |form: MessageFormat| form != MessageFormat::Event || event().is_some();
+        self.append_to_each(wires, to, content, false, has_form, |look, outbox, masks| {
             let deflated = match look.is_deflated {
                 true => deflated.get_or_insert_with(|| compressors.shared_frame(content)),
                 false => &None,
             };
             let shared = match look.form {
                 MessageFormat::Masked => {
-                    return content.encode_masked(masks.mask(), deflated.as_deref(), outbox.tail());
+                    content.encode_masked(masks.mask(), deflated.as_deref(), outbox.tail());
+                    return;
                 }
                 MessageFormat::Frame if deflated.is_some() => deflated,
                 MessageFormat::Frame => {
                     frame.get_or_insert_with(|| content.encode_shared(MessageFormat::Frame))
                 }
-                MessageFormat::Event => {
-                    event.get_or_insert_with(|| content.encode_shared(MessageFormat::Event))
-                }
+                MessageFormat::Event => event(),
                 MessageFormat::Bytes => {
                     outbox.tail().extend_from_slice(content.payload().unwrap_or_default());
-                    return content.payload().is_some();
+                    return;
                 }
             };
             shared.iter().for_each(|bytes| outbox.push_shared(bytes));
-            shared.is_some()
         })
     }
 
-    /// Appends a message to the outbox of each member but its publisher, and returns to how many. If all members have
-    /// one form, a broadcast begins for those that are not congested.
+    /// Appends a message to the outbox of each member but its publisher, and returns to how many. A member whose form the
+    /// message does not have gets nothing. If all members have one form, a broadcast begins for those that are not congested.
     #[inline(always)]
     fn append_to_each(
         &mut self,
@@ -255,7 +269,8 @@ impl Links {
         to: To,
         content: Content<'_>,
         may_go_on: bool,
-        mut append: impl FnMut(DeliveryFormat, &mut Outbox, &mut Masks) -> bool,
+        has_form: impl Fn(MessageFormat) -> bool,
+        mut append: impl FnMut(DeliveryFormat, &mut Outbox, &mut Masks),
     ) -> usize {
         let To { place, but, is_long, window } = to;
         self.end_fan_out(wires);
@@ -265,6 +280,8 @@ impl Links {
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
+        // Members with the message in their queue, or behind the fragments of another: it is counted as sent there.
+        let mut held_back = 0;
         let (mut prepared, mut left_out, mut fullest) = (None, Vec::new(), 0);
         for &id in &members {
             let look = self.look(id, window);
@@ -281,10 +298,15 @@ impl Links {
                     };
                 continue;
             }
+            // Asked first, so that what a member can't get takes nothing from its queue and does not close it.
+            let Some(format) = look.filter(|look| has_form(look.form)) else {
+                is_even = false;
+                continue;
+            };
             if holds {
                 if let Some(sent) = self.hold_back_published(wires, id, content, place, &mut prepared) {
                     is_even = false;
-                    count += usize::from(sent.is_accepted());
+                    held_back += usize::from(sent.is_accepted());
                     continue;
                 }
             }
@@ -295,7 +317,7 @@ impl Links {
                     if is_congested {
                         is_even = is_even && self.leave_out(id, look, &mut left_out);
                         if self.waits(wires, to, id, content, &mut prepared) {
-                            count += usize::from(look.is_some());
+                            held_back += 1;
                             continue;
                         }
                     }
@@ -308,21 +330,17 @@ impl Links {
                     }
                 }
             };
-            if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
-                count += 1;
-                let queued = outbox.queued_bytes();
-                if queued <= high {
-                    fullest = fullest.max(queued);
-                } else {
-                    // A member that was congested before is in `left_out` already. Otherwise this message has congested
-                    // it.
-                    is_even &= left_out.last() == Some(&id);
-                    Self::flush_early(wires, id);
-                }
+            append(format, outbox, &mut self.masks);
+            count += 1;
+            let queued = outbox.queued_bytes();
+            if queued <= high {
+                fullest = fullest.max(queued);
             } else {
-                is_even = false;
+                // A member that was congested before is in `left_out` already. Otherwise this message has congested it.
+                is_even &= left_out.last() == Some(&id);
+                Self::flush_early(wires, id);
             }
-            if look.is_some_and(|look| look.is_deflated) && self.link(id).protocol.compression().has_own() {
+            if format.is_deflated && self.link(id).protocol.compression().has_own() {
                 self.pass_by_own(id);
                 is_even = false;
             }
@@ -340,7 +358,8 @@ impl Links {
             }
             _ => self.topics.put_members_back(place, members),
         }
-        count
+        self.metrics.messages_out.add(count as u64);
+        count + held_back
     }
 
     /// Puts a congested member apart from those that get the broadcast. False: no broadcast is possible, because too many

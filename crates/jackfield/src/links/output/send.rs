@@ -181,13 +181,30 @@ impl Links {
         if congested { Sent::Congested } else { Sent::Queued }
     }
 
-    /// Sends bytes, if the backlog before them is below the cap.
+    /// Sends a whole message as bytes, if the backlog before it is below the cap.
     pub(crate) fn send_bytes(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
         header: &[u8],
         payload: &[u8],
+    ) -> Sent {
+        self.send_counted(wires, id, header, payload, 1)
+    }
+
+    /// The same for a part of a message or of a body, which is not counted.
+    pub(super) fn send_uncounted(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
+        self.send_counted(wires, id, &[], part, 0)
+    }
+
+    #[inline(always)]
+    fn send_counted(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        header: &[u8],
+        payload: &[u8],
+        messages: u64,
     ) -> Sent {
         let marks = wires.lowest_marks();
         let outbox = match wires.outbox(id) {
@@ -197,7 +214,7 @@ impl Links {
                 Err(sent) => return sent,
             },
         };
-        self.metrics.messages_out.add(1);
+        self.metrics.messages_out.add(messages);
         let congested = if payload.len() >= WRITE_THROUGH_BYTES_MIN {
             wires.write_through(id, header, payload) == Some(true)
         } else {

@@ -47,7 +47,7 @@ impl Links {
             _ => Err(BodyError::NotStreaming),
         };
         let sent = match encoded {
-            Ok(()) => self.send_bytes(wires, id, &[], &scratch),
+            Ok(()) => self.send_uncounted(wires, id, &scratch),
             Err(_) => Sent::Unsupported,
         };
         self.return_scratch(scratch);
@@ -90,7 +90,6 @@ impl Links {
             return Sent::Unsupported;
         }
         let is_high = outbox.queued_bytes() > high;
-        self.metrics.messages_out.add(1);
         if is_high && Self::flush_early(wires, id) { Sent::Congested } else { Sent::Queued }
     }
 
