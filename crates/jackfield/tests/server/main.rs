@@ -28,3 +28,4 @@ mod relay;
 mod setup;
 mod sim_regressions;
 mod smoke;
+mod tls1;
