@@ -193,7 +193,8 @@ impl Reactor {
             }
             ReadOutcome::Refused(reason) => self.wires.abort(id, reason),
             ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
-            ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) => {
+            // A session above an open wire does its handshake first.
+            ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) && wire.phase != Phase::Handshake => {
                 wire.flags.remove(Flags::FINAL_READ);
                 service.on_end(&mut self.wires, id);
             }
