@@ -245,6 +245,10 @@ impl Reactor {
         }
         self.wires.disarm(id, timer_key::HANDSHAKE);
         self.wires.stopped = false;
+        if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::END_DUE)) {
+            // It was half-closed during the handshake.
+            self.wires.shutdown_write(id);
+        }
         service.on_established(&mut self.wires, id);
         true
     }

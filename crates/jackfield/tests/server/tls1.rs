@@ -149,3 +149,19 @@ fn in_the_handshake_of_starttls_the_goodbye_waits() {
         }
     }
 }
+
+/// The fault: a half-close in the handshake was lost. No FIN came, and what was sent later was accepted.
+#[test]
+fn in_the_handshake_of_starttls_a_half_close_waits() {
+    let sends: fn(&mut Raw<'_>) = |raw| assert!(!raw.send("late\n").is_accepted());
+    let (mut server, mut peer, rest, log) = begin(|raw| raw.shutdown_write(), sends);
+    assert!(!peer.far.has_server_finished());
+    peer.far.send(&rest);
+    assert!(peer.say(&mut server, "").is_empty());
+    assert!(peer.has_heard_goodbye() && peer.far.has_server_finished());
+    // It is still read.
+    peer.say(&mut server, "more\n");
+    assert_eq!(log.take(), ["secure", "more"]);
+    peer.finish(&mut server);
+    assert_eq!(log.events(), ["Peer"]);
+}
