@@ -252,7 +252,7 @@ pub trait Client: sealed::AsAny {
     /// sent so far, unless the connection stays read-paused with unread bytes until the deadline of the shutdown;
     /// [`Disconnect::unread`] counts the lost bytes. A read-paused connection without unread bytes ends at once, also if a job that
     /// it has offloaded still runs. A shutdown and the end of a lifetime wait for a handshake that [`Raw::start_tls`] has begun; the
-    /// idle timeout, and one that is read-paused, do not, and then nothing can be sent. Default: sends nothing.
+    /// idle timeout does not, and a shutdown of a read-paused connection does not: nothing can be sent then. Default: sends nothing.
     #[doc(alias = "goodbye")]
     fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {}
 
