@@ -39,7 +39,8 @@ pub struct Stats {
     pub closed: Counter,
     /// Bytes that were read, counted as plain text.
     pub bytes_in: Counter,
-    /// Bytes that were written to the kernel, counted as plain text.
+    /// Bytes that were written to the kernel, counted as plain text. Over TLS a byte counts once it is encrypted: up to 64 KiB
+    /// of each connection may still wait for the kernel, or were dropped when the connection ended.
     pub bytes_out: Counter,
     /// Turns.
     pub turns: Counter,

@@ -54,6 +54,9 @@ pub(crate) struct Secure {
     /// Bytes of plain text that went in, and that came out.
     pub(crate) sent: usize,
     pub(crate) received: usize,
+    /// The beginning of a record of which the rest has not come.
+    #[cfg(feature = "sim")]
+    pub(crate) begun: Vec<u8>,
     pub(crate) has_sent_close_notify: bool,
     pub(crate) has_received_close_notify: bool,
 }
@@ -71,6 +74,8 @@ impl Secure {
             records: Vec::new(),
             sent: 0,
             received: 0,
+            #[cfg(feature = "sim")]
+            begun: Vec::new(),
             has_sent_close_notify: false,
             has_received_close_notify: false,
         }
@@ -109,9 +114,26 @@ impl Secure {
         }
     }
 
+    /// Keeps what comes behind the last whole record (RFC 8446 section 5.1).
+    #[cfg(feature = "sim")]
+    fn note_begun(&mut self, records: &[u8]) {
+        self.begun.extend_from_slice(records);
+        let mut at = 0;
+        while let [_, _, _, high, low, rest @ ..] = &self.begun[at..] {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if rest.len() < length {
+                break;
+            }
+            at += 5 + length;
+        }
+        self.begun.drain(..at);
+    }
+
     /// Decrypts records.
     pub(crate) fn decrypt(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
         let mut plain = Vec::new();
+        #[cfg(feature = "sim")]
+        self.note_begun(records);
         while !records.is_empty() {
             self.session.read_tls(&mut records).map_err(|error| error.to_string())?;
             self.session.process_new_packets().map_err(|error| error.to_string())?;

@@ -93,7 +93,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 25] = [
+const LATER: [(u32, &str); 26] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -119,6 +119,7 @@ const LATER: [(u32, &str); 25] = [
     (107, "a shutdown drains all connections in one turn"),
     (108, "a turn continues all handshakes"),
     (109, "a closed connection keeps what its session holds of its peer's bytes"),
+    (110, "a connection that is upgraded or answered ends before its moment of a spread shutdown"),
 ];
 
 #[test]

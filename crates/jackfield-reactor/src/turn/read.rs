@@ -210,7 +210,8 @@ impl Reactor {
                 keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
             }
             ReadOutcome::Nothing => {
-                if let Some(wire) = self.wires.wire_mut(id) {
+                // A final read ends only when a read returns nothing while the layer above is reading.
+                if let Some(wire) = self.wires.wire_mut(id).filter(|wire| !wire.has(Flags::FINAL_READ)) {
                     wire.flags.remove(Flags::UNREAD);
                 }
             }

@@ -193,7 +193,8 @@ impl Reactor {
             }
             ReadOutcome::Refused(reason) => self.wires.abort(id, reason),
             ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
-            ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) => {
+            // A session above an open wire does its handshake first.
+            ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) && wire.phase != Phase::Handshake => {
                 wire.flags.remove(Flags::FINAL_READ);
                 service.on_end(&mut self.wires, id);
             }
@@ -244,6 +245,10 @@ impl Reactor {
         }
         self.wires.disarm(id, timer_key::HANDSHAKE);
         self.wires.stopped = false;
+        if self.wires.wire(id).is_some_and(|wire| wire.has(Flags::END_DUE)) {
+            // It was half-closed during the handshake.
+            self.wires.shutdown_write(id);
+        }
         service.on_established(&mut self.wires, id);
         true
     }

@@ -58,10 +58,10 @@ impl Wires {
     }
 
     /// Half-closes the connection: takes no more output, and sends our FIN after the queued output. The connection is still
-    /// read until it is closed.
+    /// read until it is closed. During a handshake it is noted, and done when that is complete.
     pub fn shutdown_write(&mut self, id: ConnectionId) {
         self.close_output(id);
-        if let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase == Phase::OutputClosed) {
+        if let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) {
             wire.flags.insert(Flags::END_DUE);
             self.end_later(id);
         }

@@ -136,10 +136,11 @@ pub struct Wires {
 pub struct WireStats {
     /// Bytes that were read, counted as plain text.
     pub bytes_in: u64,
-    /// Bytes that were written to the kernel, counted as plain text.
+    /// Bytes that were written to the kernel, counted as plain text. Over TLS, as long as the kernel has taken only a part of
+    /// a write, up to 200 bytes too many: the overhead of the records.
     #[doc(alias = "BytesSent")]
     pub bytes_out: u64,
-    /// Bytes that wait for the kernel.
+    /// Bytes that wait for the kernel, also those that TLS has encrypted already.
     pub queued: usize,
     /// Time since the connection was added.
     pub age: Duration,
@@ -324,10 +325,12 @@ impl Wires {
     /// The counters of this connection.
     pub fn wire_stats(&self, id: ConnectionId) -> Option<WireStats> {
         let wire = self.known(id)?;
+        // TLS may keep a part of what it was given. An alert of its own is not counted.
+        let kept = (wire.session.encrypted_bytes() as u64).min(wire.bytes_out);
         Some(WireStats {
             bytes_in: wire.bytes_in,
-            bytes_out: wire.bytes_out,
-            queued: self.queued_bytes(id),
+            bytes_out: wire.bytes_out - kept,
+            queued: self.queued_bytes(id) + kept as usize,
             age: if planted(89) { self.now.low_since(wire.since) } else { self.now.since(wire.since) },
             quiet: self.now.since(wire.last_received),
         })

@@ -131,7 +131,7 @@ impl Wires {
 
     /// Reads what has already arrived from the peer, and then calls [`Service::on_end`](crate::Service::on_end), although
     /// the peer has not closed its side. [`Wires::has_peer_ended`] is false in that call. While there is a reason not to read
-    /// the connection, all of this waits.
+    /// the connection, and during a handshake, all of this waits.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::FINAL_READ);

@@ -156,15 +156,16 @@ fn a_broadcast_goes_out_before_it() {
 
 #[test]
 fn output_before_starttls_is_counted() {
-    for room in [None, Some(2)] {
+    for (room, taken) in [(None, 9), (Some(2), 2)] {
         let mut world = plain();
         world.far.set_room(room);
         world.far.send(b"hello\nstarttls\n");
         world.driver.run(&mut world.service);
         let wires = &world.driver.reactor.wires;
         let id = wires.ids().next().expect("one");
-        let counts = (wires.wire_stats(id).expect("it is there").bytes_out, wires.stats().bytes_out.value());
-        assert_eq!(counts, (9, 9), "with room for {room:?}");
+        let stats = wires.wire_stats(id).expect("it is there");
+        let counts = (stats.bytes_out, stats.queued, wires.stats().bytes_out.value());
+        assert_eq!(counts, (taken, 9 - taken as usize, 9), "with room for {room:?}");
     }
 }
 

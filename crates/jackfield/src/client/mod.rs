@@ -251,7 +251,8 @@ pub trait Client: sealed::AsAny {
     /// shuts down. You can still send here; then it is closed, and nothing can keep it. It comes after all bytes that the peer has
     /// sent so far, unless the connection stays read-paused with unread bytes until the deadline of the shutdown;
     /// [`Disconnect::unread`] counts the lost bytes. A read-paused connection without unread bytes ends at once, also if a job that
-    /// it has offloaded still runs. Default: sends nothing.
+    /// it has offloaded still runs. A shutdown and the end of a lifetime wait for a handshake that [`Raw::start_tls`] has begun; the
+    /// idle timeout does not, and a shutdown of a read-paused connection does not: nothing can be sent then. Default: sends nothing.
     #[doc(alias = "goodbye")]
     fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {}
 

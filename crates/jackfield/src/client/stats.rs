@@ -10,10 +10,11 @@ use std::time::Duration;
 pub struct ConnectionStats {
     /// Bytes that were read, counted as plain text.
     pub bytes_in: u64,
-    /// Bytes that were written to the kernel, counted as plain text.
+    /// Bytes that were written to the kernel, counted as plain text. Over TLS, as long as the kernel has taken only a part of
+    /// a write, up to 200 bytes too many: the overhead of the records.
     #[doc(alias = "BytesSent")]
     pub bytes_out: u64,
-    /// Bytes that wait for the kernel.
+    /// Bytes that wait for the kernel, also those that TLS has encrypted already.
     pub queued: usize,
     /// Time since the connection began.
     pub age: Duration,

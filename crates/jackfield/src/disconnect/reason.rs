@@ -36,7 +36,8 @@ pub struct Disconnect {
     pub status: Option<u16>,
     /// Bytes read, after decryption.
     pub bytes_in: u64,
-    /// Bytes that the kernel took, counted before encryption.
+    /// Bytes that the kernel took, counted before encryption. Over TLS, if it took only a part of the last write, up to 200 bytes
+    /// too many: the overhead of the records. They are missing in `unsent` then.
     pub bytes_out: u64,
     /// Bytes of `bytes_in` that were kept for the client and that it has not used, because the connection was
     /// read-paused, or because a message was not complete. If a client closes in `on_data`, the bytes of that call that

@@ -61,10 +61,8 @@ impl Links {
 
     /// Sets a connection's own moment of a spread drain.
     fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
-        let seed = self.settings.seed.unwrap_or_default() ^ ((wires.reactor() as u64) << 32);
-        let span = u64::try_from(self.drain_spread.as_nanos()).unwrap_or(u64::MAX);
-        let nanos = (u128::from(span) * u128::from(part(seed, id.slot() as u64))) >> u64::BITS;
-        wires.set_timer(id, key::DRAIN, Duration::from_nanos(nanos as u64));
+        let after = moment_within(self.drain_spread, self.settings.seed.unwrap_or_default(), id);
+        wires.set_timer(id, key::DRAIN, after);
     }
 
     /// Ends the reactor of a server that shuts down once no connection is left. It waits for lingering connections until
@@ -79,8 +77,10 @@ impl Links {
 
     /// Drains a connection: requests that have come, at least their head, are answered first.
     pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
-        // A later shutdown may have come before its own moment.
-        wires.cancel_timer(id, key::DRAIN);
+        if why == Reason::Shutdown {
+            // A later shutdown may have come before its own moment.
+            wires.cancel_timer(id, key::DRAIN);
+        }
         let goodbye = match goodbye(self.standing(wires, id), why) {
             Goodbye::Close(_) if why == Reason::Shutdown && is_valid_close_code(self.drain_code) => {
                 Goodbye::Close(self.drain_code)
@@ -113,7 +113,8 @@ impl Links {
         let is_before = |walk: &Walk| walk.does == Does::Drain && walk.slot <= id.slot();
         // The walk that gives each its moment may not have come to it.
         let gets_moment = !self.drain_spread.is_zero() && self.walk.as_ref().is_some_and(is_before);
-        self.drain_until.is_some() && !gets_moment && !wires.has_timer(id, key::DRAIN)
+        let waits = gets_moment || wires.has_timer(id, key::DRAIN);
+        self.drain_until.is_some() && (!waits || planted(110))
     }
 
     /// Drains a connection that has become a WebSocket or an event stream while the server shuts down, or after the end of its
@@ -126,6 +127,14 @@ impl Links {
             self.drain(wires, id, lifetime);
         }
     }
+}
+
+/// How long after the beginning of a spread drain a connection's own moment comes.
+pub(crate) fn moment_within(spread: Duration, seed: u64, id: ConnectionId) -> Duration {
+    let seed = seed ^ ((id.reactor() as u64) << 32);
+    let span = u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX);
+    let nanos = (u128::from(span) * u128::from(part(seed, id.slot() as u64))) >> u64::BITS;
+    Duration::from_nanos(nanos as u64)
 }
 
 /// The moment of the n-th connection, as a fraction of the span in units of 2^-64. Multiples of the golden ratio are spread as

@@ -38,6 +38,8 @@ mod upgrade;
 mod walk;
 
 pub(crate) use checks::Checks;
+#[cfg(feature = "sim")]
+pub(crate) use drain::moment_within;
 pub(crate) use enforce::{awaits_pong, forget_ping};
 pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};

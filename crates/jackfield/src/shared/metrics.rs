@@ -53,7 +53,8 @@ pub struct Metrics {
     pub dropped: u64,
     /// Bytes read, after decryption.
     pub bytes_in: u64,
-    /// Bytes that the kernel took, counted before encryption.
+    /// Bytes that the kernel took, counted before encryption. Over TLS a byte counts once it is encrypted: up to 64 KiB of each
+    /// connection may still wait for the kernel, or were dropped when the connection ended.
     pub bytes_out: u64,
     /// Callbacks that panicked.
     pub panics: u64,

@@ -3,7 +3,8 @@
 use super::Random;
 use super::hosts::AskedHost;
 use crate::disconnect::{Disconnect, Reason};
-use crate::shared::{Finished, Peer, RefuseReason, TlsInfo};
+use crate::links::moment_within;
+use crate::shared::{Drain, Finished, Peer, RefuseReason, TlsInfo};
 use jackfield_reactor::{Addr, ConnectionId};
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
@@ -93,6 +94,8 @@ pub(super) struct Record {
     pub(super) cut_off: Option<String>,
     /// The TLS host that it asks for, and how long its handshake may take.
     host: Option<(AskedHost, Duration)>,
+    /// A shutdown does not end it before this time.
+    drains_at: Option<u64>,
     /// The milliseconds that the clock had jumped over when it was accepted.
     pub(super) leapt_before: u64,
     /// It has not been accepted yet.
@@ -146,6 +149,8 @@ pub(super) struct Trace {
     now: u64,
 }
 
+/// For this many milliseconds after a shutdown only its own deadline ends exchanges.
+const PATIENT: u64 = 1000;
 /// Milliseconds that a new connection may take to reach its reactor.
 const HANDED_OVER: u64 = 100;
 
@@ -249,9 +254,29 @@ impl Book {
         let is_known = ages.contains(&(age.as_millis() as u64));
         let is_early = reason == Reason::Shutdown && drains_until.is_some_and(|until| now < until);
         record.cut_off = record.unfinished.take().filter(|_| is_early);
+        let moment = record.drains_at.filter(|at| reason == Reason::Shutdown && now < *at);
         drop(pages);
+        if let Some(at) = moment {
+            self.note_wrong("promises", format!("a shutdown has ended peer {peer}, whose moment is {at}"));
+        }
         if !is_known {
             self.note_wrong("promises", format!("peer {peer} has an age of {age:?}, and not of {ages:?} ms"));
+        }
+    }
+
+    /// Notes the own moment of each connection that has a client when the first shutdown begins. A later one can only make it
+    /// come earlier.
+    pub(super) fn note_shutdown(&self, drain: Drain, seed: u64) {
+        let mut pages = self.pages();
+        let (now, is_first) = (pages.trace.now, pages.drains_until.is_none());
+        let ends_none_until = now + (drain.deadline.as_millis() as u64).min(PATIENT);
+        pages.drains_until = Some(pages.drains_until.map_or(ends_none_until, |at| at.min(ends_none_until)));
+        let spread = drain.spread.min(drain.deadline);
+        for record in pages.records.iter_mut().filter(|record| record.end.is_none()) {
+            let Some(id) = record.id else { continue };
+            let at = now + moment_within(spread, seed, id).as_millis() as u64;
+            record.drains_at =
+                if is_first { Some(at) } else { record.drains_at.map(|before| before.min(at)) };
         }
     }
 

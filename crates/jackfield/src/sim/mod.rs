@@ -33,7 +33,7 @@
 //! | --- | --- |
 //! | `callbacks` | `on_connect` is first, `on_disconnect` comes once and is last, no callback runs inside another or with another's id |
 //! | `protocol` | a peer gets what its protocol and its expectations allow, in order: answers, echoes, events |
-//! | `promises` | each sent byte arrived; a peer that misses a message was told why; a shutdown waits for pending answers |
+//! | `promises` | each sent byte arrived; a peer that misses a message was told why; a shutdown waits for answers, and for each moment |
 //! | `liveness` | when the faults stop, all work ends within [`Options::patience`]; at the end no peer is left; nothing spins |
 //! | `state` | between two turns nothing waits for an event that will not come |
 //! | `accounts` | at the end connections, timers, buffers, topics and mailboxes are back at zero; then nothing more is taken |

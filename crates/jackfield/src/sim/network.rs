@@ -507,6 +507,15 @@ impl Party {
         }
     }
 
+    /// The most plain bytes that can have left the server for it: with TLS those that it has decrypted, and all that may
+    /// become some. `None`: unknown, because bytes that were on their way over TLS are lost.
+    pub(super) fn bytes_left(&self) -> Option<u64> {
+        let Some(far) = &self.far else { return Some(0) };
+        let Some(secure) = &self.secure else { return Some(far.bytes_received() as u64) };
+        let is_lost = self.said.reset || far.is_reset();
+        (!is_lost).then(|| (secure.received + secure.begun.len() + far.waiting_bytes()) as u64)
+    }
+
     /// Checks the server's account of the bytes.
     fn judge_bytes(&self, far: &FarEnd, end: Ended) -> Result<(), String> {
         // Bytes that were given to TLS may have been lost below it, unless both sides have sent a close_notify.

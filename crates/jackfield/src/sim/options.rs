@@ -104,7 +104,7 @@ pub struct Faults {
     pub long_jumps: bool,
     /// Whether peers that are done may stay connected and send nothing, instead of leaving.
     pub silence: bool,
-    /// Whether the server may be shut down while peers are connected.
+    /// Whether the server may be shut down while peers are connected. The shutdown may be spread, and a shorter one may follow.
     pub shutdown: bool,
 }
 

@@ -30,4 +30,5 @@ mod relay;
 mod setup;
 mod sim_regressions;
 mod smoke;
+mod tls1;
 mod web1;

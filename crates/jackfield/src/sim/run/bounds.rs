@@ -84,7 +84,7 @@ impl Sim {
     /// Bytes that have left, as the server says, must have reached the network.
     pub(super) fn check_notices(&self) -> Judged {
         for (peer, bytes) in self.book.take_sent_reports() {
-            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.bytes_received() as u64);
+            let Some(left) = self.parties[peer].bytes_left() else { continue };
             if left < bytes {
                 let text = format!("{bytes} bytes are said to have left to peer {peer}, and {left} have");
                 return Err(wrong("promises", text));

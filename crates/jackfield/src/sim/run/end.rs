@@ -89,7 +89,7 @@ impl Sim {
 
     fn judge_parties(&self) -> Judged {
         let records = self.book.pages().records.clone();
-        let may_end = self.shut_down_at.is_some() || self.book.pages().nobody_was_evicted;
+        let may_end = self.may_shut_down || self.book.pages().nobody_was_evicted;
         let may_be_full = self.options.limits.outgoing_max < self.parties.len();
         let was_told = Told { settings: &self.settings, may_end, may_be_full };
         for (party, record) in self.parties.iter().zip(&records) {

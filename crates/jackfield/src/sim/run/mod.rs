@@ -35,13 +35,16 @@ use super::options::Options;
 use super::peer::Peer;
 use crate::client::{Client, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
-use crate::shared::{Handle, HeldJobs, Listeners, Peer as RemotePeer, Pool, RemoteReactor, Settings};
+use crate::shared::{Drain, Handle, HeldJobs, Listeners, Peer as RemotePeer, Pool, RemoteReactor, Settings};
 use jackfield_reactor::{Budget, MemoryDriver};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest spread of a shutdown, in milliseconds.
+const SPREAD_MAX: usize = 60_000;
 /// Peers that wait in backlogs come in waves, so many milliseconds apart.
 const WAVE: u64 = 100;
 
@@ -65,7 +68,10 @@ pub struct Sim {
     turns: usize,
     /// Turns since the clock moved or a byte moved.
     turns_idle: usize,
-    shut_down_at: Option<u64>,
+    /// The server is shut down in the storm, if that lasts so long.
+    may_shut_down: bool,
+    /// The shutdowns that are still to come, with their times.
+    shutdowns: VecDeque<(u64, Drain)>,
     /// The server was shut down, and this is the deadline by which all connections must have ended.
     drained_at: Option<u64>,
 }
@@ -111,6 +117,7 @@ impl Sim {
         let reactors = reactors.collect();
         let shut_down_at = (options.faults.shutdown && random.chance(100))
             .then(|| options.begin + random.size(20_000) as u64);
+        let shutdowns = shutdowns(shut_down_at, options.limits.drain, seed);
         let (parties, waiting, outsiders) = (Vec::new(), Vec::new(), Vec::new());
         let (now, turns, turns_idle) = (options.begin, 0, 0);
         book.set_now(now);
@@ -129,7 +136,8 @@ impl Sim {
             now,
             turns,
             turns_idle,
-            shut_down_at,
+            may_shut_down: shut_down_at.is_some(),
+            shutdowns,
             drained_at: None,
         }
     }
@@ -175,6 +183,24 @@ impl Sim {
 
 fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
     RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
+}
+
+/// The shutdowns that begin at this time: the first may be spread, and sometimes a shorter one follows.
+fn shutdowns(first: Option<u64>, deadline: Duration, seed: u64) -> VecDeque<(u64, Drain)> {
+    let Some(at) = first else { return VecDeque::new() };
+    // With separate random numbers, so that seeds without a spread run as before.
+    let mut random = Random::new(seed ^ 0x5b7e);
+    let most = usize::try_from(deadline.as_millis()).unwrap_or(usize::MAX).min(SPREAD_MAX);
+    let spread = if random.chance(500) { random.below(most + 1) } else { 0 };
+    let spread_over =
+        |deadline, ms: usize| Drain::within(deadline).spread_over(Duration::from_millis(ms as u64));
+    let mut all = VecDeque::from([(at, spread_over(deadline, spread))]);
+    if random.chance(300) {
+        let [later, shorter] = [(); 2].map(|()| random.below(most + 1) as u64);
+        let drain = spread_over(Duration::from_millis(shorter), random.below(spread + 1));
+        all.push_back((at + later, drain));
+    }
+    all
 }
 
 impl std::fmt::Debug for Sim {

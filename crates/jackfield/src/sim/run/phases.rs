@@ -3,7 +3,7 @@
 use super::Sim;
 use super::outside::Outside;
 use super::time::millis;
-use crate::shared::{Busy, Drain, ServerState};
+use crate::shared::Busy;
 use crate::sim::book::{Judged, Wrong, wrong};
 use crate::sim::network::Party;
 use crate::sim::{Report, Violation};
@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// How much later a reactor may get the command to shut down, in milliseconds.
 const LATE: u64 = 1000;
-/// For this many milliseconds after a shutdown only its own deadline ends exchanges.
-const PATIENT: u64 = 1000;
 
 impl Sim {
     /// Runs the simulation to its end.
@@ -81,7 +79,7 @@ impl Sim {
             if self.random.chance(200) {
                 self.act_outside(false);
             }
-            if self.shut_down_at.is_some_and(|at| self.now >= at) {
+            while self.shutdowns.front().is_some_and(|(at, _)| self.now >= *at) {
                 self.shut_down();
             }
             if self.step(false)? || self.pass_time(end, false) {
@@ -179,16 +177,17 @@ impl Sim {
     }
 
     fn drain(&self) -> Duration {
-        if self.shut_down_at.is_some() { self.options.limits.drain } else { Duration::ZERO }
+        if self.may_shut_down { self.options.limits.drain } else { Duration::ZERO }
     }
 
+    /// Begins the next shutdown.
     fn shut_down(&mut self) {
-        if self.handle.state() < ServerState::Draining {
-            self.book.note(format_args!("the server shuts down"));
-            self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
-            self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain).min(PATIENT));
-            self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
-        }
+        let Some((_, drain)) = self.shutdowns.pop_front() else { return };
+        self.book.note(format_args!("the server shuts down"));
+        let end = self.now + millis(drain.deadline) + LATE;
+        self.drained_at = Some(self.drained_at.map_or(end, |before| before.min(end)));
+        self.book.note_shutdown(drain, self.seed);
+        self.handle.shutdown(drain);
     }
 
     fn act_outside(&mut self, calm: bool) {

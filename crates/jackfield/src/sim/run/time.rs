@@ -22,7 +22,7 @@ impl Sim {
         let held = self.reactors.iter().flat_map(|reactor| reactor.held.iter().map(|(until, _)| *until));
         let bell = self.is_rung().then_some(self.now + 1);
         let jobs = self.workers.next();
-        let shutdown = self.shut_down_at.filter(|at| *at > self.now && !calm);
+        let shutdown = self.shutdowns.front().map(|(at, _)| *at).filter(|at| *at > self.now && !calm);
         let Some(mut next) = peers.chain(reactors).chain(held).chain(bell).chain(jobs).chain(shutdown).min()
         else {
             return false;
