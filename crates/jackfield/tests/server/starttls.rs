@@ -100,7 +100,7 @@ impl Client for Starter {
 fn begin(then: fn(&mut Raw<'_>), on_secure: fn(&mut Raw<'_>)) -> (TestServer, Secured, Vec<u8>, Log) {
     let (identity, log) = (Identity::new(), Log::default());
     let (config, notes) = (identity.server_config(), log.clone());
-    let limits = Limits { max_lifetime: SECOND * 5, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.max_lifetime = SECOND * 5);
     let options = TestOptions { limits, ..TestOptions::default() };
     let mut server = TestServer::with_options(options, move |_peer| Starter {
         config: config.clone(),
