@@ -17,6 +17,7 @@ mod idle;
 mod late;
 mod leaving;
 mod limits;
+mod links1;
 mod paused;
 mod publication;
 mod regressions;

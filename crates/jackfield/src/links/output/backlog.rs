@@ -130,7 +130,7 @@ impl Links {
         self.link(id).overflow = Some(policy);
         while !policy.has_queue() && wires.is_open(id) {
             let Some(message) = self.take_queued(wires, id) else { return };
-            self.send(wires, id, Content::Prepared(&message));
+            self.send_or_count(wires, id, &message);
         }
     }
 

@@ -1,0 +1,67 @@
+//! Bugs of single connections, one test each: what a change of their settings, a full outbox and a drain leave behind.
+
+use crate::support;
+use jackfield::test::FarEnd;
+use jackfield::{Connection, MessageKind, Overflow, WebSocket};
+use support::Lab;
+use support::congested::low_marks_and;
+use support::probe::Probe;
+use support::socket;
+
+/// Runs this on the reactor with the first connection, between callbacks.
+fn run_on(lab: &mut Lab, run: impl FnOnce(&mut Connection<'_>) + Send + 'static) {
+    let handle = lab.server.handle();
+    let visit = move |_: &mut Probe, connection: &mut Connection<'_>| run(connection);
+    handle.with_client(handle.ids()[0], visit).expect("it is there");
+    lab.run();
+}
+
+/// The same with a WebSocket.
+fn run_on_socket(lab: &mut Lab, run: impl FnOnce(&mut WebSocket<'_>) + Send + 'static) {
+    run_on(lab, |connection| run(&mut connection.as_websocket().expect("it is one")));
+}
+
+/// A member of `room` that reads nothing from now on, and whose outbox is at most 20,000 bytes long.
+fn deaf_member() -> (Lab, FarEnd) {
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 20_000);
+    let mut lab = Lab::with_options(options, || Probe {
+        on_open: |_, socket| _ = socket.subscribe("room"),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    far.set_room(Some(0));
+    (lab, far)
+}
+
+/// The fault: what waited in the queue and had no room in the outbox was neither sent nor counted.
+#[test]
+fn what_has_no_room_when_the_policy_becomes_give_back_is_counted() {
+    const MANY: u64 = 50;
+    for in_fragments in [false, true] {
+        let (mut lab, far) = deaf_member();
+        run_on_socket(&mut lab, |socket| {
+            socket.set_overflow(Overflow::DropOldest);
+            assert!(socket.send("x".repeat(15_000)).is_accepted());
+        });
+        for number in 0..MANY {
+            lab.server.handle().publish("room", format!("{number:0600}"));
+            lab.run();
+        }
+        let before = lab.server.handle().metrics().dropped;
+        run_on_socket(&mut lab, move |socket| {
+            if in_fragments {
+                socket.begin(MessageKind::Text).expect("no other has begun").write("part");
+            }
+            socket.set_overflow(Overflow::GiveBack);
+            if in_fragments {
+                assert!(socket.writer().expect("one has begun").finish().is_accepted());
+            }
+        });
+        far.set_room(None);
+        lab.run();
+        let dropped = lab.server.handle().metrics().dropped;
+        let came = socket::texts(&far.take()).iter().filter(|text| text.len() == 600).count() as u64;
+        assert!(came > 0 && dropped > before, "{came} came, {before} of {dropped} were dropped before");
+        assert_eq!(came + dropped, MANY, "in fragments: {in_fragments}");
+    }
+}
