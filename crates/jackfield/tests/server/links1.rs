@@ -2,7 +2,7 @@
 
 use crate::support;
 use jackfield::test::FarEnd;
-use jackfield::{Connection, MessageKind, Overflow, WebSocket};
+use jackfield::{Connection, History, MessageKind, Overflow, Subscribed, WebSocket};
 use support::Lab;
 use support::congested::low_marks_and;
 use support::probe::Probe;
@@ -63,5 +63,30 @@ fn what_has_no_room_when_the_policy_becomes_give_back_is_counted() {
         let came = socket::texts(&far.take()).iter().filter(|text| text.len() == 600).count() as u64;
         assert!(came > 0 && dropped > before, "{came} came, {before} of {dropped} were dropped before");
         assert_eq!(came + dropped, MANY, "in fragments: {in_fragments}");
+    }
+}
+
+/// The fault: who was full when it resumed was never told that messages may be missing.
+#[test]
+fn a_full_client_that_resumes_from_an_unknown_id_is_told_when_it_has_drained() {
+    use Overflow::{Close, DropNewest, DropOldest, GiveBack};
+    for (policy, topic) in [Close, GiveBack, DropNewest, DropOldest]
+        .into_iter()
+        .flat_map(|policy| [(policy, "kept"), (policy, "not kept")])
+    {
+        let (mut lab, far) = deaf_member();
+        lab.server.handle().declare_topic("kept", History::new(10));
+        run_on_socket(&mut lab, move |socket| {
+            socket.set_overflow(policy);
+            assert!(socket.send("x".repeat(30_000)).is_accepted());
+            assert_eq!(socket.subscribe_from(topic, "unknown"), Subscribed::New);
+        });
+        far.set_room(None);
+        lab.run();
+        assert_eq!(socket::texts(&far.take())[1..], ["{\"missed\":null}"], "{policy:?}, {topic}");
+        lab.server.handle().publish(topic, "next");
+        lab.run();
+        assert_eq!(socket::texts(&far.take()), ["next"], "{policy:?}, {topic}");
+        assert_eq!(lab.server.handle().metrics().dropped, 0, "{policy:?}, {topic}");
     }
 }
