@@ -1,12 +1,20 @@
 //! Bugs of single connections, one test each: what a change of their settings, a full outbox and a drain leave behind.
 
 use crate::support;
-use jackfield::test::FarEnd;
-use jackfield::{Connection, History, MessageKind, Overflow, Subscribed, WebSocket};
-use support::Lab;
+use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::{
+    Client, Connection, Drain, EventStream, Exchange, History, MessageKind, Overflow, Reply, Request,
+    Subscribed, WebSocket,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
 use support::congested::low_marks_and;
 use support::probe::Probe;
 use support::socket;
+use support::{Lab, get, text};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs this on the reactor with the first connection, between callbacks.
 fn run_on(lab: &mut Lab, run: impl FnOnce(&mut Connection<'_>) + Send + 'static) {
@@ -88,5 +96,45 @@ fn a_full_client_that_resumes_from_an_unknown_id_is_told_when_it_has_drained() {
         lab.run();
         assert_eq!(socket::texts(&far.take()), ["next"], "{policy:?}, {topic}");
         assert_eq!(lab.server.handle().metrics().dropped, 0, "{policy:?}, {topic}");
+    }
+}
+
+/// Answers later, and greets each event stream.
+struct Later(Rc<RefCell<Vec<Reply>>>);
+
+impl Client for Later {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        self.0.borrow_mut().push(exchange.defer());
+    }
+
+    fn on_events(&mut self, events: &mut EventStream<'_>, _last_event_id: Option<&str>) {
+        events.send("hello");
+    }
+}
+
+/// The fault: it was ended before its client had got `on_events`.
+#[test]
+fn a_deferred_event_stream_that_begins_during_a_drain_gets_on_events() {
+    for by_lifetime in [false, true] {
+        let mut options = TestOptions::default();
+        options.limits.max_lifetime = if by_lifetime { SECOND } else { Duration::ZERO };
+        let owed = Rc::new(RefCell::new(Vec::new()));
+        let kept = owed.clone();
+        let mut server = TestServer::with_options(options, move |_peer| Later(kept.clone()));
+        let far = server.connect();
+        far.send(get("/").as_bytes());
+        server.run();
+        match by_lifetime {
+            true => server.advance(SECOND),
+            false => server.handle().shutdown(Drain::within(SECOND * 10)),
+        }
+        server.run();
+        let reply: Reply = owed.borrow_mut().remove(0);
+        reply.events();
+        server.run();
+        let answer = text(&far.take());
+        let events = answer.split_once("\r\n\r\n").expect("it is answered").1;
+        assert!(events.starts_with("data: hello\n\nretry: "), "{answer}");
+        assert!(far.has_server_finished(), "by its lifetime: {by_lifetime}");
     }
 }
