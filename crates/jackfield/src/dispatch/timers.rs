@@ -78,7 +78,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         // The deadline runs from the first ping without an answer, even if others follow.
         if !awaits_pong(wires, id) && !planted(37) {
-            wires.set_timer(id, key::DEAD, heartbeat.dead_after);
+            // Without a ping of its own there is no round trip.
+            let timer = if beat == HeartbeatAction::Ping { key::DEAD } else { key::DEAD_UNREAD };
+            wires.set_timer(id, timer, heartbeat.dead_after);
         }
     }
 }
