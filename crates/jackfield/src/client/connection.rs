@@ -311,7 +311,7 @@ impl Connection<'_> {
     #[doc(alias = "BandwidthLimit")]
     #[doc(alias = "BandwidthSampling")]
     pub fn set_bandwidth(&mut self, bandwidth: Bandwidth) {
-        self.wires.set_bandwidth(self.id, bandwidth);
+        self.links.set_bandwidth(self.wires, self.id, bandwidth);
     }
 
     /// Sets how long it may last, counted from its beginning; disabled by zero.

@@ -3,8 +3,8 @@
 use crate::support;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
-    Client, Connection, Drain, EventStream, Exchange, History, MessageKind, Overflow, Reply, Request,
-    Subscribed, WebSocket,
+    Bandwidth, Client, Connection, Drain, EventStream, Exchange, History, Limits, MessageKind, Overflow,
+    Rate, Reply, Request, Subscribed, WebSocket,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use support::socket;
 use support::{Lab, get, text};
 
 const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
 
 /// Runs this on the reactor with the first connection, between callbacks.
 fn run_on(lab: &mut Lab, run: impl FnOnce(&mut Connection<'_>) + Send + 'static) {
@@ -136,5 +137,39 @@ fn a_deferred_event_stream_that_begins_during_a_drain_gets_on_events() {
         let events = answer.split_once("\r\n\r\n").expect("it is answered").1;
         assert!(events.starts_with("data: hello\n\nretry: "), "{answer}");
         assert!(far.has_server_finished(), "by its lifetime: {by_lifetime}");
+    }
+}
+
+/// A head has a second, and its peer is not read for the first half of it. Then its limit is lifted, and the head ends at this
+/// millisecond.
+#[track_caller]
+fn check_lifted(limits: Limits, lift: fn(&mut Connection<'_>), end_at: u32, is_in_time: bool) {
+    let mut lab = Lab::with_limits(limits.with(|limits| limits.head_timeout = SECOND), Probe::default);
+    let far = lab.connect();
+    lab.say(&far, format!("GET /late HTTP/1.1\r\nX: {}\r\n", "x".repeat(150)));
+    lab.say(&far, "Y: y\r\n");
+    lab.advance(MS * 500);
+    run_on(&mut lab, lift);
+    lab.advance(MS * (end_at - 500));
+    lab.say(&far, "Host: h\r\n\r\n");
+    assert_eq!(lab.log.has("request GET /late"), is_in_time, "{end_at} ms: {:?}", lab.log.events());
+}
+
+/// Two faults: with the limit the time was forgotten for which it had held the peer up, so a deadline ended the connection.
+#[test]
+fn a_deadline_is_put_off_by_the_pauses_of_a_limit_that_was_lifted() {
+    let rated = Limits::default().with(|limits| limits.rate = Rate::new(0, 100));
+    let limited = Limits::default().with(|limits| limits.bandwidth = Bandwidth::new(100, 0));
+    for (end_at, is_in_time) in [(1400, true), (1600, false)] {
+        let faster: [fn(&mut Connection<'_>); 2] = [
+            |connection| connection.set_rate(Rate::default()),
+            |connection| connection.set_rate(Rate::new(0, 1_000_000)),
+        ];
+        faster.into_iter().for_each(|lift| check_lifted(rated.clone(), lift, end_at, is_in_time));
+        let faster: [fn(&mut Connection<'_>); 2] = [
+            |connection| connection.set_bandwidth(Bandwidth::default()),
+            |connection| connection.set_bandwidth(Bandwidth::new(1_000_000, 0)),
+        ];
+        faster.into_iter().for_each(|lift| check_lifted(limited.clone(), lift, end_at, is_in_time));
     }
 }
