@@ -25,7 +25,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::LIFETIME if self.links.on_lifetime_end(wires, id) => {
                 self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
             }
-            key::DRAIN => self.drain(wires, id, Reason::Shutdown),
+            key::DRAIN => {
+                let lifetime = Reason::Timeout(Timeout::Lifetime);
+                let is_over = self.links.link(id).reason == Some(lifetime);
+                self.drain(wires, id, if is_over { lifetime } else { Reason::Shutdown });
+            }
             key::ANSWER => self.links.on_answer_timeout(wires, id),
             _ => {}
         }

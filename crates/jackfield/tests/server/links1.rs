@@ -1,7 +1,7 @@
 //! Bugs of single connections, one test each: what a change of their settings, a full outbox and a drain leave behind.
 
 use crate::support;
-use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
     Bandwidth, Client, Connection, Drain, EventStream, Exchange, History, Limits, MessageKind, Overflow,
     Rate, Reply, Request, Subscribed, WebSocket,
@@ -171,5 +171,43 @@ fn a_deadline_is_put_off_by_the_pauses_of_a_limit_that_was_lifted() {
             |connection| connection.set_bandwidth(Bandwidth::new(1_000_000, 0)),
         ];
         faster.into_iter().for_each(|lift| check_lifted(limited.clone(), lift, end_at, is_in_time));
+    }
+}
+
+/// A client that handles one byte or line at a time, and pauses after it, is drained while the second one is unread.
+#[track_caller]
+fn check_pausing(at: usize, said: &str, by_lifetime: bool) {
+    let mut limits = Limits::default();
+    limits.max_lifetime = if by_lifetime { SECOND } else { Duration::ZERO };
+    let mut lab = Lab::with_limits(limits, || Probe {
+        on_data: |_, raw, _| {
+            raw.pause_read();
+            1
+        },
+        on_line: |_, raw, _| raw.pause_read(),
+        on_goodbye: |_, raw, _| _ = raw.send("bye"),
+        ..Probe::default()
+    });
+    let far = lab.connect_to(at);
+    lab.say(&far, said);
+    match by_lifetime {
+        true => lab.advance(SECOND),
+        false => lab.server.handle().shutdown(Drain::within(SECOND * 10)),
+    }
+    lab.run();
+    assert_eq!(text(&far.take()), "", "{at}: what is unread has its time");
+    run_on(&mut lab, |connection| connection.resume_read());
+    lab.advance(MS);
+    assert_eq!(text(&far.take()), "bye", "{at}: {:?}", lab.log.events());
+    let why = if by_lifetime { "Timeout(Lifetime)" } else { "Shutdown" };
+    assert!(lab.log.has(&format!("goodbye {why}")) && lab.log.has(&format!("disconnect {why}")), "{at}");
+}
+
+/// The fault: it was reset at the deadline, without `on_goodbye`.
+#[test]
+fn who_pauses_behind_its_last_bytes_in_a_drain_gets_on_goodbye() {
+    for by_lifetime in [false, true] {
+        check_pausing(listener::RAW, "xy", by_lifetime);
+        check_pausing(listener::LINES, "x\ny\n", by_lifetime);
     }
 }
