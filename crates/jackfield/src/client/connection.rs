@@ -308,7 +308,7 @@ impl Connection<'_> {
     #[doc(alias = "BandwidthLimit")]
     #[doc(alias = "BandwidthSampling")]
     pub fn set_bandwidth(&mut self, bandwidth: Bandwidth) {
-        self.wires.set_bandwidth(self.id, bandwidth);
+        self.links.set_bandwidth(self.wires, self.id, bandwidth);
     }
 
     /// Sets how long it may last, counted from its beginning; disabled by zero.
@@ -339,7 +339,7 @@ impl Connection<'_> {
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {
-        self.wires.pause(self.id);
+        self.links.pause_read(self.wires, self.id);
     }
 
     /// Ends a pause. If the queue for the peer is above the high-water mark, reading begins again when it has drained:

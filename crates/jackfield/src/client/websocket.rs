@@ -163,7 +163,7 @@ impl WebSocket<'_> {
     /// any callback. In [`on_control`](crate::Client::on_control) with that pong it is exact to the millisecond; later it is
     /// rounded, by at most 1 in 32, because it is kept in one byte, so that an idle WebSocket stays as small as it is.
     /// `None`: no ping of the heartbeat was answered yet. A [`WebSocket::ping`] of yours and a pong that answers nothing
-    /// change nothing.
+    /// change nothing, if their payload is not the heartbeat's ([`Heartbeat::payload`]).
     ///
     /// ```
     /// use jackfield::{Client, Message, WebSocket};

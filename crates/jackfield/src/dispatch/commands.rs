@@ -68,7 +68,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
-            Command::Send(id, message) => self.links.send_for_other_thread(wires, id, &message),
+            Command::Send(id, message) => self.links.send_or_count(wires, id, &message),
             Command::Publish(topic, generation, message) => {
                 self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
             }

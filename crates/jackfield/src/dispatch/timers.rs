@@ -25,7 +25,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::LIFETIME if self.links.on_lifetime_end(wires, id) => {
                 self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
             }
-            key::DRAIN => self.drain(wires, id, Reason::Shutdown),
+            key::DRAIN => {
+                let lifetime = Reason::Timeout(Timeout::Lifetime);
+                let is_over = self.links.link(id).reason == Some(lifetime);
+                self.drain(wires, id, if is_over { lifetime } else { Reason::Shutdown });
+            }
             key::ANSWER => self.links.on_answer_timeout(wires, id),
             _ => {}
         }
@@ -78,7 +82,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         // The deadline runs from the first ping without an answer, even if others follow.
         if !awaits_pong(wires, id) && !planted(37) {
-            wires.set_timer(id, key::DEAD, heartbeat.dead_after);
+            // Without a ping of its own there is no round trip.
+            let timer = if beat == HeartbeatAction::Ping { key::DEAD } else { key::DEAD_UNREAD };
+            wires.set_timer(id, timer, heartbeat.dead_after);
         }
     }
 }

@@ -121,8 +121,8 @@ fn step<'b, C: Client>(
             ping(client, connection, payload);
             Outcome::Other(used)
         }
-        Step::Event(used, Event::Pong { payload, is_solicited }) => {
-            pong(client, connection, payload, is_solicited);
+        Step::Event(used, Event::Pong { payload, .. }) => {
+            pong(client, connection, payload);
             Outcome::Other(used)
         }
         Step::Need(used) => {
@@ -162,11 +162,9 @@ fn ping<C: Client>(client: &mut C, connection: &mut Connection<'_>, payload: &[u
 }
 
 #[inline(never)]
-fn pong<C: Client>(client: &mut C, connection: &mut Connection<'_>, payload: &[u8], is_solicited: bool) {
+fn pong<C: Client>(client: &mut C, connection: &mut Connection<'_>, payload: &[u8]) {
     connection.links.settle_control_deadline(connection.wires, connection.id);
-    if is_solicited {
-        connection.links.round_trip = connection.links.on_pong(connection.wires, connection.id);
-    }
+    connection.links.round_trip = connection.links.on_pong(connection.wires, connection.id, payload);
     control(client, connection, Control::Pong(payload));
     connection.links.round_trip = None;
 }

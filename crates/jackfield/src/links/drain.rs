@@ -6,6 +6,7 @@
 use crate::disconnect::{Goodbye, Reason, Timeout, goodbye};
 use crate::links::Links;
 use crate::links::link::key;
+use crate::links::protocol::Protocol;
 use crate::links::walk::{Does, Walk};
 use crate::shared::Drain;
 use jackfield_proto::websocket::is_valid_close_code;
@@ -115,6 +116,17 @@ impl Links {
         let gets_moment = !self.drain_spread.is_zero() && self.walk.as_ref().is_some_and(is_before);
         let waits = gets_moment || wires.has_timer(id, key::DRAIN);
         self.drain_until.is_some() && (!waits || planted(110))
+    }
+
+    /// Stops reading, by the user's wish. A raw or line connection that is being drained ends if nothing is unread: that is known
+    /// after the callback.
+    pub(crate) fn pause_read(&mut self, wires: &mut Wires, id: ConnectionId) {
+        wires.pause(id);
+        let link = self.link(id);
+        let is_drained = matches!(link.reason, Some(Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)));
+        if is_drained && matches!(link.protocol, Protocol::Raw | Protocol::Lines { .. }) {
+            wires.set_timer(id, key::DRAIN, Duration::ZERO);
+        }
     }
 
     /// Drains a connection that has become a WebSocket or an event stream while the server shuts down, or after the end of its

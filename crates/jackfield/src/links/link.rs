@@ -172,7 +172,8 @@ pub(crate) mod key {
     pub(crate) const LIFETIME: u32 = 0x1_0005;
     pub(crate) const ANSWER: u32 = 0x1_0006;
     pub(crate) const DRAIN: u32 = 0x1_0007;
-    /// `DEAD`, once more, for a ping whose pong may have come and waits unread: its round trip can't be known.
+    /// `DEAD` where no round trip can be known: once more, for a ping whose pong may have come and waits unread; or the client has
+    /// sent something else.
     pub(crate) const DEAD_UNREAD: u32 = 0x1_0008;
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Replays {
     pub(crate) list: Vec<Replay>,
     /// It waits for its turn: its id is in [`Links::replaying`](crate::links::Links) once.
     pub(crate) is_listed: bool,
+    /// Messages of a topic without a history may be missing, and the client was not told yet.
+    pub(crate) owes_resync: bool,
 }
 
 /// The position of the members of a topic with a history, on this reactor. It is the same for all of them.

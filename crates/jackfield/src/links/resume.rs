@@ -137,8 +137,8 @@ impl Links {
         let Some(log) = log else {
             let subscribed = self.subscribe(wires, id, topic);
             if subscribed == Subscribed::New {
-                // Nothing was kept, so messages may be missing; the client must learn that.
-                self.send(wires, id, Content::Event(&Event::data("{\"missed\":null}").event("resync")));
+                self.link(id).extra().replays.owes_resync = true;
+                self.send_owed_resync(wires, id);
             }
             return subscribed;
         };
@@ -156,6 +156,15 @@ impl Links {
             self.queue_replay(wires, id);
         }
         Subscribed::New
+    }
+
+    /// Nothing was kept of a topic, so messages may be missing; the client must learn that as soon as there is room.
+    pub(crate) fn send_owed_resync(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let owes = self.link(id).extra.as_ref().is_some_and(|extra| extra.replays.owes_resync);
+        if owes && self.has_room_for_waiting(wires, id) {
+            self.link(id).extra().replays.owes_resync = false;
+            self.send(wires, id, Content::Event(&Event::data("{\"missed\":null}").event("resync")));
+        }
     }
 
     /// Subscribes a connection that has got nothing yet. An event stream of a topic with a history gets an id at once, without
@@ -224,6 +233,9 @@ impl Links {
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if let Some(lost) = found.lost {
+            if !self.has_room_for_waiting(wires, id) {
+                return found.visits;
+            }
             let _followed = self.end_replay(wires, id, index);
             let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
             self.skip_to_present(wires, id, &log, after);
@@ -272,7 +284,7 @@ impl Links {
     }
 
     /// The replay of a connection that can go on, and its position. If its id names nothing that is kept, the connection
-    /// gets a `resync` and becomes a member. If the members must wait, so does the connection.
+    /// gets a `resync` and becomes a member, as soon as there is room. If the members must wait, so does the connection.
     fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, ReadPosition)> {
         let mut index = self.link(id).extra().replays.list.len();
         while index > 0 {
@@ -297,6 +309,10 @@ impl Links {
                 // It was on another node that is ahead of this one.
                 self.link(id).extra().replays.list[index].progress = Progress::AskedFor(name);
                 continue;
+            }
+            if !self.has_room_for_waiting(wires, id) {
+                // It goes on when it has drained.
+                return None;
             }
             let _followed = self.end_replay(wires, id, index);
             self.skip_to_present(wires, id, &log, None);

@@ -573,6 +573,53 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
     assert!(lab.log.has("Some(7ms)"), "{:?}", lab.log.events());
 }
 
+/// The fault: the pong to another ping, or one that answered nothing, was taken for the heartbeat's.
+#[test]
+fn m3_only_the_pong_to_the_heartbeats_ping_is_measured() {
+    // When the user pings, in ms after the heartbeat; the pongs 3 ms and 7 ms after that; and what is known then.
+    for (user, pongs, known) in [
+        (Some(-10), ["mine", ""], ["None", "Some(7ms)"]),
+        (Some(0), ["", "mine"], ["Some(3ms)", "Some(3ms)"]),
+        (Some(1), ["mine", ""], ["None", "Some(7ms)"]),
+        (None, ["nothing", ""], ["None", "Some(7ms)"]),
+    ] {
+        let mut lab = Lab::new(|| Probe {
+            on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+            ..Probe::default()
+        });
+        let far = lab.websocket();
+        let handle = lab.server.handle();
+        let mut now = 0;
+        let mut advance_to =
+            |lab: &mut Lab, at: u32| lab.advance(MS * (at - std::mem::replace(&mut now, at)));
+        if let Some(user) = user {
+            advance_to(&mut lab, 30_000_u32.saturating_add_signed(user));
+            run_on(&handle, handle.ids()[0], |socket| socket.ping(b"mine"));
+            lab.run();
+        }
+        for (pong, at) in pongs.into_iter().zip([30_003, 30_007]) {
+            advance_to(&mut lab, at);
+            lab.say(&far, socket::masked(FIN | socket::PONG, pong.as_bytes()));
+        }
+        let events = lab.log.take().into_iter();
+        let noted: Vec<_> = events.filter(|event| event == "None" || event.starts_with("Some")).collect();
+        assert_eq!(noted, known, "{user:?} {pongs:?}");
+    }
+    // Nor is a ping in its place.
+    let mut lab = Lab::new(|| Probe {
+        on_heartbeat: |_, socket| {
+            socket.ping(b"mine");
+            HeartbeatAction::Sent
+        },
+        on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 30 + MS);
+    lab.say(&far, socket::masked(FIN | socket::PONG, b"mine"));
+    assert!(lab.log.has("None"), "{:?}", lab.log.events());
+}
+
 #[test]
 fn m6_timers_fire_in_order_and_once() {
     let mut lab = Lab::new(|| Probe {

@@ -18,6 +18,7 @@ mod idle;
 mod late;
 mod leaving;
 mod limits;
+mod links1;
 mod paused;
 mod proxies;
 mod publication;

@@ -81,9 +81,16 @@ impl Links {
         }
     }
 
-    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it keeps and returns the round trip, if
-    /// that is known.
-    pub(crate) fn on_pong(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Duration> {
+    /// A Pong has come. If it answers the heartbeat's ping, it keeps and returns the round trip, if that is known.
+    pub(crate) fn on_pong(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        payload: &[u8],
+    ) -> Option<Duration> {
+        if payload != self.heartbeat_of(id).ping_payload() {
+            return None;
+        }
         let due = wires.timer_due(id, key::DEAD);
         forget_ping(wires, id);
         let due = due?;

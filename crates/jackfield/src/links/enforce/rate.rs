@@ -7,7 +7,7 @@ use crate::links::bucket::Bucket;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use jackfield_proto::http1::Awaits;
-use jackfield_reactor::{ConnectionId, Wires};
+use jackfield_reactor::{Bandwidth, ConnectionId, Wires};
 use std::time::Duration;
 
 impl Links {
@@ -15,6 +15,8 @@ impl Links {
     pub(crate) fn set_rate(&mut self, wires: &mut Wires, id: ConnectionId, rate: Rate) {
         // The message of the callback that calls this is counted already.
         let counted = self.counted_messages();
+        self.unthrottle(wires, id);
+        self.move_deadline(wires, id);
         let link = self.link(id);
         link.checks.set_rate_limited(rate.is_bounded());
         if rate.is_bounded() {
@@ -24,7 +26,20 @@ impl Links {
         }
         self.charge(wires, id);
         wires.cancel_timer(id, key::RATE);
-        wires.unthrottle(id);
+    }
+
+    /// Sets the bandwidth limit of a connection.
+    pub(crate) fn set_bandwidth(&mut self, wires: &mut Wires, id: ConnectionId, bandwidth: Bandwidth) {
+        self.move_deadline(wires, id);
+        wires.set_bandwidth(id, bandwidth);
+    }
+
+    /// Moves the deadline of a peer now by the time for which it was not read: the limit that knows this time is replaced.
+    fn move_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let paused = self.take_pause(wires, id);
+        if let Some(due) = wires.timer_due(id, key::DEADLINE).filter(|_| !paused.is_zero()) {
+            wires.set_timer(id, key::DEADLINE, due.since(wires.now()) + paused);
+        }
     }
 
     pub(crate) fn bucket(&mut self, id: ConnectionId) -> Option<&mut Bucket> {

@@ -186,7 +186,6 @@ impl Links {
         }
         if matches!(self.link(id).protocol, Protocol::Events) {
             wires.resume_after_answer(id);
-            self.drain_if_draining(wires, id);
         }
         self.after_answer(wires, id);
     }

@@ -115,9 +115,15 @@ impl Links {
         wires.is_open(id) && !wires.is_congested(id) && self.fragments(id).is_none()
     }
 
+    /// The same for what must not be refused: there is also room for it.
+    pub(crate) fn has_room_for_waiting(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+        self.may_send_waiting(wires, id) && !Self::has_no_room(wires, id)
+    }
+
     /// Sends from the queue of a connection until it is congested again or the queue is empty: when the connection has drained,
     /// and when a message in fragments has ended.
     pub(crate) fn send_queued(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.send_owed_resync(wires, id);
         while self.may_send_waiting(wires, id) {
             let Some(message) = self.take_queued(wires, id) else { return };
             self.send(wires, id, Content::Prepared(&message));
@@ -130,7 +136,7 @@ impl Links {
         self.link(id).overflow = Some(policy);
         while !policy.has_queue() && wires.is_open(id) {
             let Some(message) = self.take_queued(wires, id) else { return };
-            self.send(wires, id, Content::Prepared(&message));
+            self.send_or_count(wires, id, &message);
         }
     }
 

@@ -61,8 +61,8 @@ impl Links {
         others.filter(|id| self.send(wires, *id, content).is_accepted()).count()
     }
 
-    /// Sends for another thread, which does not wait for the result.
-    pub(crate) fn send_for_other_thread(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
+    /// Sends where nobody learns the result: what would be given back is counted as dropped.
+    pub(crate) fn send_or_count(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
         if sent == Sent::Full && self.link(id).overflow == Some(Overflow::GiveBack) {
             self.count_dropped(wires, id);
