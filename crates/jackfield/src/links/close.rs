@@ -140,11 +140,15 @@ impl Links {
 
     /// Half-closes the connection after the queued bytes and messages.
     pub(crate) fn shutdown_write(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if wires.is_closing(id) {
+            return;
+        }
+        // In a handshake of STARTTLS the wire keeps it in mind.
         if wires.is_open(id) {
             self.empty_queue(wires, id);
-            wires.shutdown_write(id);
-            self.leave_soon(wires, id);
         }
+        wires.shutdown_write(id);
+        self.leave_soon(wires, id);
     }
 
     fn is_on_its_way(&self, id: ConnectionId) -> bool {

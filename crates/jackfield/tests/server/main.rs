@@ -6,6 +6,7 @@ mod support;
 mod tls;
 
 mod backlog;
+mod changes;
 mod closing;
 mod cluster;
 mod defence;
@@ -18,7 +19,6 @@ mod idle;
 mod late;
 mod leaving;
 mod limits;
-mod links1;
 mod paused;
 mod proxies;
 mod publication;
