@@ -68,7 +68,7 @@ fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 25] {
         ("messages_compressed_total", "Messages compressed, each once for all its receivers.", metrics.compressed),
         ("messages_dropped_total", "Messages dropped for a slow receiver.", metrics.dropped),
         ("received_bytes_total", "Bytes read, as plain text.", metrics.bytes_in),
-        ("sent_bytes_total", "Bytes that the kernel or TLS took, as plain text.", metrics.bytes_out),
+        ("sent_bytes_total", "Bytes that were written, before encryption.", metrics.bytes_out),
         ("panics_total", "Callbacks that panicked.", metrics.panics),
         ("throttled_total", "How often a peer was not read because of its rate.", metrics.throttled),
         ("slow_callbacks_total", "Callbacks seen to be slow.", metrics.slow_callbacks),

@@ -146,7 +146,9 @@ fn a_deferred_event_stream_that_begins_during_a_drain_gets_on_events() {
 fn check_lifted(limits: Limits, lift: fn(&mut Connection<'_>), end_at: u32, is_in_time: bool) {
     let mut lab = Lab::with_limits(limits.with(|limits| limits.head_timeout = SECOND), Probe::default);
     let far = lab.connect();
-    lab.say(&far, format!("GET /late HTTP/1.1\r\nX: {}\r\n", "x".repeat(150)));
+    // The bytes of a request count when it is whole.
+    let first = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(150));
+    lab.say(&far, first + "GET /late HTTP/1.1\r\n");
     lab.say(&far, "Y: y\r\n");
     lab.advance(MS * 500);
     run_on(&mut lab, lift);
