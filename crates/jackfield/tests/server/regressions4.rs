@@ -160,7 +160,7 @@ fn a_spread_drain_holds_for_those_it_has_not_come_to_and_ends_with_a_second_shut
     limits.reactor.drains_per_turn = 1;
     let mut lab = Lab::with_limits(limits, Probe::default);
     let fars: Vec<_> = (0..8).map(|_| lab.connect()).collect();
-    lab.server.handle().shutdown(spread.clone());
+    lab.server.handle().shutdown(spread);
     fars[7].send(socket::UPGRADE.as_bytes());
     lab.run();
     assert_eq!(statuses(&fars[7].take()), [101]);

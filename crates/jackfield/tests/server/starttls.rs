@@ -121,7 +121,8 @@ fn begin(then: fn(&mut Raw<'_>), on_secure: fn(&mut Raw<'_>)) -> (TestServer, Se
 /// The fault: a shutdown and the end of a lifetime cut the handshake, and `on_goodbye` came although nothing could be sent.
 #[test]
 fn in_the_handshake_of_starttls_the_goodbye_waits() {
-    let ends: [(&str, fn(&mut TestServer)); 2] = [
+    type End = fn(&mut TestServer);
+    let ends: [(&str, End); 2] = [
         ("Shutdown", |server| server.handle().shutdown(Drain::within(SECOND * 60))),
         ("Timeout(Lifetime)", |server| server.advance(SECOND * 5)),
     ];
