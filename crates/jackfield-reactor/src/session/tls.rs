@@ -365,7 +365,7 @@ impl Tls {
         // Bytes of the first slice that were taken, and all that were.
         let (mut begun, mut taken) = (0, 0);
         while !slices.is_empty() {
-            if !self.write_pending()? {
+            if !self.write_pending().map_err(|error| self.lose(taken, error))? {
                 return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
             }
             let mut next = [IoSlice::new(&[]); SLICES_MAX];
@@ -386,8 +386,16 @@ impl Tls {
                 slices = &slices[1..];
             }
         }
-        self.write_pending()?;
+        self.write_pending().map_err(|error| self.lose(taken, error))?;
         Ok(taken)
+    }
+
+    /// Forgets bytes that were encrypted and that the caller does not count as written, because the stream has failed.
+    #[cold]
+    fn lose(&mut self, bytes: usize, error: io::Error) -> io::Error {
+        self.encrypted = self.encrypted.saturating_sub(bytes);
+        self.unwritten = self.unwritten.saturating_sub(bytes as u32);
+        error
     }
 
     /// True if rustls has dropped the bytes that it has just taken. It does that, and queues an alert in their place, when the
