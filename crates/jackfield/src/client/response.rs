@@ -74,6 +74,39 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         self.error.map_or(Ok(outcome), Err)
     }
 
+    /// Changes the status. For an answer whose lines are made while the request is at hand, such as those of
+    /// [`Cors::allow`](crate::Cors::allow), and whose status is known later.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")] {
+    /// use jackfield::test::TestServer;
+    /// use jackfield::{Client, Cors, Exchange, Request};
+    ///
+    /// struct Api;
+    ///
+    /// impl Client for Api {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    ///         let answer = Cors::origins(["https://a.example"]).allow(exchange.defer().response(200), request);
+    ///         std::thread::spawn(move || answer.status(201).body("text/plain", "made"));
+    ///     }
+    /// }
+    ///
+    /// let server = TestServer::new(|_peer| Api);
+    /// let mut asked = server.get("/").header("Origin", "https://a.example").begin();
+    /// let answer = loop {
+    ///     if let Some(answer) = asked.answer() {
+    ///         break answer;
+    ///     }
+    ///     std::thread::yield_now();
+    /// };
+    /// assert_eq!((answer.status(), answer.header("Access-Control-Allow-Origin")), (201, Some("https://a.example")));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// Adds a header line: text, bytes or an integer. The server itself writes the lines about framing and the date.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl HeaderValue) -> Self {

@@ -116,6 +116,30 @@ fn usual() -> Folder {
     ])
 }
 
+/// Such as a browser needs for files that others have uploaded.
+#[test]
+fn h11_answers_have_header_lines_of_your_own() {
+    let folder = usual();
+    let files = Files::folder(folder.root()).unwrap();
+    let nosniff = "X-Content-Type-Options";
+    let mut server =
+        serve(files.clone().header(nosniff, "nosniff").header("Access-Control-Allow-Origin", "*"));
+    for (lines, status) in [
+        ("", 200),
+        ("", 200),
+        ("Range: bytes=1-2\r\n", 206),
+        ("Range: bytes=90-\r\n", 416),
+        ("If-None-Match: *\r\n", 304),
+    ] {
+        let head = ask(&mut server, "GET", "/a.txt", lines).0;
+        assert_eq!(statuses(head.as_bytes()), [status]);
+        let own = (line(&head, nosniff), line(&head, "Access-Control-Allow-Origin"));
+        assert_eq!(own, ("nosniff", "*"), "{lines}");
+    }
+    let mut server = serve(files.header("no name", "x"));
+    assert_eq!(statuses(ask(&mut server, "GET", "/a.txt", "").0.as_bytes()), [500]);
+}
+
 #[test]
 fn h11_a_folder_is_served_with_types() {
     let folder = usual();

@@ -73,6 +73,7 @@ struct Options {
     is_file: bool,
     index: Option<String>,
     cache_control: Option<String>,
+    headers: Vec<(String, String)>,
     precompressed: bool,
     links_out: bool,
     hidden: bool,
@@ -116,6 +117,7 @@ impl Files {
             is_file,
             index,
             cache_control,
+            headers: Vec::new(),
             precompressed,
             links_out,
             hidden,
@@ -145,6 +147,13 @@ impl Files {
     #[must_use]
     pub fn cache_control(self, value: &str) -> Self {
         self.with(|options| options.cache_control = Some(value.into()))
+    }
+
+    /// A header line in each answer for a file that is there, such as `X-Content-Type-Options: nosniff` for files that others
+    /// have uploaded. May be repeated. A line that can't be written makes each of these answers a 500. Default: none.
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|options| options.headers.push((name.into(), value.into())))
     }
 
     /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent instead to peers that accept it. Default: no.
@@ -261,6 +270,8 @@ impl Options {
         last_modified: Option<&str>,
         encoding: Option<&str>,
     ) -> ResponseBuilder<T> {
+        let own = self.headers.iter();
+        let answer = own.fold(answer, |answer, (name, value)| answer.header(name, &**value));
         let mut answer = answer.header("ETag", etag).header("Accept-Ranges", "bytes");
         if let Some(modified) = last_modified {
             answer = answer.header("Last-Modified", modified);
