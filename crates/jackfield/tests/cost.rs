@@ -6,8 +6,8 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, ConnectionId, Drain, Exchange, Heartbeat, History, Limits, Overflow, Raw, Request,
-    Subscribed, TimerId,
+    Client, Connection, ConnectionId, Drain, Exchange, History, Limits, Overflow, Raw, Request, Subscribed,
+    TimerId,
 };
 use std::any::Any;
 use std::cell::Cell;
@@ -794,20 +794,6 @@ fn i160_a_value_for_a_topic_is_handed_out_in_portions() {
             assert_eq!(handle.publish("two", format!("{number}!")).full, 0);
         }
         (0..10).map(|number| numbered(number, 20) + &format!("{number}!")).collect()
-    });
-}
-
-/// One command visited each WebSocket, however many there were.
-#[test]
-fn a_heartbeat_for_all_is_set_in_portions() {
-    check_flood(|world| {
-        let handle = world.server.handle();
-        for seconds in 20..60 {
-            handle.set_heartbeat(Heartbeat::every(Duration::from_secs(seconds))).unwrap();
-            // Does not overtake it.
-            assert_eq!(handle.publish("one", ".").full, 0);
-        }
-        ".".repeat(40)
     });
 }
 

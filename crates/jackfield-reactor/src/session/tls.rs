@@ -365,7 +365,11 @@ impl Tls {
         // Bytes of the first slice that were taken, and all that were.
         let (mut begun, mut taken) = (0, 0);
         while !slices.is_empty() {
-            if !self.write_pending().map_err(|error| self.lose(taken, error))? {
+            let is_flushed = match self.write_pending() {
+                Ok(is_flushed) => is_flushed,
+                Err(error) => return self.lose(taken, error),
+            };
+            if !is_flushed {
                 return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
             }
             let mut next = [IoSlice::new(&[]); SLICES_MAX];
@@ -386,16 +390,20 @@ impl Tls {
                 slices = &slices[1..];
             }
         }
-        self.write_pending().map_err(|error| self.lose(taken, error))?;
-        Ok(taken)
+        match self.write_pending() {
+            Ok(_) => Ok(taken),
+            Err(error) => self.lose(taken, error),
+        }
     }
 
-    /// Forgets bytes that were encrypted and that the caller does not count as written, because the stream has failed.
+    /// The stream has failed: of the bytes that were taken only those count that the kernel has. If there are some, the next write
+    /// finds the error again.
     #[cold]
-    fn lose(&mut self, bytes: usize, error: io::Error) -> io::Error {
-        self.encrypted = self.encrypted.saturating_sub(bytes);
-        self.unwritten = self.unwritten.saturating_sub(bytes as u32);
-        error
+    fn lose(&mut self, taken: usize, error: io::Error) -> io::Result<usize> {
+        let lost = taken.min(self.encrypted);
+        self.encrypted -= lost;
+        self.unwritten = self.unwritten.saturating_sub(lost as u32);
+        if taken > lost { Ok(taken - lost) } else { Err(error) }
     }
 
     /// True if rustls has dropped the bytes that it has just taken. It does that, and queues an alert in their place, when the

@@ -59,8 +59,9 @@ impl Raw<'_> {
     /// A half-close: writes what is queued, then sends FIN, and still reads from the peer. Nothing can be sent after this
     /// call, and the connection leaves its topics. Published messages that wait in its queue
     /// ([`Overflow::DropOldest`](crate::Overflow::DropOldest)) are written too, as far as its outbox has room; the rest of
-    /// them is dropped and counted. The connection ends when your code closes it (the default [`Client::on_peer_closed`] does
-    /// when the peer closes too), or at its idle timeout.
+    /// them is dropped and counted, and all of them if TLS has begun and is not ready ([`Raw::start_tls`]). The connection
+    /// ends when your code closes it (the default [`Client::on_peer_closed`] does when the peer closes too), or at its idle
+    /// timeout.
     ///
     /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
     #[doc(alias = "half_close")]

@@ -11,7 +11,6 @@ use crate::shared::{Acceptance, Answer, AnswerKind, Callback, Command, RefuseRea
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
-use std::time::Duration;
 
 /// A publish to one member costs about as little as a sixty-fourth of a command.
 const VISITS_PER_COMMAND: u64 = 64;
@@ -94,11 +93,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Answer(answer) => self.answer(wires, *answer),
             Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, *acceptance),
-            Command::Heartbeat(heartbeat) => {
-                let before = self.links.replace_heartbeat(heartbeat);
-                self.apply_heartbeat(wires, 0, before);
-            }
-            Command::HeartbeatToRest(slot, before) => self.apply_heartbeat(wires, slot, before),
+            Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
             #[cfg(feature = "tls")]
             Command::HostFound(..) if planted(86) => {}
             #[cfg(feature = "tls")]
@@ -113,13 +108,6 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
             Command::Pressure => drop(wires.mind_pressure()),
         }
-    }
-
-    /// Applies a new heartbeat, to as many WebSockets as the turn may visit.
-    #[cold]
-    fn apply_heartbeat(&mut self, wires: &mut Wires, slot: usize, before: Vec<Duration>) {
-        let next = self.links.apply_heartbeat(wires, slot, &before, self.batch.visits_end);
-        self.batch.unfinished = next.map(|slot| Command::HeartbeatToRest(slot, before));
     }
 
     /// Hands a posted value to the client, if it is still there.

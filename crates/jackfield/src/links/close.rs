@@ -143,9 +143,11 @@ impl Links {
         if wires.is_closing(id) {
             return;
         }
-        // In a handshake of STARTTLS the wire keeps it in mind.
+        // In a handshake of STARTTLS nothing can be sent. The wire keeps the half-close in mind.
         if wires.is_open(id) {
             self.empty_queue(wires, id);
+        } else {
+            self.drop_queue(wires, id);
         }
         wires.shutdown_write(id);
         self.leave_soon(wires, id);

@@ -152,7 +152,8 @@ impl BrokerInbox {
     /// Delivers incoming messages of a topic, in the order of their positions; each message is as [`Broker::publish`] got
     /// it. An offset of zero, with an empty message, means that a new epoch begins. Messages that were delivered before
     /// are skipped. A gap between two positions counts as lost messages, and so does a message that can't be read, such as one
-    /// that a server of another version has sent; the first one of each topic is logged.
+    /// that a server of another version has sent; the first one of each topic is logged. After a gap what this server has kept
+    /// of the topic is dropped, so that nobody resumes across it without being told.
     pub fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]) {
         self.0.receive(topic, messages);
     }

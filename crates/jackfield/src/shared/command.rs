@@ -14,7 +14,6 @@ use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A command of another thread to a reactor.
 #[derive(Debug)]
@@ -45,8 +44,6 @@ pub(crate) enum Command {
     Part(Box<Part>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
-    /// It is set, and is to be applied to the WebSockets from this slot on. Each listener's peers had so long to answer before.
-    HeartbeatToRest(usize, Vec<Duration>),
     /// The TLS host that a peer has asked for, if there is one.
     #[cfg(feature = "tls")]
     HostFound(ConnectionId, HostAnswer),
@@ -84,7 +81,6 @@ impl Command {
             Self::Part(part) => size_of::<Part>() + part.kind.heap_bytes(),
             Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.switching.fields.heap_bytes(),
             Self::Heartbeat(heartbeat) => heartbeat.shared_bytes(),
-            Self::HeartbeatToRest(_, before) => before.capacity() * size_of::<Duration>(),
             #[cfg(feature = "tls")]
             Self::Secured(_, answer) => size_of_val(&**answer),
             // The host's configuration belongs to the listener.

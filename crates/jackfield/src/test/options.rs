@@ -44,7 +44,7 @@ pub struct TestOptions {
     /// none.
     pub status_paths: Option<[String; 2]>,
     /// The access log, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All lines have been written when
-    /// the server has been dropped. Default: none.
+    /// the server has been dropped. A listener that is not there is a panic. Default: none.
     pub access_log: Option<AccessLog>,
     /// The broker that carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
     /// Default: none.
@@ -119,12 +119,15 @@ impl TestOptions {
     /// The settings that a server's reactors share and never change.
     ///
     /// # Panics
-    /// If one of the allowed origins or hosts is malformed.
+    /// If one of the allowed origins or hosts is malformed, or the access log is of a listener that is not there.
     pub(super) fn settings(
         self,
         listeners: Box<[ListenerSettings]>,
         observer: Arc<dyn Observer>,
     ) -> Settings {
+        if let Some(fault) = self.access_log.iter().flat_map(|log| log.faults(listeners.len())).next() {
+            panic!("{fault}");
+        }
         #[cfg(feature = "tls")]
         let listeners = listeners.into_iter().map(|listener| match &self.tls {
             Some(tls) => ListenerSettings { tls: Some(ListenerTls::Ready(tls.clone())), ..listener },

@@ -1,7 +1,7 @@
 //! Faults of the edges of HTTP, lines and logs: what is counted, and what goes on after a failure.
 
 use crate::support;
-use jackfield::test::{TestOptions, listener};
+use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{AccessLog, Limits, OnRateExceeded, Rate};
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Sender};
@@ -61,4 +61,12 @@ fn an_access_log_goes_on_after_a_panic_of_its_sink() {
         let lines = written.recv_timeout(real::LONG).expect("it is written");
         assert!(lines.contains(path), "{lines}");
     }
+}
+
+/// The fault: a test with an access log of a listener that is not there passed and wrote nothing.
+#[test]
+#[should_panic(expected = "listener 3: there are 3")]
+fn in_a_test_too_an_access_log_of_a_missing_listener_is_refused() {
+    let access_log = Some(AccessLog::common(io::sink()).listener(2).listener(3));
+    TestServer::with_options(TestOptions { access_log, ..TestOptions::default() }, |_peer| Probe::default());
 }

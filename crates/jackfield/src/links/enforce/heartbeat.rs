@@ -102,35 +102,15 @@ impl Links {
         Some(round_trip)
     }
 
-    /// Sets the heartbeat of all listeners. Returns how long their peers had to answer before.
-    pub(crate) fn replace_heartbeat(&mut self, heartbeat: Arc<Heartbeat>) -> Vec<Duration> {
-        let before = self.heartbeats.iter().map(|old| old.dead_after).collect();
+    /// Sets the heartbeat of every WebSocket that has neither a heartbeat nor an idle timeout of its own: of all in one turn, so
+    /// that it holds for all from one time on.
+    pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
+        let before: Vec<Duration> = self.heartbeats.iter().map(|old| old.dead_after).collect();
         self.heartbeats.fill(heartbeat);
-        before
-    }
-
-    /// Applies the heartbeat of its listener to each WebSocket from this slot on that has neither a heartbeat nor an idle timeout
-    /// of its own, until the reactor has counted so many visits. Returns the slot that comes next.
-    pub(crate) fn apply_heartbeat(
-        &mut self,
-        wires: &mut Wires,
-        mut slot: usize,
-        before: &[Duration],
-        visits_end: u64,
-    ) -> Option<usize> {
-        loop {
-            let (ids, next) = wires.ids_in_slots(slot, SLOTS_AT_ONCE);
-            for id in ids {
-                if !has_servers(&self.table[id.slot()]) {
-                    continue;
-                }
-                self.apply_idle_timeout(wires, id);
-                self.move_dead_timer(wires, id, before[usize::from(self.table[id.slot()].listener)]);
-            }
-            slot = next?;
-            if wires.stats().visits.value() >= visits_end {
-                return Some(slot);
-            }
+        let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
+        for id in ids {
+            self.apply_idle_timeout(wires, id);
+            self.move_dead_timer(wires, id, before[usize::from(self.table[id.slot()].listener)]);
         }
     }
 
@@ -145,9 +125,6 @@ impl Links {
         self.move_dead_timer(wires, id, before);
     }
 }
-
-/// How many slots are looked at between two looks at the budget.
-const SLOTS_AT_ONCE: usize = 64;
 
 /// The timers of a ping that waits for its pong: one of them at a time.
 const OF_PING: [u32; 2] = [key::DEAD, key::DEAD_UNREAD];

@@ -76,9 +76,12 @@ impl AccessLog {
         Self { format, queries: false, listeners: Vec::new(), sink: Box::new(sink) }
     }
 
-    /// The listeners that were chosen; empty: all.
-    pub(crate) fn chosen(&self) -> &[usize] {
-        &self.listeners
+    /// What is wrong with it for a server with so many listeners.
+    pub(crate) fn faults(&self, listeners: usize) -> impl Iterator<Item = String> {
+        let unknown = self.listeners.iter().filter(move |number| **number >= listeners);
+        unknown.map(move |number| {
+            format!("the access log is of listener {number}: there are {listeners}, numbered from 0")
+        })
     }
 
     /// Starts the writing thread.

@@ -3,7 +3,6 @@
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place, contradiction};
 use crate::gate::EXACT;
-use crate::observe::AccessLog;
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -44,7 +43,7 @@ impl ServerBuilder {
             }
         }
         faults.extend(self.faults_of_names());
-        faults.extend(self.faults_of_access_log());
+        faults.extend(self.access_log.iter().flat_map(|log| log.faults(self.listeners.len())));
         if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
                 "there are more than {LISTENERS_MAX} listeners (each address of a name counts)",
@@ -80,17 +79,6 @@ impl ServerBuilder {
         let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
         let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
         twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")).collect()
-    }
-
-    fn faults_of_access_log(&self) -> Vec<String> {
-        let count = self.listeners.len();
-        let chosen = self.access_log.iter().flat_map(AccessLog::chosen);
-        let unknown = chosen.filter(|number| **number >= count);
-        unknown
-            .map(|number| {
-                format!("the access log is of listener {number}: there are {count}, numbered from 0")
-            })
-            .collect()
     }
 
     /// Options that were given twice, or that exclude each other.

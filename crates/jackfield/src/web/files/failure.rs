@@ -1,7 +1,10 @@
-//! Answers for files that can't be opened.
+//! Answers for files that can't be opened or read.
 
-use crate::client::Reply;
+use crate::client::{Reply, ResponseBuilder};
+use crate::message::Sent;
+use jackfield_proto::http1::FieldError;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// Answers without a file. `path` is that of the request.
 pub(super) fn answer(reply: Reply, path: &str, error: &io::Error) {
@@ -17,6 +20,18 @@ pub(super) fn answer(reply: Reply, path: &str, error: &io::Error) {
             reply.error(status);
         }
     }
+}
+
+/// Ends the answer of a file that can't be read with a 500. A file that was changed meanwhile is no fault to log.
+pub(super) fn end(
+    answer: ResponseBuilder<Reply>,
+    path: &Path,
+    error: &io::Error,
+) -> Result<Sent, FieldError> {
+    if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) {
+        log::error!(target: "jackfield::files", "the file {path:?} can't be read: {error}");
+    }
+    answer.fail()
 }
 
 /// 404 if the path names no file; 503 if no descriptor is left, because that passes; otherwise 500.

@@ -150,7 +150,8 @@ impl Files {
     }
 
     /// A header line in each answer for a file that is there, such as `X-Content-Type-Options: nosniff` for files that others
-    /// have uploaded. May be repeated. A line that can't be written makes each of these answers a 500. Default: none.
+    /// have uploaded. May be repeated. A line that can't be written, or that these answers have already (`Content-Type`, `ETag`,
+    /// `Last-Modified`), makes them a 500. Default: none.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
         self.with(|options| options.headers.push((name.into(), value.into())))
@@ -417,7 +418,7 @@ impl FileRequest {
                 return send_and_cache(answer, cache, path, source, cached);
             }
         }
-        send_source(answer, &kind, source, self.is_head);
+        send_source(answer, path, &kind, source, self.is_head);
     }
 }
 
@@ -442,20 +443,26 @@ fn send_and_cache(
             cache.cancel_room(length);
             match read {
                 Ok(bytes) => answer.body(&cached.content_type, bytes),
-                Err(_) => answer.fail(),
+                Err(error) => failure::end(answer, path, &error),
             }
         }
     };
 }
 
 /// Sends a small file at once, and a large one piece by piece.
-fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSource, is_head: bool) {
+fn send_source(
+    answer: ResponseBuilder<Reply>,
+    path: &Path,
+    kind: &str,
+    mut source: FileSource,
+    is_head: bool,
+) {
     let bytes = source.bytes_left();
     // An error means that a header line can't be written: the answer is a 500.
     if bytes <= PIECE_BYTES as u64 && !is_head {
         let _ = match source.read_all() {
             Ok(body) => answer.body(kind, body),
-            Err(_) => answer.fail(),
+            Err(error) => failure::end(answer, path, &error),
         };
     } else if let Ok(stream) = answer.stream(kind, Some(bytes)) {
         match is_head {
