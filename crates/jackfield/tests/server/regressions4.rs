@@ -31,6 +31,17 @@ impl Client for Stubborn {
     }
 }
 
+/// Half-closes at the first bytes.
+fn half_closes() -> Probe {
+    Probe {
+        on_data: |_, raw, data| {
+            raw.shutdown_write();
+            data.len()
+        },
+        ..Probe::default()
+    }
+}
+
 /// The fault: if connecting failed at once, a client that connected again never let its reactor go on.
 #[test]
 fn who_connects_again_and_fails_at_once_holds_up_nobody() {
@@ -96,13 +107,7 @@ fn a_connection_on_its_way_and_a_half_closed_one_are_closed_with_a_code_too() {
     lab.server.handle().close_with(dial.id, 4000, "enough").unwrap();
     lab.run();
     assert_eq!(lab.log.take(), ["disconnect Local", "drop"]);
-    let mut lab = Lab::new(|| Probe {
-        on_data: |_, raw, data| {
-            raw.shutdown_write();
-            data.len()
-        },
-        ..Probe::default()
-    });
+    let mut lab = Lab::new(half_closes);
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, "x");
     let id = lab.server.handle().ids()[0];
@@ -208,13 +213,7 @@ fn who_ends_before_its_moment_in_a_spread_drain_has_its_own_reason() {
 fn a_half_closed_connection_keeps_its_rate() {
     let mut limits = Limits::default();
     limits.rate = Rate::new(0, 1000);
-    let mut lab = Lab::with_limits(limits, || Probe {
-        on_data: |_, raw, data| {
-            raw.shutdown_write();
-            data.len()
-        },
-        ..Probe::default()
-    });
+    let mut lab = Lab::with_limits(limits, half_closes);
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, "x");
     lab.say(&far, vec![b'x'; 1 << 20]);
