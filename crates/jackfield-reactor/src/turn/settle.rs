@@ -61,7 +61,7 @@ impl Reactor {
         let Some(wire) = self.wires.wire_mut(id) else { return };
         if wire.has(Flags::CONGESTED) && wire.queued_bytes() <= low {
             if wire.phase == Phase::Handshake {
-                // TLS that has begun later is read for its handshake; the layer above is told after that.
+                // A handshake of STARTTLS needs reads. The layer above hears of the free queue when the handshake is done.
                 wire.flags.insert(Flags::CONGESTED_AND_READ);
                 return self.wires.resume_reading(id, ReadStop::CONGESTED);
             }

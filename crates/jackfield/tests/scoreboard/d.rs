@@ -462,8 +462,8 @@ fn d6_solicited_pongs_are_no_flood() {
     assert_eq!(frames.last().and_then(socket::Frame::code), Some(1008));
 }
 
-/// A message that comes in these parts, each with so many bytes of payload. Compares them with what is held for it after each part,
-/// and with what was held at most while the part was handled.
+/// A message that comes in these parts, each with its number of payload bytes. Compares that with what is held for it after each
+/// part, and with what was held at most while the part was handled.
 #[track_caller]
 fn check_memory(parts: impl IntoIterator<Item = (Vec<u8>, i64)>) {
     const ROOM: i64 = 4 << 10;

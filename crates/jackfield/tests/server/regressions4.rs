@@ -156,8 +156,8 @@ fn who_becomes_another_protocol_in_a_spread_drain_is_served_until_its_moment() {
     assert_eq!(lab.connections(), 0);
 }
 
-/// Two faults: who changed its protocol before the walk that gives each its moment had come to it was ended at once, and who
-/// did so after a second shutdown had ended the spread was served until its old moment.
+/// Two faults of a spread drain. A connection that changed its protocol before it had been given its moment was ended at once. And
+/// one that did so after a second shutdown without a spread was served until its old moment.
 #[test]
 fn a_spread_drain_holds_for_those_it_has_not_come_to_and_ends_with_a_second_shutdown() {
     let spread = Drain::within(60 * SECOND).spread_over(50 * SECOND);

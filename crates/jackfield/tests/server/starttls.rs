@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Says `hello` first, and then so many bytes.
+/// Sends `hello`, and then as many bytes as the number says.
 struct Speaker(usize, Log);
 
 impl Client for Speaker {
@@ -25,8 +25,8 @@ impl Client for Speaker {
     }
 }
 
-/// Says so many bytes to a peer that has room for a few, which then resets the connection. Returns how many of them have left by
-/// the server's account.
+/// Sends `bytes` bytes to a peer that has room for `room`, and which then resets the connection. Returns how many of them were sent,
+/// as the server counts them.
 fn bytes_left(bytes: usize, room: usize) -> usize {
     let (identity, log) = (Identity::new(), Log::default());
     let options = TestOptions { tls: Some(identity.server_config()), ..TestOptions::default() };
