@@ -5,6 +5,8 @@
 #
 #   benches/generator.sh [RUNS, default 5] [RATE, default 60000]
 set -euo pipefail
+# Numbers have a point in every language.
+export LC_ALL=C
 runs=${1:-5}
 rate=${2:-60000}
 cd "$(dirname "$0")/.."
@@ -32,7 +34,10 @@ ours() {
     grep -E -A12 '"client"' "$work/result" | sed -n 's/.*"cpu_ns_per_operation": \([0-9.]*\).*/\1/p' >"$work/cost"
     sed -n 's/.*"per_second": \([0-9.]*\).*/\1/p' "$work/result" | head -n 1 >"$work/rate"
 }
-median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# The middle, the least and the most of the numbers in a file.
+spread() { sort -g "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'; }
+# The numbers of one file divided by those of another, run by run.
+divide() { paste "$1" "$2" | awk '{ print $1 / $2 }' >"$3"; }
 for _ in $(seq "$runs"); do
     ours
     cat "$work/rate" >>"$work/own-rate"
@@ -42,10 +47,20 @@ for _ in $(seq "$runs"); do
     cat "$work/rate" >>"$work/paced-rate"
     cat "$work/cost" >>"$work/paced-cost"
 done
+divide "$work/own-rate" "$work/wrk-rate" "$work/times-wrk"
+divide "$work/paced-cost" "$work/own-cost" "$work/times-unpaced"
 
-awk -v own="$(median "$work/own-rate")" -v wrk="$(median "$work/wrk-rate")" -v cost="$(median "$work/own-cost")" \
-    -v paced="$(median "$work/paced-cost")" -v rate="$(median "$work/paced-rate")" 'BEGIN {
-    printf "unpaced, one thread: %.0f a second, wrk %.0f: %.2f times (goal: at least 1.20)\n", own, wrk, own / wrk
-    printf "a request at %.0f a second: %.0f ns of the generator, unpaced %.0f ns: %.2f times (goal: at most 1.15)\n", \
-        rate, paced, cost, paced / cost
-}'
+# show WHAT FILE FORMAT: the middle of all runs, with the least and the most.
+show() {
+    local middle least most
+    read -r middle least most < <(spread "$2")
+    printf "%s: $3 ($3 to $3)\n" "$1" "$middle" "$least" "$most"
+}
+echo "medians of $runs runs (the least and the most)"
+show "unpaced, one thread, requests a second" "$work/own-rate" %.0f
+show "wrk, one thread, requests a second" "$work/wrk-rate" %.0f
+show "times wrk, in each run (goal: at least 1.20)" "$work/times-wrk" %.2f
+show "requests a second at the fixed rate" "$work/paced-rate" %.0f
+show "ns of the generator for a request, unpaced" "$work/own-cost" %.0f
+show "ns of the generator for a request at the fixed rate" "$work/paced-cost" %.0f
+show "times unpaced, in each run (goal: at most 1.15)" "$work/times-unpaced" %.2f

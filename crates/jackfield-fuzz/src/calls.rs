@@ -3,6 +3,7 @@
 //! outside.
 
 use crate::deflate;
+use crate::random_client;
 use jackfield::sim::peer::{Bytes, Garbage, PeerMessage, Relay, WebSocketServer};
 use jackfield::sim::{Call, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
@@ -22,6 +23,8 @@ pub(crate) struct Calls {
     lines: HashMap<u64, usize>,
     /// Those whose clients are in the room, by tag.
     in_room: HashSet<u64>,
+    /// Those whose clients are random, by tag.
+    are_random: HashSet<u64>,
 }
 
 /// Shared by the clients of one simulation.
@@ -77,6 +80,25 @@ pub(crate) fn add_deflating(sim: &mut Sim, seed: u64, tls: Option<&Tls>, has_gap
             }
         });
         calls.in_room.insert(call.tag());
+        if random.chance(700) { calls.inside.push(call) } else { calls.outside.push(call) }
+    }
+}
+
+/// Some more, whose clients are random: by chance of their own, so that a seed without them is what it was.
+pub(crate) fn add_random(
+    sim: &mut Sim,
+    seed: u64,
+    tls: Option<&Tls>,
+    calls: &Shared,
+    common: &random_client::Shared,
+) {
+    let mut random = Random::new(seed ^ 0x3417_ca11);
+    let mut calls = calls.borrow_mut();
+    for _ in 0..random.below(4).saturating_sub(1) {
+        let tls = tls.filter(|_| random.chance(300));
+        random_client::prepare(sim, seed, common);
+        let call = random_client::add_called(sim, &mut random, tls);
+        calls.are_random.insert(call.tag());
         if random.chance(700) { calls.inside.push(call) } else { calls.outside.push(call) }
     }
 }
@@ -162,7 +184,11 @@ pub(crate) fn act_outside(outside: &mut Outside<'_>, calls: &Shared) {
 impl Calls {
     /// The path of the client of the call with this tag.
     pub(crate) fn path(&self, tag: u64) -> &'static str {
-        if self.in_room.contains(&tag) { deflate::PATH } else { "" }
+        match tag {
+            tag if self.in_room.contains(&tag) => deflate::PATH,
+            tag if self.are_random.contains(&tag) => random_client::PATH,
+            _ => "",
+        }
     }
 
     /// For the client of the call with this tag, if it is to speak first.

@@ -8,9 +8,12 @@ use crate::crowd;
 use crate::deflate;
 use crate::held::{self, Held};
 use crate::identity::{identity, seed_tls};
+use crate::listeners;
 use crate::mail::{Floods, Letter, Mail};
 use crate::order::Order;
 use crate::perishable::{self, Beside};
+use crate::random_client::{self, RandomClient};
+use crate::starttls;
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, PeerMessage, Silent, WebSocket};
 use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::listener;
@@ -38,6 +41,7 @@ struct Owed {
     floods: Floods,
     mail: Mail,
     market: perishable::Shared,
+    random: random_client::Shared,
 }
 
 type Shared = Rc<RefCell<Owed>>;
@@ -64,6 +68,8 @@ const TICK: TimerId = TimerId(1);
 const RESUME: TimerId = TimerId(2);
 /// Is set and cancelled, and never fires.
 const NEVER: TimerId = TimerId(3);
+/// Fires once.
+const ALARM: TimerId = TimerId(4);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Visitor {
@@ -81,6 +87,13 @@ impl Visitor {
 
     fn awake(&self) {
         assert!(!self.is_paused, "something was read although it is paused");
+    }
+
+    /// A random client takes its place.
+    fn replace(&self, connection: &mut Connection<'_>) {
+        connection.cancel_timer(ALARM);
+        let common = &self.owed.borrow().random;
+        connection.replace(Box::new(RandomClient::new(common, connection.id(), self.latest)));
     }
 
     fn stream_on(&mut self, connection: &mut Connection<'_>) {
@@ -121,7 +134,7 @@ impl Client for Visitor {
         self.me = Some(connection.id());
         connection.set_timer(NEVER, MILLISECOND * 3);
         assert!(connection.cancel_timer(NEVER));
-        connection.set_timer(TimerId(4), Duration::from_secs(3));
+        connection.set_timer(ALARM, Duration::from_secs(3));
         if let (Some(speaker), Some(mut raw)) = (&mut self.speaker, connection.as_raw()) {
             speaker.begin(&mut raw);
         }
@@ -134,9 +147,12 @@ impl Client for Visitor {
         }
     }
 
-    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
         self.awake();
         self.path = request.path().to_owned();
+        if self.path.starts_with(random_client::PATH) {
+            self.replace(&mut exchange);
+        }
         let number = self.number();
         match self.path.split('/').nth(1) {
             Some("large") => exchange.ok("text/plain", vec![b'l'; number]),
@@ -152,7 +168,6 @@ impl Client for Visitor {
                 self.body.clear();
             }
             Some("last") => {
-                let mut exchange = exchange;
                 exchange.close_after();
                 exchange.ok("text/plain", self.path.as_str());
             }
@@ -184,9 +199,13 @@ impl Client for Visitor {
         self.body.extend_from_slice(part);
     }
 
-    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+    fn on_upgrade(&mut self, mut upgrade: Upgrade<'_>, request: &Request<'_>) {
         self.path = request.path().to_owned();
         match request.path() {
+            random_client::PATH => {
+                self.replace(&mut upgrade);
+                upgrade.accept();
+            }
             "/late" => self.owed.borrow_mut().upgrades.push((upgrade.defer(), false)),
             "/late/no" => self.owed.borrow_mut().upgrades.push((upgrade.defer(), true)),
             _ => upgrade.accept(),
@@ -194,6 +213,9 @@ impl Client for Visitor {
     }
 
     fn on_open(&mut self, socket: &mut Socket<'_>) {
+        if self.path == random_client::PATH {
+            self.replace(socket);
+        }
         if self.path == crowd::PATH {
             crowd::enter(socket, &self.owed.borrow().crowd);
         }
@@ -238,6 +260,10 @@ impl Client for Visitor {
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         self.awake();
+        if data.starts_with(random_client::WORD.as_bytes()) {
+            self.replace(raw);
+            return random_client::WORD.len();
+        }
         // Four bytes at a time: what is left is carried.
         let whole = data.len() / 4 * 4;
         raw.send(&data[..whole]);
@@ -253,9 +279,15 @@ impl Client for Visitor {
             crowd::enter(raw, &self.owed.borrow().crowd);
             return crowd::answer(raw, &self.owed.borrow().crowd, text);
         }
+        if line == random_client::WORD.as_bytes() {
+            return self.replace(raw);
+        }
         if line == held::WORD.as_bytes() {
             self.is_paused = true;
             return raw.pause_read();
+        }
+        if starttls::begin(raw, line) {
+            return;
         }
         raw.send(line);
         raw.send("\n");
@@ -264,6 +296,10 @@ impl Client for Visitor {
             raw.pause_read();
             raw.set_timer(RESUME, MILLISECOND * 10);
         }
+    }
+
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {
+        starttls::greet(raw);
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
@@ -343,9 +379,11 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let owed = Shared::default();
     owed.borrow_mut().floods = floods;
     let shared = owed.clone();
-    let mut sim = Sim::new(seed, options, move |peer| Visitor::new(shared.clone(), peer));
+    let visitor = move |peer: &Peer| -> Box<dyn Client> { Box::new(Visitor::new(shared.clone(), peer)) };
+    let mut sim = Sim::new(seed, options, visitor);
     day.add_usual(&mut sim, &mut doors);
     day.add_rare(&mut sim, seed);
+    listeners::add(&mut sim, seed, day.listeners);
     match cluster {
         Some(cluster) => cluster.add(&mut sim, seed),
         None => aged::add(&mut sim, seed),
@@ -356,16 +394,21 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if perishes {
         perishable::add(&mut sim, seed, &owed.borrow().market);
     }
+    random_client::add(&mut sim, seed, &owed.borrow().random);
     let mut random = Random::new(seed ^ 0x4e1d);
     if random.chance(100) {
         sim.add(Held::new(&mut random));
     }
     if calls {
         calls::add(&mut sim, seed, tls.as_ref(), &owed.borrow().calls);
+        calls::add_random(&mut sim, seed, tls.as_ref(), &owed.borrow().calls, &owed.borrow().random);
     }
     if calls && deflates {
         let has_gaps = floods.mailbox_max.is_some();
         calls::add_deflating(&mut sim, seed, tls.as_ref(), has_gaps, &owed.borrow().calls);
+    }
+    if tls.is_none() {
+        starttls::add(&mut sim, seed);
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
@@ -405,6 +448,7 @@ fn set_up(seed: u64, options: &mut Options, floods: Floods, doors: &mut Random) 
     if doors.chance(100) {
         options.listeners = (0..doors.between(2, 9)).map(|_| doors.between(1, 4)).collect();
     }
+    listeners::set_up(seed, options);
 }
 
 /// What the peers of a day must know of its options.
@@ -714,6 +758,7 @@ fn lines(random: &mut Random) -> Bytes {
 
 fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
     let (calm, mut owed) = (outside.is_calm(), owed.borrow_mut());
+    random_client::act_outside(outside, &owed.random);
     if !calm {
         crowd::act_outside(outside, &owed.crowd);
         calls::act_outside(outside, &owed.calls);

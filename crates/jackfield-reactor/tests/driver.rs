@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Counts its events.
@@ -69,13 +69,16 @@ impl Service for Counts {
 const BUG: &[u8] = b"bug";
 /// Longer than anything takes here.
 const LONG: Duration = Duration::from_secs(60);
-/// A process has one table of descriptors, which one of the tests closes.
-static DESCRIPTORS: Mutex<()> = Mutex::new(());
+/// A driver, and no other test has one meanwhile: a process has one table of descriptors, which some of the tests close.
+fn only_driver(limits: Limits) -> (MutexGuard<'static, ()>, Driver) {
+    static DESCRIPTORS: Mutex<()> = Mutex::new(());
+    let alone = DESCRIPTORS.lock().unwrap_or_else(PoisonError::into_inner);
+    (alone, Driver::new(0, limits).expect("an event queue"))
+}
 
 #[test]
 fn a_turn_waits_at_most_the_given_time_and_is_woken_by_a_stream() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     let (stream, mut writer) = UnixStream::pair().expect("two descriptors");
     driver.wake_on(stream).expect("it can be registered");
     let mut counts = Counts::default();
@@ -91,8 +94,7 @@ fn a_turn_waits_at_most_the_given_time_and_is_woken_by_a_stream() {
 /// A connection that had failed before the first turn was reported when something else was due.
 #[test]
 fn work_that_was_begun_outside_of_a_turn_is_due() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     assert_eq!(driver.timeout(), None);
     let wires = &mut driver.reactor.wires;
     let id = wires.connect(Above::Plain, SocketOptions::default(), 0, LONG).expect("there is room");
@@ -105,7 +107,7 @@ fn work_that_was_begun_outside_of_a_turn_is_due() {
 /// The fault: what was begun before the first turn began when the driver was made, which may be long before.
 #[test]
 fn before_the_first_turn_the_time_can_be_set() {
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     assert_eq!(driver.reactor.wires.now().0, 0);
     std::thread::sleep(Duration::from_millis(20));
     driver.set_time();
@@ -115,8 +117,7 @@ fn before_the_first_turn_the_time_can_be_set() {
 #[test]
 #[should_panic(expected = "a bug of the service")]
 fn a_panic_that_the_service_does_not_handle_reaches_the_caller() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut client = TcpStream::connect(socket.local_addr().expect("it is bound")).expect("it listens");
     driver
@@ -130,8 +131,7 @@ fn a_panic_that_the_service_does_not_handle_reaches_the_caller() {
 /// D9: the connections that waited after the one that caused the panic were forgotten.
 #[test]
 fn a_panic_at_one_new_connection_keeps_the_next_ones() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = socket.local_addr().expect("it is bound");
     driver
@@ -162,8 +162,7 @@ fn a_panic_in_memory_keeps_the_next_connections() {
 
 #[test]
 fn new_connections_wait_while_not_even_the_reserve_helps() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let listener = Listener::from_std(socket, &ListenOptions::default()).expect("it can be set");
     let addr = listener.local_addr().expect("it is bound").as_ip().expect("an IP address");
@@ -194,8 +193,7 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
 
 #[test]
 fn a_connect_without_a_free_descriptor_has_its_own_error() {
-    let _alone = DESCRIPTORS.lock();
-    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (_alone, mut driver) = only_driver(Limits::default());
     let connect = driver.reactor.wires.connect(Above::Plain, SocketOptions::default(), 0, LONG);
     let id = connect.expect("there is room");
     let addr: std::net::SocketAddr = "127.0.0.1:9".parse().expect("an address");
@@ -212,9 +210,8 @@ fn a_connect_without_a_free_descriptor_has_its_own_error() {
 /// A crowd at one listener kept another from its turn: its one connection came in turn 400, after 1,596 others.
 #[test]
 fn a_crowd_at_one_listener_does_not_keep_others_waiting() {
-    let _alone = DESCRIPTORS.lock();
     let limits = Limits { accepts_per_turn: 4, ..Limits::default() };
-    let mut driver = Driver::new(0, limits).expect("an event queue");
+    let (_alone, mut driver) = only_driver(limits);
     let sockets = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let addrs = sockets.each_ref().map(|socket| socket.local_addr().expect("it is bound"));
     for socket in &sockets {
@@ -245,8 +242,7 @@ fn a_crowd_at_one_listener_does_not_keep_others_waiting() {
 /// The fault: the service was told of a failed accept, later, and could not know that nothing is accepted there.
 #[test]
 fn a_listener_that_cant_be_watched_is_not_reopened() {
-    let _alone = DESCRIPTORS.lock();
-    let driver = &mut Driver::new(0, Limits::default()).unwrap();
+    let (_alone, mut driver) = only_driver(Limits::default());
     let nothing = UnixListener::from(OwnedFd::from(File::open("/dev/null").unwrap()));
     let listener = Listener::from_std_unix(nothing, &ListenOptions::default()).unwrap();
     assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
@@ -255,9 +251,8 @@ fn a_listener_that_cant_be_watched_is_not_reopened() {
 /// To accept one connection costs the same with N open ones and with 4 N, at a listener between two others.
 #[test]
 fn an_accept_costs_the_same_however_many_connections_there_are() {
-    let _alone = DESCRIPTORS.lock();
     let [few, many] = [40, 160].map(|open| {
-        let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+        let (_alone, mut driver) = only_driver(Limits::default());
         let listeners = [(); 3].map(|()| {
             Listener::bind("127.0.0.1:0".parse().expect("an address"), &ListenOptions::default())
                 .expect("it listens")

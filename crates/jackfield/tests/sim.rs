@@ -2,7 +2,7 @@
 //! own. `JACKFIELD_SIM_SEEDS=10000` runs so many; a seed that failed is replayed with its trace by
 //! `JACKFIELD_SIM_SEED=N cargo test -p jackfield --test sim replay -- --nocapture`.
 
-use jackfield::sim::peer::{Peer, PeerConnection, WebSocket};
+use jackfield::sim::peer::{Http, Peer, PeerConnection, WebSocket};
 use jackfield::sim::{self, Faults, Options, Sim};
 use jackfield::{Client, Connection, Exchange, Limits, Message, Reply, Request, TimerId};
 use jackfield_fuzz::bad_day;
@@ -83,6 +83,35 @@ fn without_faults_everything_is_answered() {
         for _ in 0..5 {
             sim.add(WebSocket::echo(20));
         }
+        sim.run();
+    }
+}
+
+/// Two listeners have room for one connection each. The first is paused for a while, and the second is stopped at some time.
+#[test]
+fn connections_wait_until_a_listener_has_room_and_is_resumed() {
+    struct Page;
+
+    impl Client for Page {
+        fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+            exchange.ok("text/plain", "page");
+        }
+    }
+
+    for seed in 0..40 {
+        let faults = Faults { backlogs: seed % 2 == 0, ..Faults::none() };
+        let (listeners, listeners_wait) = (vec![1, 1], true);
+        let options = Options { listeners, listeners_wait, faults, ..Options::default() };
+        let options = Options { reactors: 2, listeners_each_reactor: seed % 3 == 0, ..options };
+        let mut sim = Sim::new(seed, options, |_peer| Page);
+        for number in 0..8 {
+            sim.add(Http::get("/", 3).at(3 + number % 2));
+        }
+        sim.outside(|outside| match outside.is_calm() {
+            true => outside.resume_listener(3),
+            false if outside.random().chance(200) => outside.stop_listener(4),
+            false => outside.pause_listener(3),
+        });
         sim.run();
     }
 }

@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 pub(super) struct Backlog {
     rotation: Rotation,
     listeners: Vec<VecDeque<Incoming>>,
+    /// Listeners that are closed.
+    closed: Vec<usize>,
     /// The listeners are closed for ever.
     pub(super) is_shut: bool,
 }
@@ -18,7 +20,7 @@ impl Backlog {
     /// A new connection waits for the turn of its listener. At closed listeners it is refused: its stream is dropped.
     pub(super) fn add(&mut self, incoming: Incoming) {
         let listener = incoming.peer.listener;
-        if !self.is_shut {
+        if !self.is_shut && !self.is_closed(listener) {
             self.push(incoming);
             self.rotation.add(listener);
         }
@@ -27,7 +29,7 @@ impl Backlog {
     /// A new connection that the service does not want now.
     pub(super) fn add_unwanted(&mut self, incoming: Incoming) {
         let listener = incoming.peer.listener;
-        if !self.is_shut {
+        if !self.is_shut && !self.is_closed(listener) {
             self.push(incoming);
             self.rotation.put_off(listener);
         }
@@ -59,9 +61,22 @@ impl Backlog {
     /// The listener is closed, and drops the connections that wait there.
     pub(super) fn close(&mut self, listener: usize) {
         self.rotation.remove(listener);
+        if !self.is_closed(listener) {
+            self.closed.push(listener);
+        }
         if let Some(waiting) = self.listeners.get_mut(listener) {
             waiting.clear();
         }
+    }
+
+    /// The listener that was closed accepts connections again.
+    pub(super) fn reopen(&mut self, listener: usize) {
+        self.closed.retain(|closed| *closed != listener);
+    }
+
+    /// True if this listener is closed, and was not reopened.
+    pub(super) fn is_closed(&self, listener: usize) -> bool {
+        self.closed.contains(&listener)
     }
 
     /// All listeners are closed for ever.

@@ -100,7 +100,10 @@ impl MemoryDriver {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
             }
             let is_open = matches!(wire.phase, Phase::Open | Phase::OutputClosed);
+            // The service may have put the end off until the connection is read again.
+            let is_put_off = wire.has(Flags::UNREAD) && wire.has(ReadStop::PAUSED);
             if is_open
+                && !is_put_off
                 && pipe.is_at_end()
                 && wire.carry.is_none()
                 && !wire.has(Flags::PEER_ENDED | Flags::ENCRYPTS)

@@ -42,8 +42,9 @@ impl MemoryDriver {
     }
 
     /// Makes a new connection from the address `peer` to the listener with this index, and lets the service accept it at once,
-    /// outside of a turn. If [`Service::may_accept`] says no, or others wait there already, it waits in the backlog. The test
-    /// plays the peer, with the far end that is returned.
+    /// outside of a turn. If [`Service::may_accept`] says no, or others wait there already, it waits in the backlog. After
+    /// [`Wires::close_listener`](crate::Wires::close_listener) it is refused: the far end is at its end. The test plays the peer,
+    /// with the far end that is returned.
     pub fn connect<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
@@ -53,7 +54,11 @@ impl MemoryDriver {
         let (incoming, far) = arrival(peer, listener);
         // The clock may have moved without a turn.
         self.reactor.wires.now = self.now;
-        if self.backlog.waiting_at(listener) > 0 || !service.may_accept(&mut self.reactor.wires, listener) {
+        if self.backlog.is_closed(listener) {
+            drop(incoming);
+        } else if self.backlog.waiting_at(listener) > 0
+            || !service.may_accept(&mut self.reactor.wires, listener)
+        {
             self.backlog.add_unwanted(incoming);
         } else {
             service.on_accept(&mut self.reactor.wires, incoming);
@@ -64,7 +69,8 @@ impl MemoryDriver {
 
     /// Makes a new connection that waits in the backlog of the listener, as with [`Driver`](crate::Driver): a turn accepts
     /// [`Limits::accepts_per_turn`] connections at the most, and the listeners take turns. After
-    /// [`Wires::stop_listening`](crate::Wires::stop_listening) it is refused: the far end is at its end.
+    /// [`Wires::stop_listening`](crate::Wires::stop_listening) or [`Wires::close_listener`](crate::Wires::close_listener) it
+    /// is refused: the far end is at its end.
     pub fn arrive(&mut self, peer: SocketAddr, listener: usize) -> FarEnd {
         let (incoming, far) = arrival(peer, listener);
         self.backlog.add(incoming);
@@ -88,7 +94,8 @@ impl MemoryDriver {
                 AcceptorOrder::Shut => self.backlog.shut(),
                 AcceptorOrder::Close(index) => self.backlog.close(index),
                 AcceptorOrder::Retry => self.backlog.retry(),
-                AcceptorOrder::StandIn | AcceptorOrder::StepBack | AcceptorOrder::Reopen(..) => {}
+                AcceptorOrder::Reopen(index, _) => self.backlog.reopen(index),
+                AcceptorOrder::StandIn | AcceptorOrder::StepBack => {}
             }
         }
     }

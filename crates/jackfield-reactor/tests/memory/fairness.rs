@@ -171,6 +171,23 @@ fn closed_listeners_refuse_those_that_wait() {
     assert!(before.has_server_finished() && after.has_server_finished());
 }
 
+/// One listener is closed: it refuses those that wait and those that come later, and the others go on.
+#[test]
+fn a_closed_listener_refuses_and_others_go_on() {
+    let mut world = World::new();
+    let peer = ([127, 0, 0, 1], 4000).into();
+    let before = world.driver.arrive(peer, 1);
+    world.wires().close_listener(1);
+    world.driver.turn(&mut world.service);
+    let after = world.driver.arrive(peer, 1);
+    let at_once = world.driver.connect(&mut world.service, peer, 1);
+    world.run();
+    assert!([before, after, at_once].iter().all(|far| far.has_server_finished()));
+    assert!(world.service.ids.is_empty() && world.driver.waiting_at(1) == 0);
+    world.connect();
+    assert_eq!(world.service.ids.len(), 1);
+}
+
 /// A turn that accepted a connection fired as many timers again as it may.
 #[test]
 fn a_turn_that_accepts_fires_no_more_timers_than_others() {

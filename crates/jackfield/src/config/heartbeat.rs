@@ -23,7 +23,9 @@ pub struct Heartbeat {
     /// Longest idle time after a ping; then the connection is aborted with `Timeout::Heartbeat`. Zero counts as a
     /// millisecond.
     pub dead_after: Duration,
-    /// The payload of the ping: at most 125 bytes (RFC 6455 section 5.5); a longer one is cut.
+    /// The payload of the ping: at most 125 bytes (RFC 6455 section 5.5); a longer one is cut. The pong that has it counts for
+    /// [`WebSocket::round_trip`](crate::WebSocket::round_trip). Default: `beat`. It is not empty, because a ping of yours without
+    /// payload would have the same pong, and some clients send pongs without payload that answer nothing.
     #[doc(alias = "setHeartbeatMessage")]
     #[doc(alias = "DefaultHeartbeatMsg")]
     pub payload: Vec<u8>,
@@ -61,7 +63,7 @@ impl Heartbeat {
     }
 
     pub(crate) fn of_limits(limits: &Limits) -> Self {
-        Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }.bounded()
+        Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: PAYLOAD.into() }.bounded()
     }
 
     /// The idle timer of a WebSocket: the time to the ping, or without heartbeat the idle timeout.
@@ -74,11 +76,13 @@ impl Heartbeat {
     }
 }
 
+const PAYLOAD: &[u8] = b"beat";
+
 /// A hundred years: no peer lives longer.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl Default for Heartbeat {
-    /// A ping after 30 s without payload, and the end 20 s later.
+    /// A ping after 30 s, and the end 20 s later.
     fn default() -> Self {
         Self::of_limits(&Limits::default())
     }

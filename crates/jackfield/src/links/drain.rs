@@ -26,6 +26,9 @@ impl Links {
         let spread = drain.spread.min(drain.deadline);
         if is_first || (spread < self.drain_spread && !self.aborts) {
             self.drain_spread = spread;
+            // The slots before an unfinished walk have their moment.
+            let given = self.walk.as_ref().map_or(usize::MAX, |walk| walk.slot);
+            self.without_moment = if is_first { 0 } else { self.without_moment.max(given) };
             self.walk = Some(Walk { slot: 0, does: Does::Drain });
         }
         let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
@@ -60,10 +63,16 @@ impl Links {
         ids
     }
 
-    /// Sets a connection's own moment of a spread drain.
+    /// Sets a connection's own moment of a spread drain, unless it has an earlier one, or that has passed.
     fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
         let after = moment_within(self.drain_spread, self.settings.seed.unwrap_or_default(), id);
-        wires.set_timer(id, key::DRAIN, after);
+        let is_earlier = match wires.timer_due(id, key::DRAIN) {
+            Some(due) => wires.now().after(after) < due,
+            None => id.slot() >= self.without_moment,
+        };
+        if is_earlier {
+            wires.set_timer(id, key::DRAIN, after);
+        }
     }
 
     /// Ends the reactor of a server that shuts down once no connection is left. It waits for lingering connections until
@@ -111,7 +120,8 @@ impl Links {
 
     /// Whether the server shuts down, and this connection's own moment, if it has one, has come.
     pub(crate) fn is_drained_now(&self, wires: &Wires, id: ConnectionId) -> bool {
-        let is_before = |walk: &Walk| walk.does == Does::Drain && walk.slot <= id.slot();
+        let is_before =
+            |walk: &Walk| walk.does == Does::Drain && walk.slot.max(self.without_moment) <= id.slot();
         // The walk that gives each its moment may not have come to it.
         let gets_moment = !self.drain_spread.is_zero() && self.walk.as_ref().is_some_and(is_before);
         let waits = gets_moment || wires.has_timer(id, key::DRAIN);

@@ -46,6 +46,8 @@ pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::OpeningResult;
 pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
+#[cfg(feature = "sim")]
+pub(crate) use round_trip::RoundTrip;
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
@@ -97,6 +99,8 @@ pub(crate) struct Links {
     drain_code: u16,
     /// The time over which the drain of the connections is spread.
     drain_spread: Duration,
+    /// The first slot whose connection no shutdown has given its own moment yet.
+    without_moment: usize,
     /// The walk over all connections that goes on in the next turn.
     walk: Option<Walk>,
     /// The deadline of the drain has passed.
@@ -159,6 +163,7 @@ impl Links {
             drain_until: None,
             drain_code: 0,
             drain_spread: Duration::ZERO,
+            without_moment: 0,
             walk: None,
             aborts: false,
             events_per_turn,

@@ -4,6 +4,7 @@ use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use crate::shared::listeners::{ListenerInfo, ListenerState, WhichListener};
 use crate::shared::state::{Busy, ServerState};
+use jackfield_reactor::planted::planted;
 use std::sync::atomic::Ordering;
 
 impl Handle {
@@ -80,7 +81,9 @@ impl Handle {
         for number in self.find_listeners(which)? {
             self.set_listener(number, state);
         }
-        self.ask_all_for_look();
+        if !planted(113) {
+            self.ask_all_for_look();
+        }
         Ok(())
     }
 
@@ -129,7 +132,7 @@ impl Handle {
         if self.has_room(socket, most) {
             return true;
         }
-        if let Some(remote) = self.remote(reactor) {
+        if let Some(remote) = self.remote(reactor).filter(|_| !planted(112)) {
             remote.waits_for_room.store(true, Ordering::SeqCst);
         }
         shared.waits_for_room.store(true, Ordering::SeqCst);

@@ -49,6 +49,9 @@ pub(super) struct BookState {
     pub(super) timers: usize,
     /// Messages that were reported as dropped.
     pub(super) dropped: u64,
+    /// Listeners that code outside of the reactors has paused and not resumed, and listeners that it has stopped.
+    pub(super) paused: Vec<usize>,
+    pub(super) stopped: Vec<usize>,
 }
 
 /// A finding: the oracle, and its text.
@@ -139,6 +142,8 @@ pub(super) struct Ended {
     pub(super) reason: Reason,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
+    pub(super) unread: u64,
+    pub(super) unsent: u64,
     pub(super) age: Duration,
 }
 
@@ -244,11 +249,11 @@ impl Book {
 
     pub(super) fn note_disconnected(&self, peer: usize, end: &Disconnect) {
         let mut pages = self.pages();
-        let Disconnect { reason, bytes_in, bytes_out, age, .. } = *end;
+        let Disconnect { reason, bytes_in, bytes_out, unread, unsent, age, .. } = *end;
         pages.trace.note(format_args!("peer {peer} ended: {reason:?}, {bytes_in} in, {bytes_out} out"));
         let (now, drains_until) = (pages.trace.now, pages.drains_until);
         let record = &mut pages.records[peer];
-        record.end = Some(Ended { reason, bytes_in, bytes_out, age });
+        record.end = Some(Ended { reason, bytes_in, bytes_out, unread, unsent, age });
         let begun_at = record.posted_at.unwrap_or(record.accepted_at);
         let ages = now - record.connected_at..=now - begun_at;
         let is_known = ages.contains(&(age.as_millis() as u64));

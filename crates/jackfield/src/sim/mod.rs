@@ -6,7 +6,8 @@
 //! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. In the *calm* the faults stop,
 //! and all work must end. In the *farewell* all peers leave, and nothing may remain. All random choices come from the seed:
 //! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults happen
-//! below it, to its records. [`Sim::add_outgoing`] adds a peer that the server connects to.
+//! below it, to its records; a peer may also begin TLS later ([`peer::PeerConnection::start_tls`]). [`Sim::add_outgoing`] adds
+//! a peer that the server connects to.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};
@@ -34,6 +35,7 @@
 //! | `callbacks` | `on_connect` is first, `on_disconnect` comes once and is last, no callback runs inside another or with another's id |
 //! | `protocol` | a peer gets what its protocol and its expectations allow, in order: answers, echoes, events |
 //! | `promises` | each sent byte arrived; a peer that misses a message was told why; a shutdown waits for answers, and for each moment |
+//! | `promises` | round trips and counts of bytes are right; a paused listener accepts nobody |
 //! | `liveness` | when the faults stop, all work ends within [`Options::patience`]; at the end no peer is left; nothing spins |
 //! | `state` | between two turns nothing waits for an event that will not come |
 //! | `accounts` | at the end connections, timers, buffers, topics and mailboxes are back at zero; then nothing more is taken |

@@ -5,6 +5,7 @@ use super::book::{Book, Ended, Record, digest};
 use super::dial_target::DialTarget;
 use super::options::Faults;
 use super::peer::{Peer, PeerConnection, Saying};
+use crate::config::WhenFull;
 use crate::disconnect::{Limit, Reason, Timeout};
 use crate::secure::Secure;
 use crate::shared::{RefuseReason, Settings};
@@ -30,6 +31,7 @@ pub(super) struct Party {
     plan: Plan,
     /// TLS above its connection, if there is any.
     secure: Option<Secure>,
+    before_tls: BeforeTls,
     said: Saying,
     random: Random,
     /// Bytes that have come and that the peer has not used.
@@ -41,7 +43,20 @@ pub(super) struct Party {
     sent_end: bool,
     /// It has seen the end of the connection.
     pub(super) ended: bool,
+    /// It has left before the farewell, so that another has its place.
+    has_left: bool,
 }
+
+/// The bytes in plain text before TLS, on a connection on which that begins later.
+#[derive(Clone, Copy, Debug, Default)]
+struct BeforeTls {
+    /// With those that have not left yet: they are in front of the first record.
+    sent: usize,
+    received: usize,
+}
+
+/// The record of an alert that is not encrypted.
+const ALERT_BYTES: usize = 7;
 
 /// What may explain that a connection ended without a client.
 pub(super) struct Told<'a> {
@@ -56,6 +71,11 @@ impl Told<'_> {
     /// Bytes may wait in both directions, however fast the other side reads.
     fn limits_bandwidth(&self) -> bool {
         self.settings.limits.bandwidth != Bandwidth::default()
+    }
+
+    /// A new connection may take the place of an idle one.
+    fn evicts_idle(&self) -> bool {
+        self.settings.listeners.iter().any(|listener| listener.limits.when_full == WhenFull::EvictIdle)
     }
 
     /// The server may stop reading connections for a while, also new ones.
@@ -157,7 +177,7 @@ impl Party {
         faults: &Faults,
         mut random: Random,
     ) -> Self {
-        let plan = Plan::new(&mut random, faults, secure.is_some());
+        let plan = Plan::new(&mut random, faults, secure.is_some() || peer.starts_tls());
         let conduct = Conduct::of(&plan, faults);
         let comes_late = faults.lags > 0 && random.chance(500);
         // Several connect at the same time, so that a reactor that lags refuses some.
@@ -173,6 +193,7 @@ impl Party {
             dial_target: None,
             plan,
             secure,
+            before_tls: BeforeTls::default(),
             said,
             random,
             came,
@@ -181,6 +202,7 @@ impl Party {
             first_line,
             sent_end,
             ended,
+            has_left: false,
         }
     }
 
@@ -198,7 +220,25 @@ impl Party {
     }
 
     fn tell<T>(&mut self, call: impl FnOnce(&mut dyn Peer, &mut PeerConnection<'_>) -> T) -> T {
-        call(&mut *self.peer, &mut PeerConnection { said: &mut self.said, random: &mut self.random })
+        let mut line = PeerConnection { said: &mut self.said, random: &mut self.random };
+        let told = call(&mut *self.peer, &mut line);
+        self.begin_tls();
+        told
+    }
+
+    /// Puts TLS above its connection, if it has asked for that. What it said before still leaves in plain text.
+    fn begin_tls(&mut self) {
+        let Some((tls, plain)) = self.said.tls.take() else { return };
+        assert!(self.secure.is_none(), "peer {} has TLS already", self.number);
+        let mut secure = tls.client_side(None);
+        secure.records.extend(self.said.bytes.drain(..plain));
+        self.first_line.extend(secure.records.iter().take(FIRST_LINE_BYTES - self.first_line.len()));
+        self.before_tls = BeforeTls { sent: self.sent + plain, received: self.taken };
+        if let Some((at, Cut::Forge)) = &mut self.plan.cut {
+            // A record is forged, not plain text.
+            *at += self.before_tls.sent;
+        }
+        self.secure = Some(secure);
     }
 
     /// True if it will do something when its time comes.
@@ -289,15 +329,32 @@ impl Party {
             let most = if self.plan.trickles { TRICKLE_BYTES } else { 2000 };
             far.set_room(Some(self.random.size(most) + 1));
         }
-        let mut rest = &bytes[..];
+        self.deliver(&bytes, book);
+    }
+
+    fn deliver(&mut self, bytes: &[u8], book: &Book) {
+        let (mut rest, had_tls) = (bytes, self.secure.is_some());
         while !rest.is_empty() && !self.said.silent {
             let cut = if self.plan.splits { self.random.size(rest.len()).max(1) } else { rest.len() };
             let (piece, behind) = rest.split_at(cut);
             self.came.extend_from_slice(piece);
             let mut came = std::mem::take(&mut self.came);
             self.tell(|peer, line| peer.on_bytes(line, &mut came));
-            self.came = came;
             rest = behind;
+            if self.secure.is_some() != had_tls {
+                came.extend_from_slice(rest);
+                return self.take_first_records(came, book);
+            }
+            self.came = came;
+        }
+    }
+
+    /// TLS has begun: these bytes have come together with the last plain text.
+    fn take_first_records(&mut self, records: Vec<u8>, book: &Book) {
+        self.before_tls.received -= records.len();
+        if !records.is_empty() {
+            let bytes = self.decrypt(records, book);
+            self.deliver(&bytes, book);
         }
     }
 
@@ -308,7 +365,9 @@ impl Party {
         secure.decrypt(&bytes).unwrap_or_else(|text| {
             // A client that gives up its handshake may send an alert, which the server reports as an error.
             let is_given_up = self.dial_target.is_some() && secure.is_handshaking();
-            if !self.conduct.forged && !is_given_up {
+            // The server answers plain text in place of a record with an alert.
+            let is_refused = self.peer.allows(Reason::Tls);
+            if !self.conduct.forged && !is_given_up && !is_refused {
                 book.note_wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
             }
             // It can neither send nor receive any more.
@@ -339,8 +398,10 @@ impl Party {
         let out = self.secure.as_mut().map_or(&mut self.said.bytes, |secure| &mut secure.records);
         let all = out.len();
         let mut count = if self.plan.splits && !calm { self.random.size(all).max(all.min(1)) } else { all };
-        let reaches =
-            |at: usize, how| if how == Cut::Forge { at < self.sent + all } else { at <= self.sent + count };
+        let reaches = |at: usize, how: Cut| match how {
+            Cut::Forge => is_secure && at < self.sent + all,
+            _ => at <= self.sent + count,
+        };
         let cut = self.plan.cut.filter(|(at, how)| reaches(*at, *how));
         if let Some((at, _)) = cut {
             count = at.saturating_sub(self.sent);
@@ -443,6 +504,22 @@ impl Party {
                 && self.dial_target.as_ref().is_some_and(|target| !target.has_open_attempt()))
     }
 
+    /// Leaves so that another can have its place, if the simulation does not wait for it any more. False: it stays, or has left.
+    pub(super) fn make_room(&mut self) -> bool {
+        let is_there = self.far.is_some() && self.dial_target.is_none() && !self.ended && !self.sent_end;
+        if !is_there || self.has_left || !self.is_settled() {
+            return false;
+        }
+        self.has_left = true;
+        if self.conduct.never_reads || self.conduct.cut {
+            // At once, also if it trickles.
+            (self.said.reset, self.wake) = (true, 0);
+        } else {
+            self.tell(|peer, line| peer.leave(line));
+        }
+        true
+    }
+
     /// It trickles until the server ends its connection.
     pub(super) fn trickles(&self) -> bool {
         self.plan.trickles && !self.ended
@@ -476,6 +553,9 @@ impl Party {
             return self.judge_call(record, was_told);
         }
         let Some(far) = &self.far else { return Ok(()) };
+        if record.waits && (record.id.is_some() || record.refused.is_some()) {
+            return Err("a listener that was stopped has accepted it".into());
+        }
         let Some(end) = record.end else { return self.judge_refusal(record, was_told) };
         self.judge_bytes(far, end)?;
         if !self.explains(record, end.reason, was_told) {
@@ -492,6 +572,7 @@ impl Party {
         }
         let is_excused = record.bombed
             || record.commanded
+            || self.peer.allows(end.reason)
             || !matches!(end.reason, Reason::Peer | Reason::Local)
             || (self.conduct.slow && (self.peer.expects_close() || far.is_reset()))
             || self.conduct.never_reads
@@ -513,15 +594,21 @@ impl Party {
         let Some(far) = &self.far else { return Some(0) };
         let Some(secure) = &self.secure else { return Some(far.bytes_received() as u64) };
         let is_lost = self.said.reset || far.is_reset();
-        (!is_lost).then(|| (secure.received + secure.begun.len() + far.waiting_bytes()) as u64)
+        let plain = self.before_tls.received + secure.received;
+        (!is_lost).then(|| (plain + secure.begun.len() + far.waiting_bytes()) as u64)
     }
 
     /// Checks the server's account of the bytes.
     fn judge_bytes(&self, far: &FarEnd, end: Ended) -> Result<(), String> {
         // Bytes that were given to TLS may have been lost below it, unless both sides have sent a close_notify.
+        let read = self.sent.saturating_sub(far.unread_bytes());
         let (arrived, sent, is_whole) = match &self.secure {
-            None => (far.bytes_received(), self.sent - far.unread_bytes(), true),
-            Some(secure) => (secure.received, secure.sent, secure.has_received_close_notify),
+            None => (far.bytes_received() - self.alert_bytes(far, end), read, true),
+            Some(secure) => {
+                let BeforeTls { sent, received } = self.before_tls;
+                let is_whole = secure.has_received_close_notify;
+                (received + secure.received, sent.min(read) + secure.sent, is_whole)
+            }
         };
         if end.bytes_out < arrived as u64 || (is_whole && end.bytes_out != arrived as u64) {
             return Err(format!("{} bytes left the server, and {arrived} arrived", end.bytes_out));
@@ -529,13 +616,32 @@ impl Party {
         if end.bytes_in > sent as u64 {
             return Err(format!("{} bytes were read of {sent} that were sent", end.bytes_in));
         }
+        // Only a bound: how many were used is not known here.
+        if end.unread > end.bytes_in {
+            return Err(format!("{} bytes were not used of {} that were read", end.unread, end.bytes_in));
+        }
+        let is_in_order = far.has_server_finished() && !far.is_reset();
+        // A backlog that is too long is dropped. A client that ends it at any time may not have ended its message in fragments.
+        let may_drop =
+            matches!(end.reason, Reason::Limit(_) | Reason::Panic) || self.peer.allows(Reason::Local);
+        if end.unsent > 0 && is_in_order && !may_drop {
+            return Err(format!("{} bytes were not sent before it was closed in good order", end.unsent));
+        }
         Ok(())
     }
 
-    /// It may have ended during its handshake: then it never had a client.
+    /// How many bytes of an alert have come, if the server has begun TLS and the peer does not know yet. The server does not count
+    /// them.
+    fn alert_bytes(&self, far: &FarEnd, end: Ended) -> usize {
+        let uncounted = (far.bytes_received() as u64).saturating_sub(end.bytes_out) as usize;
+        if self.peer.starts_tls() { uncounted.min(ALERT_BYTES) } else { 0 }
+    }
+
+    /// It may have ended during its handshake: then it never had a client. TLS that begins later needs one.
     fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
         let may_wait = was_told.limits_bandwidth() || was_told.is_short_of_memory();
-        self.secure.is_some() && (self.is_hindered() || was_told.may_end || may_wait)
+        let has_tls = self.secure.is_some() && !self.peer.starts_tls();
+        has_tls && (self.is_hindered() || was_told.may_end || may_wait)
     }
 
     /// The host that it asks for does not exist, and it will get an alert.
@@ -579,6 +685,9 @@ impl Party {
                 None if !self.peer.is_fair() => Ok(()),
                 None => Err("it was refused before it had asked for something".into()),
             },
+            Some(RefuseReason::Full) if self.may_wait_for_room(was_told) => {
+                Err("it was refused by a listener that lets it wait until there is room".into())
+            }
             Some(RefuseReason::Untrusted) => Err("its proxy is trusted".into()),
             Some(RefuseReason::Proxy) if !self.is_hindered() && !was_told.may_end => {
                 Err("its proxy has said for whom it speaks".into())
@@ -593,6 +702,12 @@ impl Party {
         }
     }
 
+    /// Its listener accepts it only when there is room for it.
+    fn may_wait_for_room(&self, was_told: &Told<'_>) -> bool {
+        let listener = was_told.settings.listeners.get(self.peer.listener());
+        listener.is_some_and(|listener| listener.limits.when_full == WhenFull::Wait)
+    }
+
     /// The server has read all that it sent, and a part of that is a request without an answer.
     fn is_within_exchange(&self, record: &Record) -> bool {
         let Conduct { reset, cut, never_reads, .. } = self.conduct;
@@ -604,6 +719,7 @@ impl Party {
     fn explains(&self, record: &Record, reason: Reason, was_told: &Told<'_>) -> bool {
         let conduct = &self.conduct;
         match reason {
+            reason if self.peer.allows(reason) => true,
             Reason::Peer => {
                 // A close_notify ends the peer's side, even if the stream below is cut before its FIN.
                 let has_sent_close_notify =
@@ -623,10 +739,13 @@ impl Party {
             }
             // These ends come from the user's client and settings, not from the peer.
             Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime | Timeout::Answer)
-            | Reason::Limit(Limit::Rate | Limit::Connections)
+            | Reason::Limit(Limit::Rate)
             | Reason::Shutdown => true,
+            Reason::Limit(Limit::Connections) => was_told.evicts_idle(),
             Reason::Timeout(Timeout::Idle) if self.is_within_exchange(record) => false,
             Reason::Timeout(Timeout::Idle) if self.peer.is_done() => true,
+            // TLS that begins later may have to wait for memory.
+            Reason::Timeout(Timeout::Handshake) if was_told.is_short_of_memory() => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
             Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {
                 !self.peer.is_fair()

@@ -27,6 +27,13 @@ pub struct Options {
     /// More HTTP listeners after those of [`listener`](crate::test::listener). Each number is the most connections of that
     /// listener. The first one has the index 3. Default: none.
     pub listeners: Vec<usize>,
+    /// Whether new connections wait while one of these or the server is full: [`WhenFull::Wait`](crate::WhenFull::Wait).
+    /// So that others come in, peers that are done leave, some in the storm and the rest in the calm. Default: `false`, a full
+    /// listener refuses them.
+    pub listeners_wait: bool,
+    /// Whether each reactor accepts by itself at these: [`Listener::each_reactor`](crate::Listener::each_reactor). Default:
+    /// `false`, the first one accepts.
+    pub listeners_each_reactor: bool,
     /// The longest handshake at these, in place of the server's. Default: the server's.
     pub listener_handshake: Option<Duration>,
     /// The time at which the virtual clock begins, in milliseconds. A large value tests what wraps around. Default: 0.
@@ -118,6 +125,8 @@ impl Default for Options {
             tls: None,
             host: None,
             listeners: Vec::new(),
+            listeners_wait: false,
+            listeners_each_reactor: false,
             listener_handshake: None,
             begin: 0,
             broker: None,

@@ -7,12 +7,14 @@ use crate::client::{
     Upgrade, WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
+use crate::links::RoundTrip;
 use crate::message::Sent;
-use crate::shared::{FailedHandshake, Finished, Handle, Observer, Peer, RefuseReason};
+use crate::shared::{FailedHandshake, Finished, Handle, ListenerState, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::{FrameHead, Message};
 use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +26,17 @@ pub(super) struct Watched<C> {
     peer: usize,
     /// The number of notices that were requested.
     asked: u64,
+    /// When the last pings of the heartbeat were due, in milliseconds.
+    pinged: VecDeque<u64>,
+    round_trip: Option<Duration>,
 }
+
+/// A round trip begins at one of the last so many pings.
+const PINGS_MAX: usize = 100;
 
 impl<C> Watched<C> {
     pub(super) fn new(client: C, book: Book, peer: usize) -> Self {
-        Self { client, book, peer, asked: 0 }
+        Self { client, book, peer, asked: 0, pinged: VecDeque::new(), round_trip: None }
     }
 
     fn run_callback<T>(&mut self, id: ConnectionId, what: &'static str, call: impl FnOnce(&mut C) -> T) -> T {
@@ -36,8 +44,33 @@ impl<C> Watched<C> {
         book.run_callback(*peer, id, what, || call(client))
     }
 
+    fn note_heartbeat(&mut self, socket: &WebSocket<'_>) {
+        self.pinged.push_back(socket.now().0);
+        if self.pinged.len() > PINGS_MAX {
+            self.pinged.pop_front();
+        }
+    }
+
+    /// The round trip is the time since a ping of the heartbeat, or the one that was known before, as it is kept.
+    fn check_round_trip(&mut self, socket: &WebSocket<'_>) {
+        let Some(measured) = socket.round_trip() else { return };
+        let (now, span) = (socket.now().0, measured.as_millis() as u64);
+        let is_new = self.pinged.iter().any(|at| now - at == span);
+        let is_known = self.round_trip.is_some_and(|known| RoundTrip::near(known).get() == Some(measured));
+        if is_new {
+            self.round_trip = Some(measured);
+        } else if !is_known {
+            let text = format!("peer {} has a round trip of {measured:?} since no ping", self.peer);
+            self.book.note_wrong("promises", text);
+        }
+    }
+
     /// Sometimes requests a notice of what was sent, and notes it in the book.
     fn ask_for_notice(&mut self, connection: &mut Connection<'_>) {
+        // A notice behind a message in fragments waits for its end, which is for the client to send.
+        if connection.as_websocket().is_some_and(|mut socket| socket.writer().is_some()) {
+            return;
+        }
         let Some(stats) = connection.stats().filter(|_| self.book.wants_notice()) else { return };
         let tag = OWN_NOTICE | self.asked;
         if connection.notify_sent(tag) == Sent::Queued {
@@ -141,6 +174,7 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_secure(&mut self, raw: &mut Raw<'_>) {
         self.run_callback(raw.id(), "secure", |client| client.on_secure(raw));
+        self.ask_for_notice(raw);
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
@@ -149,6 +183,7 @@ impl<C: Client> Client for Watched<C> {
     }
 
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
+        self.check_round_trip(socket);
         self.run_callback(socket.id(), "control", |client| client.on_control(socket, control));
     }
 
@@ -165,7 +200,11 @@ impl<C: Client> Client for Watched<C> {
     }
 
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
-        self.run_callback(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
+        let action = self.run_callback(socket.id(), "heartbeat", |client| client.on_heartbeat(socket));
+        if action == HeartbeatAction::Ping {
+            self.note_heartbeat(socket);
+        }
+        action
     }
 
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
@@ -178,6 +217,10 @@ impl<C: Client> Client for Watched<C> {
 
     fn type_name(&self) -> &'static str {
         self.client.type_name()
+    }
+
+    fn as_client(&mut self) -> &mut dyn Any {
+        self.client.as_client()
     }
 
     fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
@@ -223,6 +266,10 @@ impl Observer for Eyes {
     fn on_finished(&self, finished: &Finished<'_>) {
         self.book.note_finished(finished);
         self.observer.on_finished(finished);
+    }
+
+    fn on_listener(&self, listener: usize, now: ListenerState) {
+        self.observer.on_listener(listener, now);
     }
 
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {

@@ -783,7 +783,7 @@ fn c17_the_counters_of_a_websocket_have_its_queue_and_its_round_trip() {
     let far = lab.websocket();
     lab.advance(SECOND * 30);
     lab.advance(Duration::from_millis(248));
-    lab.say(&far, socket::masked(socket::FIN | socket::PONG, b""));
+    lab.say(&far, socket::masked(socket::FIN | socket::PONG, socket::BEAT));
     far.take();
     far.set_room(Some(TAKEN));
     lab.say(&far, socket::text("go"));

@@ -182,11 +182,11 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
         ..Probe::default()
     });
     let (own, servers) = (lab.websocket(), lab.websocket());
-    check_pings(&mut lab, &servers, "", 2);
+    check_pings(&mut lab, &servers, "beat", 2);
     let own_again = lab.websocket();
     assert!(own.is_reset(), "it did not answer");
     lab.say(&own_again, socket::text("mine"));
-    lab.say(&servers, socket::masked(FIN | socket::PONG, b""));
+    lab.say(&servers, socket::masked(FIN | socket::PONG, socket::BEAT));
     check_pings(&mut lab, &own_again, "mine", 12);
     let heartbeat = Heartbeat::every(SECOND * 10).payload(b"ours".to_vec());
     let servers = lab.websocket();
@@ -223,7 +223,7 @@ fn m4_the_heartbeat_of_a_websocket_is_known() {
         lab.server.handle().set_heartbeat(heartbeat).unwrap();
         lab.run();
     };
-    assert_eq!(ask(&mut lab, &far, ""), ["30s 20s "]);
+    assert_eq!(ask(&mut lab, &far, ""), ["30s 20s beat"]);
     set(&mut lab, 10, "ours");
     assert_eq!(ask(&mut lab, &far, ""), ["10s 20s ours"]);
     assert_eq!(ask(&mut lab, &far, "own"), ["1s 20s own"]);
@@ -261,7 +261,7 @@ fn m4_the_end_of_a_heartbeat_is_the_end_of_its_deadline() {
         let mut lab = lab(limits, Probe::default);
         let far = lab.websocket();
         lab.advance(SECOND * 31);
-        assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
+        assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, socket::BEAT)]);
         let handle = lab.server.handle();
         match end {
             Some(end) => run_on(&handle, handle.ids()[0], end),
@@ -329,7 +329,7 @@ fn m3_the_round_trip_is_right_if_the_heartbeat_changes_meanwhile() {
         lab.advance(SECOND * 31);
         set_dead_after(&mut lab, is_own, dead_after);
         lab.advance(SECOND * 2);
-        lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+        lab.say(&far, socket::masked(FIN | socket::PONG, socket::BEAT));
         assert!(lab.log.has("Some(3s)"), "{:?}", lab.log.events());
     }
 }
@@ -350,7 +350,7 @@ fn m3_the_round_trip_is_right_without_a_deadline() {
             false => handle.set_heartbeat(heartbeat).unwrap(),
         }
         lab.advance(SECOND * 33);
-        lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+        lab.say(&far, socket::masked(FIN | socket::PONG, socket::BEAT));
         assert!(lab.log.has("Some(3s)"), "{:?}", lab.log.events());
     }
 }
@@ -392,7 +392,7 @@ fn m5_a_client_may_ping_skip_or_send_something_else() {
         HeartbeatAction::Sent
     };
     let beats: [(Decide, Option<Frame>, bool); 3] = [
-        (|_, _| HeartbeatAction::Ping, Some(Frame::new(FIN | PING, "")), true),
+        (|_, _| HeartbeatAction::Ping, Some(Frame::new(FIN | PING, socket::BEAT)), true),
         (|_, _| HeartbeatAction::Skip, None, false),
         (send, Some(Frame::text("are you there?")), true),
     ];
@@ -416,7 +416,7 @@ fn m3_a_ping_comes_after_30_idle_seconds_and_the_end_20_s_later() {
     lab.advance(SECOND * 30 - MS);
     assert_eq!(text(&far.take()), "");
     lab.advance(MS);
-    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
+    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, socket::BEAT)]);
     lab.advance(SECOND * 20 - MS);
     assert!(!far.is_reset() && !far.has_server_finished());
     lab.advance(MS);
@@ -427,7 +427,8 @@ fn m3_a_ping_comes_after_30_idle_seconds_and_the_end_20_s_later() {
 
 #[test]
 fn m3_any_byte_is_a_sign_of_life() {
-    for sign in [socket::masked(FIN | socket::PONG, b""), socket::text("x"), socket::text("x")[..1].to_vec()]
+    for sign in
+        [socket::masked(FIN | socket::PONG, socket::BEAT), socket::text("x"), socket::text("x")[..1].to_vec()]
     {
         let mut lab = Lab::new(Probe::default);
         let far = lab.websocket();
@@ -501,7 +502,7 @@ fn m3_the_round_trip_of_a_pong_that_waited_unread_is_unknown() {
         ..Probe::default()
     });
     let far = lab.websocket();
-    let pong = socket::masked(FIN | socket::PONG, b"");
+    let pong = socket::masked(FIN | socket::PONG, socket::BEAT);
     lab.advance(SECOND * 30);
     far.set_room(Some(1000));
     lab.advance(SECOND);
@@ -519,6 +520,21 @@ fn m3_the_round_trip_of_a_pong_that_waited_unread_is_unknown() {
     lab.advance(SECOND * 30 + MS * 7);
     lab.say(&far, pong);
     assert!(lab.log.has("Some(7ms)"), "{:?}", lab.log.events());
+}
+
+/// The fault: of a pong that was read in the turn in which its deadline had passed, only the time to the deadline was told.
+#[test]
+fn m3_the_round_trip_is_right_if_the_process_stood_still() {
+    let mut lab = Lab::new(|| Probe {
+        on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 30);
+    far.send(&socket::masked(FIN | socket::PONG, socket::BEAT));
+    lab.server.skip(SECOND * 45);
+    lab.run();
+    assert!(lab.log.has("Some(45s)"), "{:?}", lab.log.events());
 }
 
 /// The last round trip of the heartbeat is known in every callback, from the first one on.
@@ -542,7 +558,7 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
         lab.advance(SECOND * 30);
         lab.advance(MS * wait);
         lab.log.take();
-        lab.say(&far, pong(b""));
+        lab.say(&far, pong(socket::BEAT));
         assert_eq!(lab.log.take()[1..], [format!("{:?}", Some(MS * wait))]);
         // An unsolicited Pong, a message, and the Pong to another ping leave it.
         lab.advance(MS * 5);
@@ -569,7 +585,7 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
     });
     let far = lab.websocket();
     lab.advance(SECOND * 30 + MS * 7);
-    lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+    lab.say(&far, socket::masked(FIN | socket::PONG, socket::BEAT));
     assert!(lab.log.has("Some(7ms)"), "{:?}", lab.log.events());
 }
 
@@ -578,10 +594,12 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
 fn m3_only_the_pong_to_the_heartbeats_ping_is_measured() {
     // When the user pings, in ms after the heartbeat; the pongs 3 ms and 7 ms after that; and what is known then.
     for (user, pongs, known) in [
-        (Some(-10), ["mine", ""], ["None", "Some(7ms)"]),
-        (Some(0), ["", "mine"], ["Some(3ms)", "Some(3ms)"]),
-        (Some(1), ["mine", ""], ["None", "Some(7ms)"]),
-        (None, ["nothing", ""], ["None", "Some(7ms)"]),
+        (Some((-10, "mine")), ["mine", "beat"], ["None", "Some(7ms)"]),
+        (Some((0, "mine")), ["beat", "mine"], ["Some(3ms)", "Some(3ms)"]),
+        (Some((1, "mine")), ["mine", "beat"], ["None", "Some(7ms)"]),
+        (Some((-10, "")), ["", "beat"], ["None", "Some(7ms)"]),
+        (None, ["", "beat"], ["None", "Some(7ms)"]),
+        (None, ["nothing", "beat"], ["None", "Some(7ms)"]),
     ] {
         let mut lab = Lab::new(|| Probe {
             on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
@@ -592,9 +610,9 @@ fn m3_only_the_pong_to_the_heartbeats_ping_is_measured() {
         let mut now = 0;
         let mut advance_to =
             |lab: &mut Lab, at: u32| lab.advance(MS * (at - std::mem::replace(&mut now, at)));
-        if let Some(user) = user {
-            advance_to(&mut lab, 30_000_u32.saturating_add_signed(user));
-            run_on(&handle, handle.ids()[0], |socket| socket.ping(b"mine"));
+        if let Some((at, payload)) = user {
+            advance_to(&mut lab, 30_000_u32.saturating_add_signed(at));
+            run_on(&handle, handle.ids()[0], |socket| socket.ping(payload.as_bytes()));
             lab.run();
         }
         for (pong, at) in pongs.into_iter().zip([30_003, 30_007]) {

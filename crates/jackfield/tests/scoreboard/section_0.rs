@@ -209,7 +209,7 @@ fn t0_17_dead_peers_end_versions_count_and_errors_stay_here() {
     let mut lab = Lab::new(|| Probe { on_message: |_, _, _| panic!("secret"), ..Probe::default() });
     let far = lab.websocket();
     lab.advance(SECOND * 30);
-    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
+    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, socket::BEAT)]);
     lab.advance(SECOND * 20);
     assert!(far.is_reset());
     let far = lab.connect();

@@ -59,7 +59,7 @@ fn a_disabled_heartbeat_finds_no_dead_peer() {
     lab.advance(SECOND * 10);
     assert_eq!(socket::frames(&far.take()).len(), 1, "a ping");
     lab.advance(SECOND);
-    lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+    lab.say(&far, socket::masked(FIN | socket::PONG, socket::BEAT));
     lab.server.handle().set_heartbeat(Heartbeat::every(Duration::ZERO)).unwrap();
     lab.advance(SECOND * 1000);
     assert_eq!((lab.connections(), far.is_reset()), (1, false));
@@ -85,7 +85,7 @@ fn a_peer_that_was_not_pinged_need_not_answer() {
     let far = server.connect();
     far.send(socket::UPGRADE.as_bytes());
     server.advance(SECOND * 10);
-    far.send(&socket::masked(FIN | socket::PONG, b""));
+    far.send(&socket::masked(FIN | socket::PONG, socket::BEAT));
     server.advance(SECOND * 1000);
     assert_eq!((server.wires().len(), far.is_reset()), (1, false));
 }

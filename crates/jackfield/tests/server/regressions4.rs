@@ -7,7 +7,7 @@ use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
     Bandwidth, Client, Connection, Disconnect, Drain, Exchange, Heartbeat, HeartbeatAction, History,
     LateUpgrade, Limits, Listener, Message, MessageKind, Outgoing, Overflow, Peer, Publication, Rate, Refuse,
-    Request, WebSocket,
+    Reply, Request, WebSocket,
 };
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -208,6 +208,60 @@ fn who_ends_before_its_moment_in_a_spread_drain_has_its_own_reason() {
     assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
 }
 
+/// The fault: a second shutdown with a spread gave another moment to a connection that was being drained already. Its end was then
+/// reported as one of its own.
+#[test]
+fn a_second_spread_leaves_those_whose_moment_has_come() {
+    static OWED: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| OWED.lock().unwrap().push(exchange.defer()),
+        ..Probe::default()
+    });
+    let fars: Vec<_> = (0..8).map(|_| lab.connect()).collect();
+    fars.iter().for_each(|far| drop(lab.say(far, get("/"))));
+    for (spread, wait) in [(5, 5), (4, 0)] {
+        lab.server.handle().shutdown(Drain::within(60 * SECOND).spread_over(SECOND * spread));
+        lab.advance(SECOND * wait);
+    }
+    for reply in OWED.lock().unwrap().drain(..) {
+        reply.ok("text/plain", "at last");
+    }
+    lab.run();
+    let ends = lab.log.take().into_iter().filter(|event| event.starts_with("disconnect"));
+    assert_eq!(ends.collect::<Vec<_>>(), vec!["disconnect Shutdown"; 8]);
+}
+
+/// The fault: a second shutdown with a shorter spread made the moment of a connection come later.
+#[test]
+fn a_second_spread_makes_no_moment_later() {
+    let moments = |second: Option<u32>| {
+        let mut lab = Lab::new(Probe::default);
+        let fars: Vec<_> = (0..8).map(|_| lab.connect()).collect();
+        lab.server.handle().shutdown(Drain::within(60 * SECOND).spread_over(10 * SECOND));
+        let mut ends = [0; 8];
+        for tenth in 1..=200 {
+            if second == Some(tenth) {
+                lab.server.handle().shutdown(Drain::within(60 * SECOND).spread_over(9 * SECOND));
+            }
+            lab.advance(SECOND / 10);
+            for (end, _) in
+                ends.iter_mut().zip(&fars).filter(|(end, far)| **end == 0 && far.has_server_finished())
+            {
+                *end = tenth;
+            }
+        }
+        ends
+    };
+    let alone = moments(None);
+    for second in [1, 30, 49, 90] {
+        let both = moments(Some(second));
+        assert!(
+            both.iter().zip(&alone).all(|(both, alone)| both <= alone && *both > 0),
+            "{second}: {both:?}, {alone:?}"
+        );
+    }
+}
+
 /// The fault: a connection that had half-closed was not held to its rate any more.
 #[test]
 fn a_half_closed_connection_keeps_its_rate() {
@@ -303,7 +357,7 @@ fn a_round_trip_is_not_left_behind_by_a_panic() {
     });
     let far = lab.websocket();
     lab.advance(SECOND * 30 + MS * 5);
-    lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+    lab.say(&far, socket::masked(FIN | socket::PONG, socket::BEAT));
     let far = lab.connect();
     assert!(lab.ask(&far, get("/")).ends_with("None"));
 }

@@ -100,8 +100,8 @@ fn a_peer_that_answers_a_ping_within_the_millisecond_lives_on() {
     let far = open(&mut server);
     for _ in 0..10 {
         server.advance(Duration::from_secs(10));
-        if far.take() == [0x89, 0] {
-            far.send(&frame(Opcode::Pong, b""));
+        if far.take() == b"\x89\x04beat" {
+            far.send(&frame(Opcode::Pong, b"beat"));
             server.run();
         }
     }

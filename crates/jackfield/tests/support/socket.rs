@@ -15,6 +15,8 @@ pub const BINARY: u8 = 2;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
+/// The payload of the heartbeat's ping.
+pub const BEAT: &[u8] = b"beat";
 
 /// The upgrade with further header lines, each with its line end.
 pub fn upgrade_with(lines: &str) -> String {

@@ -6,6 +6,7 @@ use crate::links::Links;
 use crate::links::link::{Link, key};
 use crate::links::protocol::Protocol;
 use crate::links::round_trip::RoundTrip;
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,8 +95,10 @@ impl Links {
         let due = wires.timer_due(id, key::DEAD);
         forget_ping(wires, id);
         let due = due?;
-        let left = due.since(wires.now());
-        let round_trip = self.heartbeat_of(id).dead_after.saturating_sub(left);
+        let heartbeat = self.heartbeat_of(id);
+        // The deadline may have passed in this turn, if the process stood still for a while.
+        let whole = if planted(115) { heartbeat.after } else { heartbeat.dead_after };
+        let round_trip = wires.now().after(whole).since(due);
         if let Protocol::WebSocket(socket) = &mut self.link(id).protocol {
             socket.round_trip = RoundTrip::near(round_trip);
         }

@@ -26,8 +26,9 @@ pub use rude::{Garbage, Silent};
 pub use websocket::{Heard, PeerMessage, WebSocket};
 pub use websocket_server::WebSocketServer;
 
-use super::Random;
+use super::{Random, Tls};
 use crate::config::Speaks;
+use crate::disconnect::Reason;
 
 /// A peer of the simulated server.
 ///
@@ -88,9 +89,21 @@ pub trait Peer {
         true
     }
 
+    /// True if the server may end the connection for this reason, whatever the peer and the network do: because of limits or
+    /// timers that its client sets, for example. Default: `false`.
+    fn allows(&self, reason: Reason) -> bool {
+        let _ = reason;
+        false
+    }
+
     /// True if the server ends the connection some time after the peer has sent its last byte. Default: `true`.
     fn may_fall_silent(&self) -> bool {
         true
+    }
+
+    /// True if the peer begins TLS on a connection in plain text, with [`PeerConnection::start_tls`]. Default: `false`.
+    fn starts_tls(&self) -> bool {
+        false
     }
 
     /// How many of the last bytes that the peer has said are requests without an answer. Once one of them has arrived the
@@ -119,6 +132,8 @@ pub(super) struct Saying {
     pub(super) reset: bool,
     pub(super) wrong: Option<String>,
     pub(super) suspicion: Option<String>,
+    /// TLS begins behind so many of the bytes.
+    pub(super) tls: Option<(Tls, usize)>,
     /// It has become silent: nothing that it sends is carried any more.
     pub(super) silent: bool,
 }
@@ -137,6 +152,13 @@ impl PeerConnection<'_> {
     /// Closes the peer's side after the bytes that were sent.
     pub fn finish(&mut self) {
         self.said.finished = true;
+    }
+
+    /// Begins TLS on a connection in plain text, as its client: all that the peer says from now on is encrypted. Bytes that it
+    /// leaves in [`Peer::on_bytes`] in this call belong to TLS. The peer must have [`Peer::starts_tls`], and the simulation no
+    /// [`Options::tls`](super::Options::tls).
+    pub fn start_tls(&mut self, tls: &Tls) {
+        self.said.tls = Some((tls.clone(), self.said.bytes.len()));
     }
 
     /// Resets the connection. Sent bytes that have not arrived are lost.

@@ -35,6 +35,10 @@ impl Sim {
                 ));
             }
         }
+        let (count, most) = (self.handle.count(), limits.connections_max);
+        if count > most {
+            return Err(wrong("limits", format!("{count} connections of a server that may have {most}")));
+        }
         let most = limits.reactor.wires_max.min(limits.connections_max + 256);
         if wires > most {
             return Err(wrong("limits", format!("{wires} connections where {most} may be")));

@@ -61,6 +61,43 @@ impl Outside<'_> {
         }
     }
 
+    /// Pauses the listener with this index: see [`Handle::pause_listening`](crate::Handle::pause_listening). Until it is
+    /// resumed it must accept no connection. In the calm it must be resumed, so that those that wait there can end.
+    pub fn pause_listener(&mut self, listener: usize) {
+        let pages = self.book.pages();
+        let is_closed = pages.paused.contains(&listener) || pages.stopped.contains(&listener);
+        drop(pages);
+        if !is_closed && self.handle.pause_listening(listener).is_ok() {
+            self.book.note(format_args!("outside: listener {listener} is paused"));
+            self.book.pages().paused.push(listener);
+        }
+    }
+
+    /// Resumes a listener that is paused. One that is stopped stays so, because in memory there is no address at which it could
+    /// listen again.
+    pub fn resume_listener(&mut self, listener: usize) {
+        let mut pages = self.book.pages();
+        let was_paused = pages.paused.contains(&listener);
+        pages.paused.retain(|paused| *paused != listener);
+        drop(pages);
+        // A server that shuts down resumes none.
+        if was_paused && self.handle.resume_listening(listener).is_ok() {
+            self.book.note(format_args!("outside: listener {listener} is resumed"));
+        }
+    }
+
+    /// Stops a listener: see [`Handle::stop_listening`](crate::Handle::stop_listening). It must refuse those that wait there and
+    /// all that come later.
+    pub fn stop_listener(&mut self, listener: usize) {
+        let is_stopped = self.book.pages().stopped.contains(&listener);
+        if !is_stopped && self.handle.stop_listening(listener).is_ok() {
+            self.book.note(format_args!("outside: listener {listener} is stopped"));
+            let mut pages = self.book.pages();
+            pages.paused.retain(|paused| *paused != listener);
+            pages.stopped.push(listener);
+        }
+    }
+
     /// Writes a line into the trace.
     pub fn note(&self, text: &str) {
         self.book.note(format_args!("outside: {text} ({:08x})", digest(text.as_bytes())));

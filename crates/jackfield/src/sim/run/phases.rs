@@ -3,6 +3,7 @@
 use super::Sim;
 use super::outside::Outside;
 use super::time::millis;
+use super::waiting::Waiting;
 use crate::shared::Busy;
 use crate::sim::book::{Judged, Wrong, wrong};
 use crate::sim::network::Party;
@@ -82,6 +83,9 @@ impl Sim {
             while self.shutdowns.front().is_some_and(|(at, _)| self.now >= *at) {
                 self.shut_down();
             }
+            if self.options.listeners_wait && self.random.chance(50) {
+                self.make_room(false);
+            }
             if self.step(false)? || self.pass_time(end, false) {
                 continue;
             }
@@ -108,15 +112,22 @@ impl Sim {
                 continue;
             }
             self.check_at_rest()?;
-            if self.parties.iter().all(Party::is_settled) {
+            if self.parties.iter().all(Party::is_settled) && !self.has_backlog() {
                 return Ok(());
             }
+            if self.make_room(true) {
+                continue;
+            }
             if !self.pass_time(end, true) {
-                let stuck = self.parties.iter().filter(|party| !party.is_settled());
-                let stuck: Vec<String> = stuck.map(Party::waits_for).collect();
-                return Err(wrong("liveness", format!("stuck in the calm: {}", stuck.join("; "))));
+                return Err(wrong("liveness", format!("stuck in the calm: {}", self.stuck().join("; "))));
             }
         }
+    }
+
+    fn stuck(&self) -> Vec<String> {
+        let parties = self.parties.iter().filter(|party| !party.is_settled()).map(Party::waits_for);
+        let waiting = self.waiting.iter().map(Waiting::describe);
+        parties.chain(waiting).collect()
     }
 
     /// All peers leave or become silent: in the end nothing may be left over.

@@ -1,6 +1,6 @@
 //! The settings of the simulated server, which its reactors share and never change.
 
-use crate::config::{Limits, Listener, ListenerSettings, ListenerTls};
+use crate::config::{Limits, Listener, ListenerSettings, ListenerTls, WhenFull};
 use crate::gate::{Gate, Origins, PathList};
 use crate::shared::{Resolver, Settings, WallClock};
 use crate::sim::book::{Book, PROXIES};
@@ -26,12 +26,14 @@ pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
     };
     let listeners = ListenerSettings::one_of_each(&options.limits, proxied).into_iter();
     let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
-        let limits = Limits { connections_max, ..options.limits.clone() };
+        let when_full = if options.listeners_wait { WhenFull::Wait } else { options.limits.when_full };
+        let limits = Limits { connections_max, when_full, ..options.limits.clone() };
         let handshake = options.listener_handshake.unwrap_or(limits.reactor.handshake);
-        proxied(Listener::tcp("in memory"))
+        let settings = proxied(Listener::tcp("in memory"))
             .limits(move |limits| limits.reactor.handshake = handshake)
             .settings(OF_EACH + number, &limits)
-            .unwrap_or_else(|faults| panic!("{faults:?}"))
+            .unwrap_or_else(|faults| panic!("{faults:?}"));
+        ListenerSettings { each_reactor: options.listeners_each_reactor, ..settings }
     });
     let listeners = listeners.chain(more);
     Settings {

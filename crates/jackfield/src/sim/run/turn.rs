@@ -43,14 +43,16 @@ impl Sim {
         }
     }
 
-    /// Accepts a peer's connection, or lets it wait. All listeners belong to the first reactor.
+    /// Accepts a peer's connection, or lets it wait.
     fn accept(&mut self, index: usize, calm: bool) {
+        let listener = self.parties[index].peer.listener();
+        let reactor = self.accepting_reactor(listener);
+        let may_accept = self.may_accept_at(listener);
         let party = &mut self.parties[index];
-        let SimReactor { driver, service, .. } = &mut self.reactors[0];
+        let SimReactor { driver, service, .. } = &mut self.reactors[reactor];
         let service = &mut **service;
-        let listener = party.peer.listener();
         let whence = if self.options.proxy { proxy_of(index) } else { address(index) };
-        if !calm && self.random.chance(self.options.faults.accept_errors) {
+        if !calm && self.random.chance(self.options.faults.accept_errors) && may_accept {
             let no_descriptor = self.random.chance(500);
             if no_descriptor && self.random.chance(500) {
                 return party.connected(driver.connect_without_descriptor(service, whence, listener));
@@ -63,7 +65,7 @@ impl Sim {
             return;
         }
         self.note_acceptable(index, listener);
-        let far = self.connect(index, whence, listener);
+        let far = self.connect(index, whence, reactor, listener);
         if self.options.proxy {
             far.send(proxy_header(index).as_bytes());
         }
@@ -75,13 +77,20 @@ impl Sim {
     }
 
     /// A new connection, which is accepted at once or waits.
-    fn connect(&mut self, index: usize, whence: SocketAddr, listener: usize) -> FarEnd {
+    fn connect(&mut self, index: usize, whence: SocketAddr, reactor: usize, listener: usize) -> FarEnd {
         if self.options.faults.backlogs {
-            self.note_waiting(index, listener);
-            return self.reactors[0].driver.arrive(whence, listener);
+            self.note_waiting(index, reactor, listener);
+            return self.reactors[reactor].driver.arrive(whence, listener);
         }
-        let SimReactor { driver, service, .. } = &mut self.reactors[0];
-        driver.connect(&mut **service, whence, listener)
+        let SimReactor { driver, service, .. } = &mut self.reactors[reactor];
+        let before = driver.waiting_at(listener);
+        let far = driver.connect(&mut **service, whence, listener);
+        if driver.waiting_at(listener) > before {
+            self.note_waiting(index, reactor, listener);
+        } else {
+            self.note_taken(index, reactor, listener);
+        }
+        far
     }
 
     /// A turn of one reactor, if it has something to do.
@@ -93,9 +102,7 @@ impl Sim {
             return Ok(false);
         }
         self.note_readiness(index, &ready);
-        if index == 0 {
-            self.begin_accepting();
-        }
+        self.begin_accepting(index);
         let waiting = self.waiting_work(index);
         let SimReactor { driver, service, behind, .. } = &mut self.reactors[index];
         let bytes = bytes_moved(driver);
@@ -110,9 +117,7 @@ impl Sim {
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
         driver.check().map_err(|text| wrong("state", text))?;
         self.check_budgets(index, waiting)?;
-        if index == 0 {
-            self.check_backlog()?;
-        }
+        self.check_backlog(index)?;
         self.check_limits(index)?;
         self.check_notices()?;
         self.check_spinning()?;
