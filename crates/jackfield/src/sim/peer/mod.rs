@@ -132,7 +132,7 @@ pub(super) struct Saying {
     pub(super) reset: bool,
     pub(super) wrong: Option<String>,
     pub(super) suspicion: Option<String>,
-    /// TLS begins behind so many of the bytes.
+    /// The TLS that it has begun, and how many of the bytes are still to be sent in plain text.
     pub(super) tls: Option<(Tls, usize)>,
     /// It has become silent: nothing that it sends is carried any more.
     pub(super) silent: bool,

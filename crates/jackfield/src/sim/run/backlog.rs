@@ -30,7 +30,7 @@ impl Sim {
         self.book.note(format_args!("peer {party} waits at listener {listener}"));
     }
 
-    /// Notes that a new connection does not wait: it was accepted at once, or refused because nobody listens any more.
+    /// Notes that a new connection was accepted at once, or refused because its listener is closed.
     pub(super) fn note_taken(&self, party: usize, reactor: usize, listener: usize) {
         let is_shut = self.reactors[reactor].driver.is_shut();
         let is_refused = self.is_stopped(listener) || (is_shut && !self.may_accept_at(listener));
