@@ -44,7 +44,7 @@ pub struct Limits {
     /// others wait for the next turn. Default: 1,024, as many as one poll reports.
     pub looks_per_turn: usize,
     /// The most connections that are drained or aborted in one turn when all connections are, such as at a shutdown; the
-    /// others wait for the next turn. Default: 128, about 2 ms of work for the kernel.
+    /// others wait for the next turn. Default: 64, about 1 ms of work for the kernel.
     pub drains_per_turn: usize,
     /// The most TLS handshakes that are continued in one turn. Default: 64.
     pub handshakes_per_turn: usize,
@@ -107,7 +107,7 @@ impl Default for Limits {
             commands_per_turn: 1024,
             timers_per_turn: 1024,
             looks_per_turn: 1024,
-            drains_per_turn: 128,
+            drains_per_turn: 64,
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
             write_stall_bytes_min: 1,
