@@ -5,7 +5,7 @@
 //! cargo run --example proxy -- --listen 127.0.0.1:8080 --to 127.0.0.1:9001
 //! ```
 
-use jackfield::proto::http1::{ClientMachine, Fields, Request, Via};
+use jackfield::proto::http1::{ClientMachine, Fields, Request, RequestError, Via};
 use jackfield::{BodyPlan, Client, Connection, ConnectionId, Disconnect, Exchange, Handle, Outgoing, Peer};
 use jackfield::{Raw, Relay, Sent, Server};
 use options::Options;
@@ -32,13 +32,15 @@ struct Front {
 struct Upstream(ConnectionId, Option<Relay>);
 
 impl Front {
-    /// Encodes the head, and connects.
-    fn begin(&mut self, client: &mut Connection<'_>, request: &Request<'_>) -> Option<()> {
+    /// Encodes the head, and connects. An error is the status of the answer: 501 if `Max-Forwards` is 0, because this proxy would
+    /// have to answer itself, and does not implement `OPTIONS` or `TRACE`.
+    fn begin(&mut self, peer: &mut Connection<'_>, request: &Request<'_>) -> Result<(), u16> {
         *self = Self { to: take(&mut self.to), ..Self::default() };
-        let via = Via { name: "jackfield", client: client.client_ip(request)?, host: &self.to };
-        self.http.encode_forwarded(request, &via, &mut self.head).ok()?;
-        self.upstream = Some(client.connect(Outgoing::tcp(&self.to).tag(client.id().to_bits())).ok()?);
-        Some(())
+        let via = Via { name: "jackfield", client: peer.client_ip(request).ok_or(502_u16)?, host: &self.to };
+        let status = |error| if matches!(error, RequestError::LastHop) { 501_u16 } else { 502 };
+        self.http.encode_forwarded(request, &via, &mut self.head).map_err(status)?;
+        self.upstream = peer.connect(Outgoing::tcp(&self.to).tag(peer.id().to_bits())).ok();
+        self.upstream.map(|_| ()).ok_or(502)
     }
 
     /// If the upstream is up, asks it for more of the answer. If it is gone, the answer is given up.
@@ -59,7 +61,7 @@ impl Front {
 impl Client for Front {
     fn on_head(&mut self, client: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         let begun = self.begin(client, request).map(|()| client.pause_read());
-        begun.map_or(BodyPlan::Reject(502), |()| BodyPlan::Stream)
+        begun.map_or_else(BodyPlan::Reject, |()| BodyPlan::Stream)
     }
 
     /// Comes only while the upstream is up.
@@ -71,8 +73,9 @@ impl Client for Front {
 
     fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
         let mut out = Vec::new();
-        if !request.has_body() && self.begin(&mut exchange, request).is_none() {
-            return exchange.error(502);
+        let begun = if request.has_body() { Ok(()) } else { self.begin(&mut exchange, request) };
+        if let Err(status) = begun {
+            return exchange.error(status);
         }
         // It writes nothing for a request without a body.
         let _ = self.http.encode_end(&Fields::new(), &mut out);
@@ -137,7 +140,7 @@ impl Client for Upstream {
     }
 
     fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
-        let _ = self.1.as_mut().map(|relay| relay.end_of_input(rest));
+        let _ = self.1.as_mut().map(|relay| relay.end_of_input(rest, raw.was_cut()));
         raw.close();
     }
 

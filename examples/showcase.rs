@@ -124,6 +124,8 @@ enum Role {
 struct Shared {
     /// Distinguishes this server from others that use the same Redis.
     node: String,
+    /// It shares the chat with other servers.
+    is_shared: bool,
     guests: AtomicU64,
     /// The number of chat lines so far.
     lines: AtomicU64,
@@ -279,7 +281,8 @@ impl Shared {
     fn watch(&self, events: &mut EventStream<'_>, request: &Request<'_>) {
         // A browser that loses the stream reconnects by itself, after this many milliseconds.
         events.send(Event::empty().retry(1000));
-        events.send(Event::data(&self.node).event("node"));
+        let shares = if self.is_shared { "shared" } else { "alone" };
+        events.send(Event::data(format!("{}\t{shares}", self.node)).event("node"));
         let by_browser = last_event_id(request);
         match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
             Some(id) => {
@@ -382,7 +385,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addr = server.local_addr();
     let network = addresses::in_the_network(addr, addresses::own);
     println!("listening on {addr}");
-    println!("open http://{}/ in two tabs", network.unwrap_or_else(|| addresses::reached(addr)));
+    println!("open http://{}/ in two tabs", addresses::reached(addr));
+    if let Some(network) = network {
+        println!("from other machines: http://{network}/");
+    }
     if options.value("--broker").is_none() {
         println!("this server is alone; with `--broker URL` several servers share the chat through Redis");
     }
@@ -392,6 +398,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let answerer = thread::Builder::new().name("late".into()).spawn(move || answer_forms(waiting))?;
     let shared = Arc::new(Shared {
         node: format!("{:x}", RandomState::new().build_hasher().finish()),
+        is_shared: options.has("--broker"),
         guests: AtomicU64::new(0),
         lines: AtomicU64::new(0),
         forms,

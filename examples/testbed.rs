@@ -20,6 +20,7 @@ use jackfield_redis::Redis;
 use options::Options;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::process::exit;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -356,7 +357,11 @@ fn host(cert: &str) -> Option<(String, String, String)> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::read();
-    let server = settings.builder()?.bind()?;
+    let builder = settings.builder().unwrap_or_else(|wrong| {
+        eprintln!("{wrong}");
+        exit(2)
+    });
+    let server = builder.bind()?;
     if settings.broker.is_some() {
         for topic in [FEED, EVERYBODY] {
             server.handle().declare_topic(topic, History::new(HISTORY_EVENTS));

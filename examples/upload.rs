@@ -23,13 +23,24 @@ use tempfile::NamedTempFile;
 const PAGE: &str = r#"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <meta name=color-scheme content="light dark"><style>html { background: Canvas; font-family: system-ui }
 input { font: inherit; max-width: 100% }</style>
-<title>Upload</title><h1>Upload</h1>
+<link rel=icon href="data:,"><title>Upload</title><h1>Upload</h1>
 <input type=file id=file><p id=state>choose a file</p><script>
 const state = document.getElementById('state');
 document.getElementById('file').onchange = async event => {
     const name = 'web' + Date.now(), progress = new EventSource(name);
     progress.onmessage = event => state.textContent = event.data;
-    progress.onopen = () => fetch(name, { method: 'PUT', body: event.target.files[0] });
+    progress.onopen = async () => {
+        // It comes again when a lost stream is back.
+        progress.onopen = null;
+        try {
+            const done = await fetch(name, { method: 'PUT', body: event.target.files[0] });
+            state.textContent = await done.text();
+        } catch (error) {
+            state.textContent = error.message;
+        }
+        // A browser has six connections for a server, and this stream takes one.
+        progress.close();
+    };
 };
 </script>"#;
 

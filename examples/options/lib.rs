@@ -62,6 +62,9 @@ impl Options {
                 (false, None) => String::new(),
                 (false, Some(_)) => return Err(wrong(format!("`{name}` takes no value"))),
             };
+            if known.get(at + 1) == Some(&"ADDR") && !value.contains(':') {
+                return Err(wrong(format!("`{name} {value}`: not an address, such as 127.0.0.1:8080")));
+            }
             given.push((name, value));
         }
         Ok(Self(given))

@@ -70,6 +70,7 @@ function connect() {
     lostAt ??= performance.now();
     failures += 1;
     setOpen(false);
+    mayMissLines = true;
     // One network, one fate: the stream is lost with the socket, and both resume.
     unwatch();
     reconnectLater();
@@ -339,11 +340,17 @@ let figures;
 let unwatched;
 /** Which server this is, of those that share a Redis. */
 let node;
+/** Whether this server may have lines of others, which come over the stream only. */
+let hasOthers = false;
 /** The id of the last event: a new stream goes on behind it. */
 let lastId = "";
+/** Whether a line may have been said that this page has not heard: its socket was lost, or other servers have lines too. */
+let mayMissLines = true;
 
 function watch() {
   clearTimeout(unwatched);
+  // A browser has six connections for all tabs of a server, and each stream takes one: only who looks has one.
+  if (document.hidden) return;
   if (figures !== undefined && figures.readyState !== EventSource.CLOSED) return;
   figures = new EventSource(lastId === "" ? "figures" : `figures?after=${lastId}`);
   const on = (name, hear) => figures.addEventListener(name, (event) => {
@@ -352,9 +359,11 @@ function watch() {
     hear(event.data);
   });
   on("node", (data) => {
+    const [name, shares] = data.split("\t");
     // Another server has other figures.
-    if (data !== node) samples = [];
-    node = data;
+    if (name !== node) samples = [];
+    node = name;
+    hasOthers = shares === "shared";
   });
   on("past", (data) => addSamples(JSON.parse(data)));
   on("back", (data) => { backAt = Number(data); });
@@ -362,6 +371,7 @@ function watch() {
     const sample = JSON.parse(data);
     if (sample.node !== node) return;
     addSamples([{ ...sample, isMissed: sample.at <= backAt }]);
+    mayMissLines = hasOthers || wasAway() || !isOpen();
   });
   // Live lines of this server come over the socket as well, and sooner or later than here: those that were missed, and those
   // that were said at another server, only here.
@@ -372,7 +382,11 @@ function watch() {
   });
   // The history does not reach back so far, or the server was started anew: what was said meanwhile is not known.
   on("resync", () => {
-    addNote("Some lines", " may be lost: the server was started anew, or you were away for too long");
+    if (mayMissLines) {
+      addNote("Some lines", " may be lost: the server was started anew, or you were away for too long");
+    }
+    // If nobody looks, the stream begins anew later, and what is said until then is missed.
+    mayMissLines ||= document.hidden;
     unwatch();
     lastId = "";
     watch();
@@ -397,7 +411,7 @@ function setStale(isStale) {
   byId("charts").dataset.stale = isStale;
 }
 
-// A browser has six connections for all tabs of a server, and each stream takes one: who does not look gives it back.
+// Who does not look for a while gives its stream back.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) unwatched = setTimeout(unwatch, UNWATCHED_AFTER);
   else watch();

@@ -335,7 +335,7 @@ fn pages(browser: &mut Browser) -> Outcome<()> {
         input.files = files.files;
         input.dispatchEvent(new Event('change')); return true; })()";
     browser.evaluate(&tab, choose)?;
-    browser.wait(&tab, "state.textContent === '1000000'")?;
+    browser.wait(&tab, "state.textContent.startsWith('1000000 bytes in ')")?;
     look(browser, &tab, "upload")?;
 
     let (_clock, addr) = Example::start("clock", &[]);

@@ -65,7 +65,7 @@ const FEED: &str = "feed";
 const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 /// The topic of the WebSockets at `/fanout`.
 const EVERYBODY: &str = "everybody";
-/// Room for the largest message that is sent.
+/// Room for the largest message or body that is sent.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
 /// The body at `/large`, made at the first request.
@@ -153,6 +153,7 @@ pub fn serve(args: &Serve) -> jackfield::Result<()> {
     let limits = move |limits: &mut Limits| {
         limits.head_timeout = head_timeout.unwrap_or(limits.head_timeout);
         limits.reactor.handshake = handshake_timeout.unwrap_or(limits.reactor.handshake);
+        limits.body_bytes_max = MESSAGE_BYTES_MAX as u64;
         limits.websocket.message_bytes_max = MESSAGE_BYTES_MAX;
         limits.reactor.wire_memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
         limits.memory_bytes_max = 2 * MESSAGE_BYTES_MAX;

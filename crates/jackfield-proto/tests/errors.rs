@@ -80,6 +80,8 @@ fn wrong_uses_of_http_are_explained() {
         &RequestError::Method,
         &RequestError::Target,
         &RequestError::Host,
+        &RequestError::Field,
+        &RequestError::LastHop,
         &RequestError::Full,
         &RequestError::BodyUnfinished,
         &RequestError::Closing,

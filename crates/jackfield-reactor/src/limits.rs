@@ -41,7 +41,8 @@ pub struct Limits {
     /// they are 16 times as many. Default: 1,024.
     pub timers_per_turn: usize,
     /// The most connections without a new event (the rest of their bytes was left over) that are read in one turn; the
-    /// others wait for the next turn. Default: 1,024, as many as one poll reports.
+    /// others wait for the next turn. The same for connections that the service is told of because something of theirs was
+    /// written. Default: 1,024, as many as one poll reports.
     pub looks_per_turn: usize,
     /// The most connections that are drained or aborted in one turn when all connections are, such as at a shutdown; the
     /// others wait for the next turn. Default: 64, about 1 ms of work for the kernel.

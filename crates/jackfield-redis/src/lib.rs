@@ -116,6 +116,9 @@ impl Redis {
     /// How many messages may wait for Redis, and how many bytes they may have together. One more is refused. Default:
     /// 10,000 messages and 16 MiB.
     ///
+    /// Topics that Redis refuses, such as one whose key has another type, may have half of that together, and the others at least half,
+    /// whatever waits of the refused ones from before.
+    ///
     /// A larger queue does not help a single topic for long: if a topic has members on this server, at most 16,384 of its
     /// messages may be on their way, from the publish until they come back from Redis. One more is refused as well.
     #[must_use]

@@ -16,8 +16,7 @@ pub(crate) enum Item {
 }
 
 pub(crate) struct Queue {
-    messages_max: usize,
-    bytes_max: usize,
+    bound: Load,
     state: Mutex<State>,
     /// Signals a change.
     changed: Condvar,
@@ -29,15 +28,28 @@ struct State {
     /// Of each topic only the last [`Item::Follow`] or [`Item::Unfollow`] counts. So topics that come and go while Redis is
     /// away take no more places than there are topics.
     reads: BTreeMap<Arc<str>, Item>,
-    /// Publications that Redis has not taken, also those that the thread holds, and their bytes.
-    messages: usize,
-    bytes: usize,
+    topics: BTreeMap<Arc<str>, Topic>,
+    /// What waits of all topics that Redis takes, and of all that it refuses.
+    sums: [Load; 2],
     is_stopped: bool,
     is_broken: bool,
     /// The thread has ended.
     is_over: bool,
     /// Nobody waits for the thread any more.
     is_given_up: bool,
+}
+
+/// Publications that Redis has not taken, also those that the thread holds: their number and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    messages: usize,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Topic {
+    load: Load,
+    is_refused: bool,
 }
 
 /// The content of the queue.
@@ -52,16 +64,17 @@ pub(crate) struct Taken {
 
 impl Queue {
     pub(crate) fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self { messages_max, bytes_max, state: Mutex::default(), changed: Condvar::new() }
+        let bound = Load { messages: messages_max, bytes: bytes_max };
+        Self { bound, state: Mutex::default(), changed: Condvar::new() }
     }
 
     pub(crate) fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull> {
         let mut state = self.lock();
-        if state.messages >= self.messages_max || state.bytes >= self.bytes_max || state.is_stopped {
+        if state.is_stopped || !state.has_room(&topic.name, self.bound) {
             return Err(QueueFull);
         }
-        state.messages += 1;
-        state.bytes += message.len();
+        let load = Load { messages: 1, bytes: message.len() };
+        state.change(&topic.name, |waiting| waiting.add(load));
         self.put(state, Item::Publish(topic.clone(), message));
         Ok(())
     }
@@ -87,11 +100,19 @@ impl Queue {
         }
     }
 
-    /// Redis has taken this number of publications, which hold this number of bytes.
-    pub(crate) fn uncount_taken(&self, messages: usize, bytes: usize) {
+    /// Redis has taken this number of publications of a topic, which hold this number of bytes.
+    pub(crate) fn uncount_taken(&self, topic: &Arc<str>, messages: usize, bytes: usize) {
+        self.lock().change(topic, |waiting| waiting.subtract(Load { messages, bytes }));
+    }
+
+    /// Redis refuses what is written to a topic, or takes it again.
+    pub(crate) fn set_refused(&self, topic: &Arc<str>, is_refused: bool) {
         let mut state = self.lock();
-        state.messages -= messages;
-        state.bytes -= bytes;
+        let topic = state.topics.entry(topic.clone()).or_default();
+        let was_refused = std::mem::replace(&mut topic.is_refused, is_refused);
+        let load = topic.load;
+        state.sums[usize::from(was_refused)].subtract(load);
+        state.sums[usize::from(is_refused)].add(load);
     }
 
     pub(crate) fn stop(&self) {
@@ -154,12 +175,79 @@ impl State {
     fn is_empty(&self) -> bool {
         self.items.is_empty() && self.reads.is_empty()
     }
+
+    /// Whether one more publication may wait. The topics that Redis refuses have half of the room together, so that the others go
+    /// on. Those have at least half of it, also if more than the other half waits of topics that Redis did not refuse before.
+    fn has_room(&self, topic: &str, bound: Load) -> bool {
+        let half = Load { messages: bound.messages.div_ceil(2), bytes: bound.bytes.div_ceil(2) };
+        let [others, refused] = self.sums;
+        let mut all = others;
+        all.add(refused);
+        match self.topics.get(topic).is_some_and(|topic| topic.is_refused) {
+            true => all.is_below(bound) && refused.is_below(half),
+            false => all.is_below(bound) || others.is_below(half),
+        }
+    }
+
+    /// Changes what waits of a topic.
+    fn change(&mut self, topic: &Arc<str>, change: impl Fn(&mut Load)) {
+        let topic = self.topics.entry(topic.clone()).or_default();
+        change(&mut topic.load);
+        change(&mut self.sums[usize::from(topic.is_refused)]);
+    }
+}
+
+impl Load {
+    fn add(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+    }
+
+    fn subtract(&mut self, less: Self) {
+        self.messages -= less.messages;
+        self.bytes -= less.bytes;
+    }
+
+    fn is_below(self, bound: Self) -> bool {
+        self.messages < bound.messages && self.bytes < bound.bytes
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use jackfield::History;
+
+    /// One topic that Redis refused filled the queue, and what was published to the others was dropped.
+    #[test]
+    fn i331_topics_that_redis_refuses_leave_half_of_the_queue_to_the_others() {
+        const BYTES: usize = 10;
+        for (messages_max, bytes_max) in [(10, usize::MAX), (usize::MAX, 10 * BYTES)] {
+            let queue = Queue::new(messages_max, bytes_max);
+            let [a, b, c] = ["a", "b", "c"].map(|name| SharedTopic::new(name, History::new(1)));
+            let fill = |topic: &SharedTopic| {
+                (0..100).take_while(|_| queue.publish(topic, vec![0; BYTES]).is_ok()).count()
+            };
+            let take = |topic: &SharedTopic, count| queue.uncount_taken(&topic.name, count, count * BYTES);
+            [&a, &b].into_iter().for_each(|topic| queue.set_refused(&topic.name, true));
+            assert_eq!([&a, &b, &c].map(fill), [5, 0, 5], "those that are refused share one half");
+            queue.set_refused(&a.name, false);
+            assert_eq!([&a, &b, &c].map(fill), [0, 0, 0], "nothing has left the queue");
+            take(&a, 5);
+            take(&c, 5);
+            assert_eq!(fill(&c), 10, "nothing of a refused topic waits");
+            queue.set_refused(&c.name, true);
+            assert_eq!(
+                [&a, &b, &c].map(fill),
+                [5, 0, 0],
+                "the others have half of it, whatever waits from before"
+            );
+            take(&a, 5);
+            take(&c, 10);
+            [&b, &c].into_iter().for_each(|topic| queue.set_refused(&topic.name, false));
+            assert_eq!([&a, &b, &c].map(fill), [10, 0, 0], "without a refusal there is one room for all");
+        }
+    }
 
     #[test]
     fn topics_that_come_and_go_while_redis_is_away_have_one_place_each() {

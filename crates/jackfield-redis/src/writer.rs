@@ -63,6 +63,8 @@ struct Topic {
     /// How many of them, from the front, Redis may have all the same, because the connection was lost before its
     /// answer.
     in_doubt: usize,
+    /// Those are behind this position, if Redis has them.
+    doubt_after: Position,
     /// The topic must be read, beginning after this position.
     wanted: Option<Option<Position>>,
     /// The reader reads it.
@@ -269,6 +271,7 @@ impl Writer {
             known: Position::default(),
             pending: VecDeque::new(),
             in_doubt: 0,
+            doubt_after: Position::default(),
             wanted: None,
             is_open: false,
             is_write_refused: false,
@@ -361,7 +364,7 @@ fn send_together(
             Ok(epoch) => epoch,
             Err(error) => {
                 topic.fail(error, setup, followed)?;
-                topic.is_write_refused = true;
+                topic.set_write_refused(true, setup);
                 continue;
             }
         };
@@ -373,7 +376,7 @@ fn send_together(
         let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
         let count = share.count(topic.pending.iter().map(Vec::len));
         topic.pending.iter().take(count).for_each(|message| addition.push(message, &mut commands));
-        topic.in_doubt = count;
+        (topic.in_doubt, topic.doubt_after) = (count, topic.known);
         batch.push((topic, count));
         all += count;
     }
@@ -501,7 +504,7 @@ impl Topic {
             return Ok(epoch);
         }
         let head = self.head(connection, self.known)?;
-        if self.in_doubt > 0 && self.known.epoch == head.epoch && self.is_there(connection)? {
+        if self.in_doubt > 0 && self.doubt_after.epoch == head.epoch && self.is_there(connection)? {
             self.acknowledge(self.in_doubt, queue);
         }
         self.in_doubt = 0;
@@ -513,7 +516,7 @@ impl Topic {
     /// Whether the last message in doubt has arrived. A pipeline arrives completely or not at all.
     fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
-        let mut at = self.known;
+        let mut at = self.doubt_after;
         loop {
             let page = stream::entries_after(connection, &self.key, at)?;
             let Some((last, _)) = page.last() else { return Ok(false) };
@@ -526,7 +529,7 @@ impl Topic {
 
     fn acknowledge(&mut self, count: usize, queue: &Queue) {
         let bytes = self.pending.drain(..count).map(|message| message.len()).sum();
-        queue.uncount_taken(count, bytes);
+        queue.uncount_taken(&self.shared.name, count, bytes);
     }
 
     fn take_answers<'a>(
@@ -563,14 +566,23 @@ impl Topic {
 
     /// Notes that Redis refuses what is written. What it has can still be read.
     fn refuse_write(&mut self, why: &str, setup: &Setup, followed: &Followed) {
-        self.is_write_refused = true;
+        self.set_write_refused(true, setup);
         self.rest(why, setup, followed);
+    }
+
+    /// Returns whether what was written was refused before.
+    fn set_write_refused(&mut self, is_refused: bool, setup: &Setup) -> bool {
+        let was_refused = std::mem::replace(&mut self.is_write_refused, is_refused);
+        if was_refused != is_refused {
+            setup.queue.set_refused(&self.shared.name, is_refused);
+        }
+        was_refused
     }
 
     /// Notes that Redis takes what is written. If it did not before, the topic is opened again, by which it becomes live.
     fn accept_write(&mut self, setup: &Setup, followed: &Followed) {
         self.is_suspect = false;
-        let was_refused = std::mem::take(&mut self.is_write_refused);
+        let was_refused = self.set_write_refused(false, setup);
         if self.wanted.is_none() {
             self.tell_up(setup);
         } else if was_refused {

@@ -415,6 +415,51 @@ fn k2_a_topic_that_may_only_be_read_stops_no_other() {
     assert_eq!(all, [[1, 0]; 2], "{:?}", site.told.all());
 }
 
+/// The fault: it filled the queue, and what was published to the other topics was dropped.
+#[test]
+fn i331_a_topic_that_redis_refuses_leaves_room_to_the_others() {
+    let Some(redis) = Instance::start() else { return };
+    redis.ask(&["SET", "jackfield:topic:t", "a string"]);
+    let small = Redis::new(&redis.address()).unwrap().queue_limits(10, 1 << 20);
+    let mut site = Site::connected(small, History::new(100));
+    assert!(site.handle().declare_topic("other", History::new(100)));
+    let mut other = Reader::connect(&mut site.server, "other", "");
+    let full: usize = numbers(0..20).iter().map(|number| site.publish(number).full).sum();
+    assert!(full >= 10, "the queue is full: {full}");
+    wait(|| site.handle().publish("other", "goes on").full == 0);
+    site.take_until(&mut other, "goes on");
+}
+
+/// The fault: a topic with members was read up to its end first, and the messages were looked for behind that. So they were
+/// written again, and took the places of others.
+#[test]
+fn i332_messages_whose_answer_is_lost_are_not_written_again() {
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(&redis);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(1000));
+    let mut other = Site::live(&redis, History::new(1000));
+    let (mut reader, mut witness) = (site.read_from("begin"), other.read_from("begin"));
+    let length = || match redis.ask(&["XLEN", "jackfield:topic:t"]) {
+        redis::Value::Int(length) => length,
+        other => panic!("{other:?}"),
+    };
+    let before = length();
+    cable.lose_answers();
+    numbers(0..3).iter().for_each(|number| _ = site.publish(number));
+    wait(|| length() > before);
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    cable.put_in();
+    site.publish("end");
+    for (site, reader) in [(&mut site, &mut reader), (&mut other, &mut witness)] {
+        let mut seen = site.take_until(reader, "end");
+        seen.retain(|seen| seen.data != "begin" && seen.data != "ready");
+        assert_eq!(data(&seen), ["0", "1", "2", "end"]);
+    }
+    // The witness has it from Redis, where it is the last.
+    assert_eq!(length(), before + 4);
+}
+
 #[test]
 fn k2_a_slow_redis_doubles_nothing() {
     // Its disk is not to be what is slow.

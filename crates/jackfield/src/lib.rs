@@ -52,6 +52,7 @@ mod config;
 mod disconnect;
 mod dispatch;
 mod gate;
+mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod links;

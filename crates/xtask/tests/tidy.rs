@@ -11,6 +11,8 @@
 mod faces;
 #[path = "tidy/modules.rs"]
 mod modules;
+#[path = "tidy/packages.rs"]
+mod packages;
 #[path = "tidy/readers.rs"]
 mod readers;
 #[path = "tidy/rooms.rs"]
@@ -24,6 +26,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use faces::{the_most_used_types_have_an_example, what_is_handed_on_is_described_for_its_users};
+use packages::{packages_include_their_own_files, the_features_are_in_the_readme};
 use readers::{
     anchors, contains_absolute, contains_word, documentation, functions, links, named_files, numbered,
     quoted, resolve, squeeze,
@@ -357,6 +360,37 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        find: packages_include_their_own_files,
+        bad: &[
+            (
+                "crates/a/src/b.rs:2",
+                &[("crates/a/src/b.rs", "//! A.\n#[doc = include_str!(\"../../c.md\")]\n")],
+            ),
+            (
+                "crates/a/src/b/c.rs:1",
+                &[("crates/a/src/b/c.rs", "let d = include_bytes!(\"../../../d\");\n")],
+            ),
+        ],
+        good: &[&[
+            ("crates/a/src/b/c.rs", "let d = include_str!(\"../../d.md\");\nlet e = include_str!(\"e\");\n"),
+            ("examples/options/lib.rs", "#[doc = include_str!(\"../../README.md\")]\n"),
+            ("crates/f/Cargo.toml", "[package]\npublish = false\n"),
+            ("crates/f/src/g.rs", "let h = include_str!(\"../../../h\");\n"),
+        ]],
+    },
+    Rule {
+        find: the_features_are_in_the_readme,
+        bad: &[
+            ("README.md:1", &[(SERVER_MANIFEST, FEATURES), ("README.md", "`b` is one\n| `a` | A | on |\n")]),
+            ("README.md:1", &[(SERVER_MANIFEST, FEATURES), ("README.md", "| `a` | A | |\n| `b` | B | |\n")]),
+            (
+                "README.md:2",
+                &[(SERVER_MANIFEST, FEATURES), ("README.md", "| `a` | | on |\n| `b` | | on |\n")],
+            ),
+        ],
+        good: &[&[(SERVER_MANIFEST, FEATURES), ("README.md", "| `a`, `c` | A | on |\n| `b` | B | |\n")]],
+    },
+    Rule {
         find: links_lead_somewhere,
         bad: &[
             (
@@ -414,6 +448,8 @@ const RULES: &[Rule] = &[
 
 const ROOT: (&str, &str) =
     ("Cargo.toml", "[workspace]\nmembers = [\n    \"crates/*\",\n    \"benches\",\n]\n");
+const FEATURES: &str =
+    "[features]\ndefault = [\"a\"]\n# b = [\"c\"]\na = []\nb = [\"a\"]\nplanted-bugs = []\n[b]\nc = 1\n";
 const PROTO_SOURCE: &str = "crates/jackfield-proto/src/a.rs";
 const DECLARED: &str = "[[example]]\nname = \"echo\"\npath = \"echo.rs\"\n";
 

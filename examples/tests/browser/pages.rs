@@ -253,6 +253,57 @@ fn two_showcases_share_the_chat_by_a_redis() {
     });
 }
 
+/// The faults: a page that nobody looked at took a stream when its WebSocket was back (I314), and a page that had heard every line
+/// said that lines may be lost when its stream had a gap (I312).
+#[test]
+fn i312_i314_the_showcase_knows_its_stream_from_its_socket() {
+    check(|browser| {
+        let showcase = Served::start("showcase", &[]);
+        let tab = browser.open("showcase", &showcase.url)?;
+        browser.wait(&tab, "!mayMissLines && isOpen()")?;
+        let gap = "figures.dispatchEvent(new MessageEvent('resync', { data: '{}' })); \
+            document.body.textContent.includes('may be lost')";
+        expect(browser.evaluate(&tab, gap)? == false, || "it has heard each line".into())?;
+        let hide =
+            "window.isAway = true; Object.defineProperty(document, 'hidden', { get: () => isAway }); 0";
+        browser.evaluate(&tab, hide)?;
+        browser.evaluate(&tab, STAY_AWAY)?;
+        browser.click(&tab, "#drop")?;
+        browser.wait(&tab, "!isOpen()")?;
+        browser.evaluate(&tab, COME_BACK)?;
+        browser.wait(&tab, "isOpen()")?;
+        let has_none = "figures.readyState === EventSource.CLOSED";
+        expect(browser.evaluate(&tab, has_none)? == true, || "nobody looks at its stream".into())?;
+        let look_again = "isAway = false; document.dispatchEvent(new Event('visibilitychange')); 0";
+        browser.evaluate(&tab, look_again)?;
+        browser.wait(&tab, "figures.readyState === EventSource.OPEN && !mayMissLines")?;
+        let gap = format!("mayMissLines = true; {gap}");
+        expect(browser.evaluate(&tab, &gap)? == true, || "a line may be lost now".into())
+    });
+}
+
+/// The fault: each upload of a page kept a stream, so that the sixth waited for ever.
+#[test]
+fn i313_a_page_uploads_many_files() {
+    let folder = env::temp_dir().join(format!("jackfield-uploads-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    check(|browser| {
+        let served = Served::start("upload", &["--folder", folder.to_str().unwrap_or_default()]);
+        let tab = browser.open("upload", &served.url)?;
+        for bytes in 1..=8 {
+            let choose = format!(
+                "(() => {{ const files = new DataTransfer(), input = document.getElementById('file');
+                    files.items.add(new File(['x'.repeat({bytes})], 'name'));
+                    input.files = files.files; input.dispatchEvent(new Event('change')); return 0; }})()"
+            );
+            browser.evaluate(&tab, &choose)?;
+            browser.wait(&tab, &format!("state.textContent.startsWith('{bytes} bytes in ')"))?;
+        }
+        Ok(())
+    });
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Opens a browser, if there is one.
 #[track_caller]
 fn check(check: impl FnOnce(&mut Browser) -> Outcome<()>) {

@@ -48,12 +48,13 @@ fn unknown_options_are_refused_with_the_usage() {
 #[test]
 fn wrong_command_lines_are_explained() {
     for (name, options, code) in [
-        ("hello", &["--listen", "nowhere"][..], 1),
+        ("hello", &["--listen", "nowhere"][..], 2),
+        ("hello", &["--listen", "127.0.0.1:99999"], 1),
         ("chat", &["--listen", "127.0.0.1:0", "--reactors", "none"], 2),
         ("testbed", &["--listen", "127.0.0.1:0", "--reactors"], 2),
         ("quiz", &["--listen", "127.0.0.1:0", "--within", "soon"], 2),
         ("quiz", &["--listen", "127.0.0.1:0", "--within=-1"], 2),
-        ("testbed", &["--tls", "127.0.0.1:0"], 1),
+        ("testbed", &["--tls", "127.0.0.1:0"], 2),
         ("testbed", &["--tls", "127.0.0.1:0", "--cert", "nowhere.pem", "--key", "nowhere.pem"], 1),
     ] {
         let status = Example::spawn(name, options).wait();

@@ -94,6 +94,16 @@ fn proxy_passes_requests_and_answers_on() {
     }
 }
 
+/// The fault: it was passed on, with the same number, from proxy to proxy (RFC 9110 section 7.6.2).
+#[test]
+fn i347_proxy_answers_what_may_not_be_passed_on() {
+    let (_example, addr, _upstream) = start();
+    for (method, body) in [("OPTIONS", ""), ("TRACE", ""), ("OPTIONS", "a body")] {
+        let answer = Http::connect(addr).ask(method, "/", "Max-Forwards: 0\r\n", body);
+        assert_eq!(answer.status, 501, "{method} {body}");
+    }
+}
+
 /// Much more than all buffers hold, both ways, with a length and without.
 #[test]
 fn proxy_streams_large_bodies_both_ways() {

@@ -99,6 +99,17 @@ pub fn count(number: f64) -> String {
     text
 }
 
+/// A number a second: below ten with three significant digits, and otherwise as a whole number.
+pub fn rate(number: f64) -> String {
+    if number >= 10.0 {
+        return count(number);
+    }
+    // The logarithm of zero is infinite.
+    let decimals = (2.0 - number.log10().floor()).min(9.0) as usize;
+    let text = format!("{number:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The largest unit of which there is at least one.
 fn scaled(value: f64, units: &[(&str, f64)]) -> String {
     let (unit, factor) = units.iter().rev().find(|(_, factor)| value >= *factor).unwrap_or(&units[0]);
@@ -141,5 +152,22 @@ mod tests {
         );
         assert_eq!([bytes(100.0), bytes(5.5 * 1048576.0)], ["100 B", "5.50 MiB"]);
         assert_eq!([count(7.0), count(1234.4), count(1_234_567.0)], ["7", "1,234", "1,234,567"]);
+    }
+
+    /// The fault: 1.43 a second was shown as 1, and 0.5 as 0.
+    #[test]
+    fn i310_a_low_rate_keeps_its_digits() {
+        for (number, text) in [
+            (0.0, "0"),
+            (0.001_234_5, "0.00123"),
+            (0.5, "0.5"),
+            (1.0, "1"),
+            (1.43, "1.43"),
+            (9.996, "10"),
+            (10.4, "10"),
+            (1234.4, "1,234"),
+        ] {
+            assert_eq!(rate(number), text);
+        }
     }
 }

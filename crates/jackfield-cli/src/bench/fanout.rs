@@ -3,6 +3,7 @@
 use super::plan::Plan;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::ws::{Opening, Socket, Sockets};
+use std::ops::Range;
 
 /// WebSockets at a server that sends each message to all of them. Deliveries are counted.
 ///
@@ -35,6 +36,11 @@ impl Members {
         let publishers = plan.publishers.min(plan.connections - slow_readers);
         Self { bytes: plan.size, slow_readers, publishers, round: plan.is_constant.then_some(publishers) }
     }
+
+    /// The numbers of those that publish.
+    fn numbers(&self) -> Range<u32> {
+        self.slow_readers as u32..(self.slow_readers + self.publishers) as u32
+    }
 }
 
 /// A subscriber and publisher.
@@ -60,9 +66,8 @@ impl Speaker for Fanout {
     type State = Member;
 
     fn connect(&mut self, index: usize) -> (Member, Part) {
-        let publishers = self.members.slow_readers..self.members.slow_readers + self.members.publishers;
-        let part = if publishers.contains(&index) { Part::Talks } else { Part::Listens };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let part = if self.members.numbers().contains(&number) { Part::Talks } else { Part::Listens };
         (Member { socket: self.sockets.socket(), number, count: 0 }, part)
     }
 
@@ -85,7 +90,7 @@ impl Speaker for Fanout {
 
     fn receive(&mut self, member: &mut Member, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
         let Member { socket, number, count } = member;
-        let round = self.members.round;
+        let (round, publishers) = (self.members.round, self.members.numbers());
         self.sockets.receive(socket, rx, heard, |message, heard| {
             if let Some(round) = round {
                 heard.delivery(heard.now);
@@ -96,7 +101,9 @@ impl Speaker for Fanout {
                 *count -= round;
                 return heard.acknowledge();
             }
-            let Some((due, publisher)) = read_stamp(message.as_bytes()) else {
+            let stamp = read_stamp(message.as_bytes());
+            let is_ours = |(due, number): &(u64, u32)| *due <= heard.now && publishers.contains(number);
+            let Some((due, publisher)) = stamp.filter(is_ours) else {
                 return Err(Fault("a message that nobody has published".into()));
             };
             heard.delivery(due);

@@ -101,7 +101,7 @@ impl Sample {
     pub fn describe(&self) -> String {
         let mut text = format!(
             "{}/s, p50 {}, p99 {}, errors {}",
-            units::count(self.rate),
+            units::rate(self.rate),
             units::time(self.p50 as f64),
             units::time(self.p99 as f64),
             units::count(self.errors as f64),

@@ -4,7 +4,7 @@ use crate::base::sessions::Sessions;
 use crate::base::target::Target;
 use crate::base::trust;
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{Session, Stream};
+use jackfield_reactor::{Above, Session, Stream};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
@@ -128,7 +128,12 @@ impl Tls {
         self
     }
 
-    /// What is spoken above a new stream first, if anything is.
+    /// What is spoken above a connection.
+    pub fn above(tls: Option<&Self>) -> Above {
+        tls.map_or(Above::Plain, |tls| Above::Tls(tls.config.clone(), tls.name.clone()))
+    }
+
+    /// The same for a new stream.
     pub fn session(tls: Option<&Self>, stream: TcpStream) -> io::Result<Session> {
         let stream = Stream::Tcp(stream);
         let Some(tls) = tls else { return Ok(stream.into()) };

@@ -181,7 +181,7 @@ type Workers<'s> = Vec<ScopedJoinHandle<'s, std::io::Result<Total>>>;
 impl Lead<'_> {
     fn run(mut self, workers: Workers<'_>) -> Result<Outcome, Error> {
         let begin = Instant::now();
-        let mut end = self.open(begin, &workers);
+        let end = self.open(begin, &workers);
         let opened = self.shared.ready.load(Ordering::Relaxed);
         let is_up = end.is_none() && self.plan.play != Play::Connect;
         let opened_in = is_up.then(|| begin.elapsed());
@@ -193,20 +193,23 @@ impl Lead<'_> {
             let _ = self.shared.course.set(course);
             (meter, last) = self.follow(&course, &workers);
         }
-        if end.is_none() && self.interrupt.load(Ordering::Relaxed) {
-            end = Some(End::Interrupted);
-        }
         self.shared.is_stopped.fetch_or(end.is_some(), Ordering::Relaxed);
         let memory_end = self.pid.and_then(proc::memory);
+        // The last answers may take long: Ctrl-C ends that too.
+        while !self.heed_interrupt() && !workers.iter().all(ScopedJoinHandle::is_finished) {
+            thread::sleep(LOOK);
+        }
         let mut totals = Vec::new();
         for worker in workers {
             // A panic of a thread is a bug of this program, so the run ends.
             totals.push(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
-        let end = self.shared.failure.get().map(|why| End::Failed(why.clone())).or(end);
+        let failure = self.shared.failure.get().map(|why| End::Failed(why.clone()));
+        let interruption = self.heed_interrupt().then_some(End::Interrupted);
+        let end = failure.or(end).or(interruption);
         let mut outcome = self.sum(totals, end.unwrap_or(End::Complete));
         outcome.opened = opened;
-        // A connection may seem to be up before it is refused.
+        // The server may have closed them again at once.
         outcome.opened_in = opened_in.filter(|_| !matches!(outcome.end, End::Failed(_)));
         outcome.client_cpu = last.client_cpu.saturating_sub(meter.client_cpu);
         outcome.all_cpu = last.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
@@ -235,7 +238,7 @@ impl Lead<'_> {
             if ready >= wanted {
                 return None;
             }
-            if self.interrupt.load(Ordering::Relaxed) {
+            if self.heed_interrupt() {
                 return Some(End::Interrupted);
             }
             let is_over = begin.elapsed() > OPENING_MAX || workers.iter().any(ScopedJoinHandle::is_finished);
@@ -244,8 +247,15 @@ impl Lead<'_> {
                 let why = format!("only {ready} of {wanted} connections came up within {seconds} s");
                 return Some(End::Failed(why.into()));
             }
-            thread::sleep(OPENING_LOOK);
+            thread::sleep(LOOK);
         }
+    }
+
+    /// Passes Ctrl-C on to the threads. Returns whether it came.
+    fn heed_interrupt(&self) -> bool {
+        let is_interrupted = self.interrupt.load(Ordering::Relaxed);
+        self.shared.is_stopped.fetch_or(is_interrupted, Ordering::Relaxed);
+        is_interrupted
     }
 
     fn course(&self) -> Course {
@@ -271,9 +281,7 @@ impl Lead<'_> {
                 let meter = self.read_meter(0.0);
                 (self.last, first) = (meter, Some(meter));
             }
-            if self.interrupt.load(Ordering::Relaxed) {
-                self.shared.is_stopped.store(true, Ordering::Relaxed);
-            }
+            self.heed_interrupt();
             match self.laps.recv_timeout(TICK) {
                 Ok(lap) => {
                     ended += usize::from(lap.is_last);
@@ -285,7 +293,7 @@ impl Lead<'_> {
         }
         // A delayed thread may have left out laps.
         for sum in merged.iter().filter(|((is_measured, _), _)| *is_measured).map(|(_, sum)| sum) {
-            self.count(sum);
+            self.latencies += &sum.latencies;
         }
         let at = Duration::from_nanos(self.shared.now().saturating_sub(course.measure)).as_secs_f64();
         let last = self.read_meter(at);
@@ -308,8 +316,7 @@ impl Lead<'_> {
         });
         sum.threads += 1;
         sum.operations += lap.operations;
-        let added = sum.latencies.add(&lap.latencies);
-        debug_assert!(added.is_ok(), "all have the same bounds");
+        sum.latencies += &lap.latencies;
         if sum.threads == threads {
             // Before the measured time it is below zero.
             let at = seconds(self.shared.now()) - seconds(course.measure);
@@ -352,16 +359,11 @@ impl Lead<'_> {
             self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
         }
         if is_measured {
-            self.count(sum);
+            self.latencies += &sum.latencies;
             self.samples.push(sample);
         } else {
             self.warm_up.push(Sample { at: sample.at.min(0.0), ..sample });
         }
-    }
-
-    fn count(&mut self, sum: &Merged) {
-        let added = self.latencies.add(&sum.latencies);
-        debug_assert!(added.is_ok(), "all have the same bounds");
     }
 
     /// Sums the counts of all threads.
@@ -400,8 +402,7 @@ impl Lead<'_> {
             outcome.handshakes.add(&total.handshakes);
             outcome.bytes_in += total.bytes_in;
             outcome.bytes_out += total.bytes_out;
-            let added = outcome.latencies.add(&total.latencies);
-            debug_assert!(added.is_ok(), "all have the same bounds");
+            outcome.latencies += &total.latencies;
             for (kind, count) in total.errors {
                 *outcome.errors.entry(kind).or_default() += count;
             }
@@ -426,8 +427,8 @@ impl Lead<'_> {
     }
 }
 
-/// The time between two checks of opening connections: short, because this time is measured.
-const OPENING_LOOK: Duration = Duration::from_millis(1);
+/// The time between two checks of the threads: short, because the time to open connections is measured.
+const LOOK: Duration = Duration::from_millis(1);
 
 fn seconds(nanos: u64) -> f64 {
     Duration::from_nanos(nanos).as_secs_f64()

@@ -24,6 +24,9 @@ struct Sum {
     is_over: bool,
 }
 
+/// When all bytes come.
+const NOW: u64 = 1_000_000;
+
 /// Feeds the bytes in two parts, as the reactor does: unused bytes come again with the next ones.
 fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize) -> Sum {
     let (mut state, _) = speaker.connect(0);
@@ -38,7 +41,7 @@ fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize)
     while let Some(part) = shown.next().filter(|_| sum.fault.is_none()) {
         carry.extend_from_slice(part);
         let mut heard = Heard {
-            now: 1_000_000,
+            now: NOW,
             out: &mut out,
             tally: &mut tally,
             in_flight: &mut flying,
@@ -141,7 +144,7 @@ fn deliveries_are_counted_and_own_messages_recognised() {
     for publisher in [3, 0, 1] {
         encode(Message::Binary(&message(publisher)), &mut bytes);
     }
-    let members = |round| Members { bytes: 16, slow_readers: 0, publishers: 2, round };
+    let members = |round| Members { bytes: 16, slow_readers: 0, publishers: 4, round };
     let sum = check(|| Fanout::new(&OPENING, &members(None)), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true));
     let sum = check(|| Fanout::new(&OPENING, &members(Some(2))), 2, &bytes);
@@ -151,6 +154,28 @@ fn deliveries_are_counted_and_own_messages_recognised() {
     member.count = 3;
     assert!(fanout.is_settled(&mut member), "its round was over before it began");
     assert!(!fanout.is_settled(&mut member) && member.count == 1);
+}
+
+/// The fault: it was a delivery without any latency.
+#[test]
+fn i309_a_message_that_the_tool_has_not_sent_is_no_delivery() {
+    let message = |due: u64, publisher: u32| [&due.to_le_bytes()[..], &publisher.to_le_bytes()].concat();
+    let members = Members { bytes: 12, slow_readers: 1, publishers: 2, round: None };
+    for (bytes, operations) in [
+        (message(NOW, 1), 1),
+        (message(NOW, 2), 1),
+        (message(NOW + 1, 1), 0),
+        (message(NOW, 0), 0),
+        (message(NOW, 3), 0),
+        (b"somebody has joined".to_vec(), 0),
+        (b"hello".to_vec(), 0),
+    ] {
+        let mut frame = Vec::new();
+        encode(Message::Binary(&bytes), &mut frame);
+        let sum = check(|| Fanout::new(&OPENING, &members), 0, &frame);
+        let fault = (operations == 0).then_some("a message that nobody has published");
+        assert_eq!((sum.operations, sum.fault.as_deref()), (operations, fault), "{bytes:?}");
+    }
 }
 
 #[test]

@@ -102,7 +102,8 @@ impl Sse {
             lost: 0,
             recent: (0..RECENT_MAX).map(|_| Recent::default()).collect(),
             whole: EventScratch::default(),
-            limits: Limits::default(),
+            // An event is as long as its publication, or as the server likes.
+            limits: Limits { line_bytes_max: usize::MAX, event_bytes_max: usize::MAX },
             http_limits: http1::Limits::default(),
         }
     }

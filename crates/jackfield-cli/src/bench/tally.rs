@@ -49,8 +49,8 @@ enum Counts {
     Nothing,
 }
 
-/// One minute: a longer latency is counted as this.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
+/// One minute: a histogram has room for latencies up to this, and grows for longer ones.
+const LATENCY_NS_USUAL: u64 = 60_000_000_000;
 /// Significant decimal digits of a latency.
 const DIGITS: u8 = 3;
 
@@ -76,7 +76,7 @@ impl Tally {
             self.operations += 1;
         }
         if since >= self.from {
-            self.latencies.saturating_record(now.saturating_sub(since));
+            self.latencies += now.saturating_sub(since);
         }
     }
 
@@ -85,12 +85,13 @@ impl Tally {
         self.slow_operations += u64::from(self.counts == Counts::All);
     }
 
-    /// Counts an operation at a fixed rate that this program has begun this much too late.
+    /// Counts an operation at a fixed rate that is begun at `now`. It was due and could be begun at `since`: the rest is this
+    /// program's own delay.
     #[inline]
-    pub(crate) fn record_delay(&mut self, delay_ns: u64) {
+    pub(crate) fn record_delay(&mut self, since: u64, now: u64) {
         if self.counts == Counts::All {
             self.paced_operations += 1;
-            self.late_operations += u64::from(delay_ns > LATE_NS);
+            self.late_operations += u64::from(now.saturating_sub(since) > LATE_NS);
         }
     }
 
@@ -99,7 +100,7 @@ impl Tally {
         if self.counts == Counts::All {
             self.handshakes.full += u64::from(!is_resumed);
             self.handshakes.resumed += u64::from(is_resumed);
-            self.handshakes.latencies.saturating_record(now.saturating_sub(since));
+            self.handshakes.latencies += now.saturating_sub(since);
         }
     }
 
@@ -154,8 +155,7 @@ impl Handshakes {
     pub(crate) fn add(&mut self, other: &Self) {
         self.full += other.full;
         self.resumed += other.resumed;
-        let added = self.latencies.add(&other.latencies);
-        debug_assert!(added.is_ok(), "all have the same bounds");
+        self.latencies += &other.latencies;
     }
 }
 
@@ -163,7 +163,10 @@ impl Handshakes {
 pub(crate) const LATE_NS: u64 = 1_000_000;
 
 pub(crate) fn new_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, DIGITS).expect("the bounds are constant and valid")
+    let histogram = Histogram::new_with_bounds(1, LATENCY_NS_USUAL, DIGITS);
+    let mut histogram = histogram.expect("the bounds are constant and valid");
+    histogram.auto(true);
+    histogram
 }
 
 #[cfg(test)]
@@ -183,15 +186,15 @@ mod tests {
         tally.error("odd");
         tally.count_errors("odd", 2);
         tally.count_errors("none", 0);
-        tally.record_delay(LATE_NS);
-        tally.record_delay(LATE_NS + 1);
+        tally.record_delay(7, 7 + LATE_NS);
+        tally.record_delay(7, 8 + LATE_NS);
         assert_eq!((tally.operations, tally.take_latencies().max()), (2, 30));
         tally.end(true);
         tally.record_handshake(false, 130, 140);
         let Handshakes { full, resumed, latencies } = &tally.handshakes;
         assert_eq!((*full, *resumed, latencies.max()), (0, 1, 20));
         tally.record(140, 200);
-        tally.record_delay(LATE_NS + 1);
+        tally.record_delay(7, 8 + LATE_NS);
         assert_eq!((tally.paced_operations, tally.late_operations), (2, 1));
         assert_eq!((tally.operations, tally.take_latencies().len()), (2, 1));
         tally.freeze();
@@ -199,6 +202,26 @@ mod tests {
         tally.error("late");
         assert_eq!((tally.operations, tally.take_latencies().len(), tally.error_count()), (2, 0, 3));
         assert_eq!(tally.errors.len(), 1);
+    }
+
+    /// The fault: what took longer than a minute counted as a minute, and nothing said so.
+    #[test]
+    fn i305_no_latency_is_cut() {
+        const SECOND: u64 = 1_000_000_000;
+        for seconds in [1, 59, 69, 3600, 365 * 24 * 3600] {
+            let ns = seconds * SECOND;
+            let mut tally = Tally::new();
+            tally.record(7, 7 + ns);
+            tally.record_handshake(false, 7, 7 + ns);
+            // Threads and laps are summed, whatever each of them has seen.
+            let (mut latencies, mut handshakes) = (new_histogram(), Handshakes::new());
+            latencies += SECOND;
+            latencies += &tally.take_latencies();
+            handshakes.add(&tally.handshakes);
+            for seen in [latencies.max(), handshakes.latencies.max()] {
+                assert!(seen >= ns && seen - ns <= ns / 1000, "{seen} for {ns}");
+            }
+        }
     }
 
     #[test]

@@ -374,26 +374,11 @@ mod tests {
         for seconds in [1, 5, 30, 3600] {
             let timeout = Duration::from_secs(seconds);
             let speaker = Raw::new(1);
-            let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..setup() };
+            let target = ([127, 0, 0, 1], 1).into();
+            let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..Setup::of_one(target) };
             let (shared, (laps, _)) = (Shared::new(), mpsc::channel());
             let worker = Worker::new(speaker, setup, (&shared, laps), 0).expect("there is an event queue");
             assert_eq!(worker.driver.reactor.wires.limits().handshake, timeout);
-        }
-    }
-
-    fn setup() -> Setup {
-        Setup {
-            target: ([127, 0, 0, 1], 1).into(),
-            tls: None,
-            places: 0..1,
-            slow_readers: 0,
-            pipeline: 1,
-            rate: None,
-            operations: None,
-            deliveries: None,
-            publishes: false,
-            renews: false,
-            timeout_ns: 0,
         }
     }
 }

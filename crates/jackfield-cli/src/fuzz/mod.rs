@@ -167,7 +167,7 @@ impl Sum {
         format!(
             "{} executions ({}/s), {} partitions, {} round trips",
             count(self.executions),
-            units::count(self.executions as f64 / self.elapsed.as_secs_f64().max(0.001)),
+            units::rate(self.executions as f64 / self.elapsed.as_secs_f64().max(0.001)),
             count(self.tally.partitions),
             count(self.tally.round_trips),
         )

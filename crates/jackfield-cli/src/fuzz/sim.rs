@@ -99,7 +99,7 @@ impl Run {
         format!(
             "{} schedules held ({}/s), {} turns{left}",
             units::count(done),
-            units::count(rate),
+            units::rate(rate),
             units::count(turns)
         )
     }

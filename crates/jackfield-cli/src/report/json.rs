@@ -54,8 +54,8 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
         "opened_connections": outcome.opened,
         "opening_seconds": outcome.opened_in.map(|time| time.as_secs_f64()),
         "percentiles": percentiles(outcome),
-        "histogram": histogram(outcome, &coarse()),
-        "distribution": histogram(outcome, &fine()),
+        "histogram": histogram(&outcome.latencies, &coarse()),
+        "distribution": histogram(&outcome.latencies, &fine()),
         "warm_up": outcome.warm_up.iter().map(sample).collect::<Vec<Value>>(),
         "samples": outcome.samples.iter().map(sample).collect::<Vec<Value>>(),
     })
@@ -179,15 +179,18 @@ fn percentiles(outcome: &Outcome) -> Vec<Value> {
 /// The number of points until half of the rest is left.
 const STEPS_PER_HALF: u32 = 5;
 
+/// The powers of ten of the bounds: no run lasts for 10^18 ns, which is 31 years.
+const POWERS: u32 = 19;
+
 /// Bounds that are 1, 2 or 5 times a power of ten.
 fn coarse() -> Vec<u64> {
-    (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).collect()
+    (0..POWERS).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).collect()
 }
 
 /// Bounds for a picture: this many for each power of ten.
 fn fine() -> Vec<u64> {
     let mut bounds: Vec<u64> =
-        (0..11 * FINE).map(|step| 10f64.powf(f64::from(step) / f64::from(FINE)).round() as u64).collect();
+        (0..POWERS * FINE).map(|step| 10f64.powf(f64::from(step) / f64::from(FINE)).round() as u64).collect();
     bounds.dedup();
     bounds
 }
@@ -195,10 +198,10 @@ fn fine() -> Vec<u64> {
 const FINE: u32 = 20;
 
 /// The number of operations between each two bounds, the lower one included.
-fn histogram(outcome: &Outcome, bounds: &[u64]) -> Vec<Value> {
+fn histogram(latencies: &Histogram<u64>, bounds: &[u64]) -> Vec<Value> {
     let mut buckets: Vec<(u64, u64, u64)> = Vec::new();
     let mut bounds = bounds.iter().copied().peekable();
-    for step in outcome.latencies.iter_recorded() {
+    for step in latencies.iter_recorded() {
         let latency = step.value_iterated_to();
         while buckets.last().is_none_or(|(_, to, _)| latency >= *to) {
             let (Some(from), Some(to)) = (bounds.next(), bounds.peek()) else { break };
@@ -225,4 +228,24 @@ fn sample(sample: &Sample) -> Value {
         "server_cpu_percent": sample.server_cpu * 100.0,
         "server_memory_bytes": sample.memory,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fault: what took longer than 50 s was in the bucket below that.
+    #[test]
+    fn i305_each_latency_has_its_bucket() {
+        for ns in [3, 400, 59_000_000_000, 3_600_000_000_000, 31_536_000_000_000_000u64] {
+            let mut latencies = Histogram::new(3).expect("three digits are possible");
+            latencies += ns;
+            for bounds in [coarse(), fine()] {
+                let buckets = histogram(&latencies, &bounds);
+                let bound = |name: &str| buckets[0][name].as_u64().expect("a number");
+                assert_eq!((buckets.len(), &buckets[0]["count"]), (1, &1.into()), "{ns}");
+                assert!((bound("from_ns")..bound("to_ns")).contains(&ns), "{ns} in {buckets:?}");
+            }
+        }
+    }
 }

@@ -56,7 +56,7 @@ impl Quantity {
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Time => units::time(value),
-            Self::Rate => format!("{}/s", units::count(value)),
+            Self::Rate => format!("{}/s", units::rate(value)),
             Self::Bytes => units::bytes(value),
             Self::Percent => format!("{value:.0} %"),
             Self::Count => units::count(value),

@@ -182,11 +182,8 @@ impl<'a> Course<'a> {
 impl Interval<'_> {
     fn describe(&self) -> String {
         let number = |name: &str| self.sample[name].as_f64().unwrap_or_default();
-        let (rate, p50, p99) = (
-            units::count(number("per_second")),
-            units::time(number("p50_ns")),
-            units::time(number("p99_ns")),
-        );
+        let (rate, p50, p99) =
+            (units::rate(number("per_second")), units::time(number("p50_ns")), units::time(number("p99_ns")));
         let errors = units::count(self.errors);
         format!("{:.1} s: {rate}/s, p50 {p50}, p99 {p99}, errors {errors}", self.to)
     }

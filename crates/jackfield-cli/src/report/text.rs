@@ -54,7 +54,7 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
     let got = result["throughput"]["per_second"].as_f64().unwrap_or_default();
     let counts_each = !matches!(result["plan"]["mode"].as_str(), Some("sse" | "fanout"));
     if let Some(asked) = asked.filter(|asked| counts_each && got < asked * RATE_REACHED) {
-        let (asked, got) = (units::count(asked), units::count(got));
+        let (asked, got) = (units::rate(asked), units::rate(got));
         let who = if result["latency_invalid"].is_null() { "the server" } else { "server or load generator" };
         warnings.push(format!("{who} did not keep up: {got} of {asked} a second"));
     }
@@ -94,7 +94,7 @@ fn head(result: &Value) -> String {
         }
     }
     if let Some(rate) = plan["rate"].as_f64() {
-        let _ = write!(text, ", {} a second", units::count(rate));
+        let _ = write!(text, ", {} a second", units::rate(rate));
     }
     let _ = writeln!(text, ", {:.1} s\n", result["throughput"]["seconds"].as_f64().unwrap_or_default());
     text
@@ -117,7 +117,7 @@ fn figures(result: &Value) -> String {
     } else {
         let bytes = |name: &str| units::bytes(result["throughput"][name].as_f64().unwrap_or_default());
         let (read, written) = (bytes("bytes_in_per_second"), bytes("bytes_out_per_second"));
-        let rate = units::count(result["throughput"]["per_second"].as_f64().unwrap_or_default());
+        let rate = units::rate(result["throughput"]["per_second"].as_f64().unwrap_or_default());
         line("throughput", format!("{rate} {unit}/s, {read}/s in, {written}/s out"));
     }
     if result["plan"]["slow_readers"].as_u64() > Some(0) {
@@ -277,6 +277,20 @@ mod tests {
             assert_eq!(opened(&result), shown);
             assert_eq!(figures(&result).contains("opened"), !shown.is_empty());
         }
+    }
+
+    /// The fault: they were shown as 1 and 0.
+    #[test]
+    fn i310_low_rates_are_shown_with_their_digits() {
+        let result = json!({
+            "plan": { "mode": "http", "rate": 1.43 },
+            "throughput": { "unit": "requests", "per_second": 0.5, "operations": 5, "seconds": 10.0 },
+        });
+        let text = report(&result, None);
+        for words in [", 1.43 a second", " 0.5 requests/s", "0.5 of 1.43 a second"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert_eq!(Metric::named("rate").map(|rate| rate.quantity.show(0.5)).as_deref(), Some("0.5/s"));
     }
 
     #[test]

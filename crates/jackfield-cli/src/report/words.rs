@@ -48,7 +48,7 @@ pub(crate) fn load(result: &Value) -> String {
         parts.push(format!("{} of them slow readers", units::count(number("slow_readers"))));
     }
     parts.push(match plan["rate"].as_f64() {
-        Some(rate) => format!("operations due at a fixed {} a second", units::count(rate)),
+        Some(rate) => format!("operations due at a fixed {} a second", units::rate(rate)),
         None if plan["mode"] == "idle" => "nothing sent once they are open".into(),
         None => "each operation begun as soon as the last one ends".into(),
     });

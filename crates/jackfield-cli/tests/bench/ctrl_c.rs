@@ -30,6 +30,27 @@ fn interrupt(mut child: Child) -> (String, String) {
     (stdout, stderr)
 }
 
+/// The fault: it did nothing while the last answers were waited for.
+#[test]
+fn i302_the_wait_for_the_last_answers_ends_by_ctrl_c() {
+    let (sender, comes) = mpsc::channel();
+    let addr = odd::listen(move |stream| {
+        // Nobody waits for it any more if the test has failed.
+        let _ = sender.send(());
+        odd::answer_once(stream);
+    });
+    let args =
+        ["bench", "http", &addr, "-c", "2", "--threads", "2", "-d", "200ms", "--timeout", "120s", "--json"];
+    let child = start(&args);
+    comes.recv_timeout(Duration::from_secs(300)).expect("the connection comes");
+    // On a machine that is busy elsewhere it may still be measuring then.
+    thread::sleep(Duration::from_secs(2));
+    let (stdout, stderr) = interrupt(child);
+    let result: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!((&result["end"]["how"], &result["errors"]["total"]), (&"interrupted".into(), &0.into()));
+    assert!(stderr.contains("interrupted"), "{stderr}");
+}
+
 /// What a run says that is interrupted this long after it has begun, and the folder of its report. The report's file is there
 /// before the run begins; the warm-up takes a second.
 fn interrupted(connections: &str, after: Duration) -> (Value, Directory) {

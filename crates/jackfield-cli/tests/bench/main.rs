@@ -20,12 +20,15 @@ mod odd;
 mod pages;
 mod plan;
 mod process;
+mod regressions;
 mod tool;
 mod tree;
 mod verdict;
 mod windows;
 
+use identity::Identity;
 use process::{Directory, run};
+use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -33,7 +36,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use tool::{
-    Builtin, Run, bench, bench_answered, bench_until, certificate, complains, failed, refused, run_until,
+    Builtin, Run, bench, bench_answered, bench_until, certificate, complains, failed, files_of, refused,
+    run_until,
 };
 
 /// The program under test.
@@ -811,6 +815,43 @@ fn in_a_terminal_the_live_view_is_a_line_that_is_rewritten() {
     assert!(text.contains("\r"), "it goes back to the beginning of the line: {text:?}");
 }
 
+/// Runs it against a server that never answers as it should, and checks that all errors are of this kind.
+fn check_kind(args: &[&str], kind: &str) {
+    let result = failed(args, kind);
+    let kinds = result["errors"]["by_kind"].as_object().expect("an object");
+    assert!(!kinds.is_empty() && kinds.keys().all(|counted| counted.contains(kind)), "{args:?}: {kinds:?}");
+}
+
+/// A certificate of an unknown issuer, of another server, and of the past.
+#[test]
+fn a_certificate_that_is_not_trusted_is_an_error() {
+    let directory = Directory::new();
+    let host = "127.0.0.1";
+    let mut past = CertificateParams::new([host.to_owned()]).expect("it is a name");
+    past.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let past = Identity::with_params(&past, &PKCS_ECDSA_P256_SHA256);
+    let [good, unknown, other] = [Identity::of(&[host]), Identity::of(&[host]), Identity::of(&["a.example"])];
+    let files = |name: &str, identity: &Identity| files_of(&directory, name, identity);
+    let [trusted, _] = files("good", &good);
+    for (name, identity, is_issuer_known) in
+        [("unknown", unknown, false), ("other", other, true), ("past", past, true)]
+    {
+        let [cert, key] = &files(name, &identity);
+        let https = format!("https://{}/", odd::listen_over_tls(cert, key, || {}));
+        let trusted = if is_issuer_known { cert } else { &trusted };
+        let load = ["connect", &https, "-c", "2", "-n", "4"];
+        check_kind(
+            &[&load[..], &["--ca-file", trusted]].concat(),
+            "TLS: the handshake failed, or the certificate",
+        );
+        assert_eq!(
+            bench(&[&load[..], &["--insecure"]].concat()).code,
+            0,
+            "{name}: only its certificate is bad"
+        );
+    }
+}
+
 #[test]
 fn impossible_measurements_are_explained() {
     let nobody = odd::nobody();
@@ -818,12 +859,20 @@ fn impossible_measurements_are_explained() {
     let speaks_otherwise = odd::listen(|stream| odd::say(stream, b"220 ready\r\n"));
     let refuses =
         odd::listen(|stream| odd::say(stream, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
-    failed(&["http", &nobody], "refused");
-    failed(&["ws", &hangs_up], "by the server");
-    failed(&["http", &speaks_otherwise], "HTTP: ");
-    failed(&["ws", &refuses], "status 403");
-    failed(&["sse", &refuses, "--publish-path=/"], "status 403");
-    failed(&["idle", &refuses], "status 403");
+    // A number of operations has no warm-up, in which errors are counted apart.
+    for (args, kind) in [
+        (&["http", &nobody][..], "connect: connection refused"),
+        (&["connect", &nobody, "-n", "4"], "connect: connection refused"),
+        (&["ws", &hangs_up], "by the server"),
+        (&["connect", &hangs_up, "-n", "4"], "by the server"),
+        (&["http", &speaks_otherwise, "-n", "4"], "HTTP: "),
+        (&["ws", &speaks_otherwise], "WebSocket handshake: "),
+        (&["ws", &refuses], "status 403"),
+        (&["sse", &refuses, "--publish-path=/"], "status 403"),
+        (&["idle", &refuses], "status 403"),
+    ] {
+        check_kind(args, kind);
+    }
     let run = bench(&["idle", &refuses, "-c", "2", "-d", "100ms"]);
     assert!(run.code == 1 && !run.stdout.contains("opened"), "{}", run.stdout);
     assert!(run.page().contains("of 2 were opened") && !run.page().contains("connections were up"));

@@ -24,7 +24,12 @@ pub(crate) struct Builtin {
 
 /// A certificate for the address of the built-in server, and its key, as files in a folder of this name.
 pub(crate) fn certificate(directory: &Directory, name: &str) -> [String; 2] {
-    let (certificate, key) = Identity::of(&["127.0.0.1"]).files_in(&directory.path(name));
+    files_of(directory, name, &Identity::of(&["127.0.0.1"]))
+}
+
+/// The same for any certificate.
+pub(crate) fn files_of(directory: &Directory, name: &str, identity: &Identity) -> [String; 2] {
+    let (certificate, key) = identity.files_in(&directory.path(name));
     [certificate, key].map(|path| path.into_os_string().into_string().expect("it is UTF-8"))
 }
 
@@ -85,6 +90,7 @@ pub(crate) fn failed(args: &[&str], why: &str) -> Value {
     assert!(run.stderr.contains(why) && !run.stderr.contains("panicked"), "{args:?}: {}", run.stderr);
     let result = run.result();
     assert_eq!(result["end"]["how"], "failed");
+    assert!(result["end"]["why"].as_str().is_some_and(|kind| kind.contains(why)), "{}", result["end"]);
     assert!(errors(&result) > 0, "{} {}", result["errors"], result["warm_up"]);
     result
 }

@@ -300,7 +300,7 @@ impl Answers {
 /// The body of an answer in two parts, and its end.
 fn stream(machine: &mut Machine, out: &mut Vec<u8>) {
     let (first, second) = BODY.split_at(4);
-    assert_eq!((machine.encode_part(first, out), machine.owed()), (Ok(()), Owed::Streaming));
+    assert_eq!(machine.encode_part(first, out), Ok(()));
     assert_eq!(machine.encode_part(second, out), Ok(()));
     assert_eq!(machine.encode_end(&Fields::new(), out), Ok(()));
 }

@@ -389,7 +389,7 @@ fn encode_head(head: &RequestToSend<'_>, body: RequestBody, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Why a request was not sent. All but [`Closing`](Self::Closing) are errors of the caller.
+/// Why a request was not sent. All but [`Closing`](Self::Closing) and [`LastHop`](Self::LastHop) are errors of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -401,6 +401,8 @@ pub enum RequestError {
     Host,
     /// A field of a forwarded request can't be written.
     Field,
+    /// The request may not be forwarded any more: the proxy itself has to answer it.
+    LastHop,
     /// More than [`PIPELINE_REQUESTS_MAX`] requests are outstanding.
     Full,
     /// The body of the previous request is not finished.
@@ -416,6 +418,7 @@ impl fmt::Display for RequestError {
             Self::Target => "the request target is malformed",
             Self::Host => "the host is malformed or given twice",
             Self::Field => "a field cannot be written",
+            Self::LastHop => "the request may not be forwarded any more",
             Self::Full => "too many requests are outstanding",
             Self::BodyUnfinished => "the body of the request before is not finished",
             Self::Closing => "the connection serves no further request",

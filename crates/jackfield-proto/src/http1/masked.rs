@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A query, or a target with a query, for a log: if the name of a pair suggests a secret, its value is shown as `***`.
+/// A query, or a target with a query, for a log: if the name of a pair suggests a secret, its value is shown as `***`, and so is
+/// all that follows up to the next `&`.
 ///
 /// ```
 /// use jackfield_proto::http1::MaskedQuery;
@@ -19,12 +20,11 @@ pub struct MaskedQuery<'q>(pub &'q str);
 
 impl fmt::Display for MaskedQuery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A path may have `=` and `&` too, and a query `?`. So what looks like a pair is taken for one, wherever it stands.
-        for piece in self.0.split_inclusive(['?', '&']) {
-            let (pair, end) = piece.split_at(piece.trim_end_matches(['?', '&']).len());
-            match pair.split_once('=') {
-                Some((name, _)) if is_secret_name(name) => write!(f, "{name}={MASK}{end}")?,
-                _ => f.write_str(piece)?,
+        for part in self.0.split_inclusive('&') {
+            let end = if part.ends_with('&') { "&" } else { "" };
+            match secret_value(part) {
+                Some(begin) => write!(f, "{}{MASK}{end}", &part[..begin])?,
+                None => f.write_str(part)?,
             }
         }
         Ok(())
@@ -35,6 +35,19 @@ impl fmt::Debug for MaskedQuery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }
+}
+
+/// Where the value of a secret begins in what stands before a `&`. A path may have `=` and `&` too, and a query `?`. So what
+/// looks like a pair is taken for one, wherever it stands; but the value of a secret may have a `?`, and ends only with the part.
+fn secret_value(part: &str) -> Option<usize> {
+    let mut begin = 0;
+    for piece in part.split_inclusive('?') {
+        if let Some((name, _)) = piece.split_once('=').filter(|(name, _)| is_secret_name(name)) {
+            return Some(begin + name.len() + 1);
+        }
+        begin += piece.len();
+    }
+    None
 }
 
 /// Whether the value of a field of this name must not be written down.
@@ -68,6 +81,7 @@ mod tests {
             ("token", "token"),
             ("token=x", "token=***"),
             ("/path?token=x&a=?token=y", "/path?token=***&a=?token=***"),
+            ("redirect=/cb?token=x", "redirect=/cb?token=***"),
             ("a=b?token=x", "a=b?token=***"),
             ("/data/dt=2026-11-30/x?X-Amz-Signature=x", "/data/dt=2026-11-30/x?X-Amz-Signature=***"),
             ("/a&b?token=x&", "/a&b?token=***&"),
@@ -76,6 +90,20 @@ mod tests {
             ("X-Amz-Signature=x&API_KEY=y&a=b", "X-Amz-Signature=***&API_KEY=***&a=b"),
             ("to%6Ben=x", "to%6Ben=***"),
             ("&&sid=1", "&&sid=***"),
+        ] {
+            assert_eq!(MaskedQuery(query).to_string(), shown);
+        }
+    }
+
+    /// The fault: what stood behind a `?` in a secret was shown.
+    #[test]
+    fn i344_a_secret_may_have_a_question_mark() {
+        for (query, shown) in [
+            ("password=pa?ssword", "password=***"),
+            ("password=pa?ssword&a=b?c", "password=***&a=b?c"),
+            ("/p?a=1?b=2&token=x?y=z??&c", "/p?a=1?b=2&token=***&c"),
+            ("/p?token=?&token=??&sid=a?", "/p?token=***&token=***&sid=***"),
+            ("to=/cb?token=x?y&to=/cb?page=2", "to=/cb?token=***&to=/cb?page=2"),
         ] {
             assert_eq!(MaskedQuery(query).to_string(), shown);
         }

@@ -80,6 +80,6 @@ pub use origin::Origin;
 pub use request::{HeaderIter, Request};
 pub use response::Response;
 pub use slots::{HEADERS_MAX, HeaderSlots};
-pub use status::reason_phrase;
+pub use status::{has_no_body, reason_phrase};
 pub use target::requested_path;
 pub use version::Version;

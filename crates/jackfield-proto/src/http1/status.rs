@@ -1,4 +1,11 @@
-//! Reason phrases.
+//! What statuses mean.
+
+/// Whether an answer with this status has no body, whatever was requested: 204, 205 and 304 (RFC 9110 sections 15.3.5, 15.3.6
+/// and 15.4.5).
+#[must_use]
+pub const fn has_no_body(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}
 
 /// The phrase registered for a status (the IANA registry of HTTP status codes), or `""`.
 ///

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    BodyDue, BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits,
-    Machine, Owed, ResponseToSend, reason_phrase,
+    BodyDue, BodyError, ClientEvent, ClientMachine, DateBlock, Event, FieldError, Fields, HeaderSlots,
+    Limits, Machine, Owed, ResponseToSend, reason_phrase,
 };
 
 use crate::server::NOW;
@@ -144,7 +144,7 @@ fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
 fn stream(request: &str, body_bytes: Option<u64>, parts: &[&str], trailers: &Fields) -> (Machine, String) {
     let (mut machine, mut out) = (machine_after(request), Vec::new());
     machine.respond_stream(&ResponseToSend::new(200, "a/b"), body_bytes, &DateBlock::new(NOW), &mut out);
-    assert_eq!(machine.owed(), Owed::Streaming);
+    assert_eq!(machine.owed(), if machine.is_head() { Owed::Idle } else { Owed::Streaming });
     for part in parts {
         machine.encode_part(part.as_bytes(), &mut out).unwrap();
     }
@@ -182,6 +182,37 @@ fn streamed_answers() {
     }
     let (_, out) = stream(GET, None, &[], &trailers);
     assert_eq!(out, "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");
+}
+
+/// The fault: it was complete for the peer and not for the machine, which read no further request until its end was given.
+#[test]
+fn i341_an_answer_that_has_no_body_is_complete_with_its_head() {
+    let (date, none, limits) = (DateBlock::new(NOW), Fields::new(), Limits::default());
+    let two = fields(&[("Content-Type", "a/b")]);
+    let unwritable = ResponseToSend { status: 200, content_type: "a/b", fields: &two };
+    for (request, answer, owed) in [
+        (HEAD, ResponseToSend::new(200, ""), Owed::Idle),
+        (GET, ResponseToSend::new(204, ""), Owed::Idle),
+        (GET, ResponseToSend::new(205, ""), Owed::Idle),
+        (GET, ResponseToSend::new(304, ""), Owed::Idle),
+        (GET, unwritable, Owed::Idle),
+        (OLD, ResponseToSend::new(304, ""), Owed::Done),
+    ] {
+        let (mut machine, mut out) = (machine_after(request), Vec::new());
+        machine.respond_stream(&answer, None, &date, &mut out);
+        assert_eq!(machine.owed(), owed, "{request:?}");
+        let bytes = out.len();
+        assert_eq!(machine.encode_part(b"x", &mut out), Ok(()));
+        if owed == Owed::Idle {
+            let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
+            let next = machine.step(GET.as_bytes(), &mut slots, &mut whole, &limits);
+            assert!(matches!(next, Step::Event(_, Event::Request(_))), "{next:?}");
+        }
+        // It is not the end of the next one.
+        let before = machine.owed();
+        assert_eq!(machine.encode_end(&none, &mut out), Ok(()));
+        assert_eq!((machine.owed(), out.len()), (before, bytes), "{request:?}");
+    }
 }
 
 #[test]

@@ -61,6 +61,33 @@ fn fields_of_one_hop_are_not_forwarded() {
     }
 }
 
+/// The fault: `Max-Forwards` was passed on as it came, so that it bounded nothing (RFC 9110 section 7.6.2).
+#[test]
+fn i347_max_forwards_is_counted_down_for_options_and_trace() {
+    use RequestError::{Field, LastHop};
+    for (method, max, expected) in [
+        ("OPTIONS", "2", Ok("1")),
+        ("TRACE", "1", Ok("0")),
+        ("TRACE", "010", Ok("9")),
+        ("OPTIONS", "0", Err(LastHop)),
+        ("TRACE", "00", Err(LastHop)),
+        ("OPTIONS", "", Err(Field)),
+        ("OPTIONS", "-1", Err(Field)),
+        ("TRACE", "+1", Err(Field)),
+        ("TRACE", "1, 2", Err(Field)),
+        ("OPTIONS", "99999999999999999999", Ok("18446744073709551614")),
+        // Other methods may ignore it.
+        ("GET", "0", Ok("0")),
+        ("options", "2", Ok("2")),
+    ] {
+        let head = format!("{method} / HTTP/1.1\r\nHost: one\r\nmax-forwards: {max}\r\n\r\n");
+        let got = forward(&head);
+        let left =
+            got.as_deref().map(|head| head.lines().find_map(|line| line.strip_prefix("max-forwards: ")));
+        assert_eq!(left, expected.as_ref().map(|left| Some(*left)), "{method} {max}");
+    }
+}
+
 /// Requests, and the heads with which they are forwarded.
 const REQUESTS: [(&str, Result<&str, RequestError>); 6] = [
     (
@@ -91,19 +118,27 @@ const REQUESTS: [(&str, Result<&str, RequestError>); 6] = [
 
 #[test]
 fn a_request_is_forwarded() {
-    let via = Via { name: "front", client: Ipv4Addr::new(192, 0, 2, 1).into(), host: "two" };
     for (head, expected) in REQUESTS {
-        let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
-        match Machine::new().step(head.as_bytes(), &mut slots, &mut whole, &Limits::default()) {
-            Step::Event(_, Event::Head(request) | Event::Request(request)) => {
-                let (mut client, mut out) = (ClientMachine::new(), Vec::new());
-                let forwarded = client.encode_forwarded(&request, &via, &mut out);
-                let got = String::from_utf8(out).unwrap();
-                assert_eq!(forwarded.map(|()| sorted(&got)), expected.map(sorted), "{head:?}: {got:?}");
-                assert!(forwarded.is_ok() || got.is_empty(), "{got:?}");
-            }
-            other => panic!("{head:?}: {other:?}"),
+        assert_eq!(
+            forward(head).as_deref().map(sorted),
+            expected.as_ref().map(|head| sorted(head)),
+            "{head:?}"
+        );
+    }
+}
+
+/// The head with which a request is forwarded.
+fn forward(head: &str) -> Result<String, RequestError> {
+    let via = Via { name: "front", client: Ipv4Addr::new(192, 0, 2, 1).into(), host: "two" };
+    let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
+    match Machine::new().step(head.as_bytes(), &mut slots, &mut whole, &Limits::default()) {
+        Step::Event(_, Event::Head(request) | Event::Request(request)) => {
+            let mut out = Vec::new();
+            let forwarded = ClientMachine::new().encode_forwarded(&request, &via, &mut out);
+            assert!(forwarded.is_ok() || out.is_empty(), "{head:?}: {out:?}");
+            forwarded.map(|()| String::from_utf8(out).unwrap())
         }
+        other => panic!("{head:?}: {other:?}"),
     }
 }
 

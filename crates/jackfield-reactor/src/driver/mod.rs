@@ -128,7 +128,10 @@ impl Driver {
         // One guard for all turns, because a guard for each turn costs 50 instructions.
         loop {
             match guard(|| self.run_guarded(service)) {
-                Ok(end) => return end,
+                Ok(end) => {
+                    self.reactor.wires.clear_watchdog();
+                    return end;
+                }
                 Err(payload) => self.recover(payload, service),
             }
         }
@@ -150,7 +153,7 @@ impl Driver {
             Ok(())
         });
         // The caller's code until the next poll is no callback.
-        self.reactor.wires.show_watchdog(ConnectionId::NO_WIRE, 0);
+        self.reactor.wires.clear_watchdog();
         polled
     }
 

@@ -11,6 +11,9 @@ pub(super) struct Records {
     /// During the handshake: all bytes since this side last answered. A message may have several records, which are kept until it
     /// is complete.
     unanswered: Option<usize>,
+    /// After the handshake: bytes that rustls was given since it last returned plain ones, at most as many as it keeps. They may belong to
+    /// such a message too. Those that were given together with the last plain ones are not counted.
+    dataless: usize,
 }
 
 const HEADER_BYTES: usize = 5;
@@ -18,17 +21,27 @@ const HEADER_BYTES: usize = 5;
 impl Records {
     /// Of a handshake that begins.
     pub(super) fn new() -> Self {
-        Self { unfinished: 0, header: [0; HEADER_BYTES], unanswered: Some(0) }
+        Self { unfinished: 0, header: [0; HEADER_BYTES], unanswered: Some(0), dataless: 0 }
     }
 
-    /// The number of bytes that are kept; during the handshake an upper bound.
+    /// The number of bytes that are kept; during the handshake, and if complete records are kept, an upper bound.
     pub(super) fn kept(&self) -> usize {
-        self.unanswered.unwrap_or(self.unfinished)
+        self.unanswered.unwrap_or(self.unfinished.max(self.dataless))
     }
 
-    /// The handshake is over: only an unfinished record is kept.
+    /// The handshake is over: what came before is kept no longer, but for an unfinished record.
     pub(super) fn end_handshake(&mut self) {
         self.unanswered = None;
+    }
+
+    /// rustls has returned plain bytes, so no message is unfinished.
+    pub(super) fn end_dataless(&mut self) {
+        self.dataless = 0;
+    }
+
+    /// rustls was given so many bytes after the handshake, and has returned no plain ones.
+    pub(super) fn add_dataless(&mut self, count: usize) {
+        self.dataless = (self.dataless + count).min(INPUT_BYTES_MAX);
     }
 
     /// This side has answered, so all complete messages were used.
@@ -80,8 +93,11 @@ fn record_bytes([_, _, _, high, low]: [u8; HEADER_BYTES]) -> usize {
 
 /// Bytes of the input buffer of rustls beyond its first, which each session has. Its vector doubles until it has this length.
 pub(super) fn input_bytes(length: usize) -> usize {
-    length.next_power_of_two().saturating_sub(READ_BYTES)
+    length.min(INPUT_BYTES_MAX).next_power_of_two().saturating_sub(READ_BYTES)
 }
+
+/// The longest input buffer of rustls: a longer message breaks TLS.
+const INPUT_BYTES_MAX: usize = 64 << 10;
 
 /// The most bytes of one read of rustls, and the first length of its input buffer.
 pub(super) const READ_BYTES: usize = 4 << 10;

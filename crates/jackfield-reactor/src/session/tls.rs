@@ -11,7 +11,9 @@ use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection, ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{
+    ClientConfig, ClientConnection, Connection, IoState, ProtocolVersion, ServerConfig, ServerConnection,
+};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
@@ -195,7 +197,7 @@ impl Tls {
         }
         let mut outcome = self.decrypt_records(&mut DecryptBuffer::new(room));
         self.has_emptied_stream = false;
-        if self.below.records.kept() + self.input > 0 || self.encrypted_bytes_read > READ_BYTES {
+        if self.keeps_input() || self.encrypted_bytes_read > READ_BYTES {
             self.measure_input();
             outcome = self.ask_for_charge(outcome);
         }
@@ -207,40 +209,66 @@ impl Tls {
     }
 
     /// What comes next from the bytes that are here already. They are decrypted up to the first plain bytes, which
-    /// rustls keeps, at most one read.
+    /// rustls keeps, at most one read. The caller charges what is kept.
     #[cold]
     pub(crate) fn peek(&mut self) -> Ahead {
         if self.fault.is_some() {
             return Ahead::Bytes;
         }
+        let ahead = self.peek_records();
+        if self.keeps_input() {
+            self.measure_input();
+        }
+        ahead
+    }
+
+    fn peek_records(&mut self) -> Ahead {
+        let (mut given, mut read) = (0, 0);
         loop {
             // The next read finds the error again and reports it.
-            let Ok(state) = self.session.process_new_packets() else { return Ahead::Bytes };
+            let Ok(state) = self.process(given) else { return Ahead::Bytes };
             if state.plaintext_bytes_to_read() > 0 {
                 return Ahead::Bytes;
             }
-            self.peer_has_closed |= state.peer_has_closed();
             if self.peer_has_closed {
                 return Ahead::End;
             }
-            match self.session.read_tls(&mut self.below) {
+            if read >= DATALESS_BYTES_MAX {
+                self.refuse(io::Error::other(NO_DATA));
+                return Ahead::Bytes;
+            }
+            given = match self.session.read_tls(&mut self.below) {
                 Ok(0) => {
                     self.was_cut = true;
                     return Ahead::End;
                 }
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => 0,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ahead::Nothing,
                 Err(error) => {
                     self.fault = Some(Fault::Stream(error));
                     return Ahead::Bytes;
                 }
-            }
+            };
+            read += given;
         }
     }
 
+    /// Lets rustls process the bytes that it was given.
+    fn process(&mut self, given: usize) -> Result<IoState, rustls::Error> {
+        let was_handshaking = self.is_handshaking();
+        let state = self.session.process_new_packets()?;
+        self.peer_has_closed |= state.peer_has_closed();
+        if was_handshaking || state.plaintext_bytes_to_read() > 0 {
+            self.below.records.end_dataless();
+        } else {
+            self.below.records.add_dataless(given);
+        }
+        Ok(state)
+    }
+
     fn decrypt_records(&mut self, room: &mut DecryptBuffer<'_>) -> ReadOutcome {
-        let most = 2 * room.len().max(ENCRYPTED_BYTES_MAX);
+        let most = DATALESS_BYTES_MAX.max(2 * room.len());
         self.encrypted_bytes_read = 0;
         self.below.begin_reads();
         loop {
@@ -255,9 +283,13 @@ impl Tls {
                 }
                 Err(error) => return self.bytes_before(error, room.count()),
             }
-            // Without any plain bytes rustls ends it after 32 records.
             let (count, bytes_max) =
                 (room.count(), room.space().min(most.saturating_sub(self.encrypted_bytes_read)));
+            // Otherwise it would be read as long as the peer sends: rustls has a limit for each kind of record without plain bytes, but
+            // each kind ends the count of another, and session tickets have none.
+            if count == 0 && self.encrypted_bytes_read >= most {
+                return self.refuse(io::Error::other(NO_DATA));
+            }
             if count > 0 && room.has_none_ahead() {
                 let drained = self.below.was_last_read_short() && !room.is_full() && !self.peer_has_closed;
                 if drained || self.peer_has_closed || bytes_max < READ_BYTES {
@@ -272,9 +304,8 @@ impl Tls {
                 }
                 Ok(read) => {
                     self.encrypted_bytes_read += read;
-                    match self.session.process_new_packets() {
-                        Ok(state) => self.peer_has_closed |= state.peer_has_closed(),
-                        Err(error) => return self.refuse(io::Error::other(error)),
+                    if let Err(error) = self.process(read) {
+                        return self.refuse(io::Error::other(error));
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock && count == 0 => {
@@ -314,6 +345,11 @@ impl Tls {
             room.read_ahead(bytes_max, |bytes| below.read(bytes))?;
         }
         room.feed_ahead(|bytes| session.read_tls(bytes))
+    }
+
+    /// True if rustls keeps input of the peer, or did when it was last measured.
+    fn keeps_input(&self) -> bool {
+        self.below.records.kept() + self.input > 0
     }
 
     /// After a long record rustls keeps an input buffer of its size until it is asked to read again. Here nothing is read, and
@@ -513,6 +549,11 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// The most encrypted bytes that rustls may hold: the records of one write.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
+/// The least encrypted bytes without a plain one that end a connection, if they come in one read. Handshakes are shorter, and so are the
+/// session tickets of a server.
+const DATALESS_BYTES_MAX: usize = 2 * ENCRYPTED_BYTES_MAX;
+/// The error for a peer that sends them.
+const NO_DATA: &str = "the peer sends too many records without data";
 /// The most slices that are encrypted together. Of the shortest pieces that an outbox does not copy, as many fill what rustls
 /// may hold.
 const SLICES_MAX: usize = 32;

@@ -341,6 +341,7 @@ fn hand_over<S: Service + ?Sized>(
     service: &mut S,
 ) -> usize {
     let bytes = rx.len();
+    wires.show_watchdog_bytes(id);
     guard(|| service.on_bytes(wires, id, rx)).unwrap_or_else(|payload| {
         service.on_panic(wires, id, payload);
         bytes

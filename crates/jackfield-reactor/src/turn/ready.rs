@@ -96,10 +96,14 @@ impl Reactor {
     fn look_for_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, unread_wait) = (self.wires.now, self.wires.limits_of(id).unread_wait);
         let Some(wire) = self.wires.wire_mut(id) else { return };
-        if wire.carry.is_none() && wire.session.is_at_end() {
+        let is_at_end = wire.carry.is_none() && wire.session.is_at_end();
+        let is_paused = wire.has(ReadStop::PAUSED);
+        // To look, TLS may have read something that it keeps.
+        self.wires.charge_session(id);
+        if is_at_end {
             self.on_empty_read(id, ReadOutcome::End, service);
         } else {
-            if wire.has(ReadStop::PAUSED) {
+            if is_paused {
                 self.wires.arm_once(id, timer_key::UNREAD, now.after(unread_wait).0);
             }
             let Some(wire) = self.wires.wire_mut(id) else { return };

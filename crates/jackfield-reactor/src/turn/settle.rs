@@ -30,14 +30,14 @@ impl Reactor {
 
     #[inline(never)]
     pub(super) fn settle_slow<S: Service + ?Sized>(&mut self, service: &mut S) {
+        // The callback of the last event has returned.
+        self.wires.clear_watchdog();
         // Repeats until nothing is left, because a callback may write to further wires or close them.
         loop {
             self.wires.interrupt_broadcast();
             if !self.wires.drained.is_empty() {
                 self.each(ALL, |wires| &mut wires.drained, |this, id| this.tell_drained(id, service));
             } else if !self.wires.dirty.is_empty() {
-                // No callback is running any more.
-                self.wires.show_watchdog(ConnectionId::NO_WIRE, 0);
                 self.each(ALL, |wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
                 self.each(ALL, |wires| &mut wires.ending, |this, id| this.advance_close(id, service));

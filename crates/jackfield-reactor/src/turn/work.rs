@@ -14,6 +14,10 @@
 //! | copies of a value for the members of a topic | as many as commands | the rest is put back as a command |
 //! | members to which a history is delivered | as places that commands visit | the same |
 //! | connections that are all drained | [`Limits::drains_per_turn`] | the walk goes on where it stopped |
+//! | connections that get notices of what was sent | [`Limits::looks_per_turn`] | are first in the next turn |
+//! | connections whose reader of a message goes on, 64 KiB for each | 16 | are first in the next turn |
+//! | publications out of histories, for clients that resume | 1,024 | the client waits for its next portion |
+//! | ticks and closures of the user | none: their number is the user's | |
 //!
 //! A turn that leaves something over is followed by one that does not sleep. What callbacks begin (flushes, drains,
 //! closes) is brought to its end in the same turn: it is bounded by the work that begins it.

@@ -35,8 +35,8 @@ pub(crate) struct Wire {
     pub(crate) last_received: Time,
     /// The first of its timers.
     pub(crate) timers: u32,
-    /// Bytes on the heap that the layer above has charged for it.
-    pub(crate) above: u32,
+    /// Bytes on the heap that are charged for it beside its buffers: by the layer above, and for its timers.
+    pub(crate) service_and_timers: u32,
     pub(crate) flags: Flags,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
@@ -59,7 +59,7 @@ impl Wire {
             since: now,
             last_received: now,
             timers: crate::wheel::NIL,
-            above: 0,
+            service_and_timers: 0,
             flags,
             phase,
             reason: Reason::Local,

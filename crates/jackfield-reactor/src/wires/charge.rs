@@ -72,7 +72,7 @@ impl Wires {
     /// Charges the memory of the layer above, and the timers.
     pub(super) fn charge_service_and_timers(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
-        let grew = self.account.set_charge(&mut wire.above, bytes);
+        let grew = self.account.set_charge(&mut wire.service_and_timers, bytes);
         self.after_charge(id, grew);
         // Memory work is done as soon as this event is over.
         self.stopped |= self.memory_work.is_due && id == self.current;
@@ -132,8 +132,8 @@ impl Wires {
     /// Removes all charges of a wire that is about to be removed.
     pub(super) fn uncharge_wire(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
-        if wire.above > 0 {
-            self.account.set_charge(&mut wire.above, 0);
+        if wire.service_and_timers > 0 {
+            self.account.set_charge(&mut wire.service_and_timers, 0);
         }
         if let Some(place) = wire.session.charge_mut() {
             self.account.set_charge(place, 0);
@@ -182,9 +182,14 @@ impl Wires {
         for (_, wire) in &self.slab {
             let outbox = wire.outbox.as_ref().map_or(0, |outbox| outbox.heap_bytes());
             let carry = wire.carry.as_ref().map_or(0, |carry| carry.heap_bytes());
-            let bytes = outbox + carry + wire.above as usize + wire.session.kept_bytes();
+            let bytes = outbox + carry + wire.service_and_timers as usize + wire.session.kept_bytes();
             if wire.phase == Phase::Lingering && bytes > 0 {
                 return Err(format!("{} lingers, and holds {bytes} bytes", wire.id));
+            }
+            let timers = self.timer_bytes(wire.id);
+            if wire.phase != Phase::Lingering && (wire.service_and_timers as usize) < timers {
+                let charged = wire.service_and_timers;
+                return Err(format!("{} has timers of {timers} bytes, and {charged} are charged", wire.id));
             }
             if bytes != wire.charged() {
                 return Err(format!("{} holds {bytes} bytes, and {} are charged", wire.id, wire.charged()));
@@ -211,7 +216,7 @@ impl Wire {
     pub(super) fn charged(&self) -> usize {
         let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);
         let carry = self.carry.as_ref().map_or(0, |carry| carry.charged as usize);
-        outbox + carry + self.above as usize + self.session.charged() as usize
+        outbox + carry + self.service_and_timers as usize + self.session.charged() as usize
     }
 }
 

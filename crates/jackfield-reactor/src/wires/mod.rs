@@ -10,11 +10,11 @@ mod charge;
 mod closing;
 mod connect;
 pub(crate) mod dial;
-pub(crate) mod duty;
 mod evict;
 #[cfg(feature = "tls")]
 mod hello;
 mod limits;
+pub(crate) mod memory_work;
 pub(crate) mod order;
 mod output;
 mod peers;
@@ -111,7 +111,7 @@ pub struct Wires {
     #[expect(clippy::vec_box)]
     carries: Vec<Box<Carry>>,
     pub(crate) account: Account,
-    pub(crate) memory_work: duty::MemoryWork,
+    pub(crate) memory_work: memory_work::MemoryWork,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
     /// While true, the system does not watch new wires yet; `unwatched` lists them.
@@ -180,7 +180,7 @@ impl Wires {
             outboxes: Vec::new(),
             carries: Vec::new(),
             account: Account::new(Arc::default()),
-            memory_work: duty::MemoryWork::new(),
+            memory_work: memory_work::MemoryWork::new(),
             handshakes_left: 0,
             registry,
             is_unwatched: false,
@@ -357,6 +357,11 @@ impl Wires {
         self.wire(id).is_some_and(|wire| wire.phase == Phase::Open)
     }
 
+    /// True while a handshake is in progress: the connection takes no output yet.
+    pub fn is_handshaking(&self, id: ConnectionId) -> bool {
+        self.wire(id).is_some_and(|wire| wire.phase == Phase::Handshake)
+    }
+
     /// True if the connection is closing, aborted or gone: nothing more is taken from it or for it.
     pub fn is_closing(&self, id: ConnectionId) -> bool {
         self.wire(id).is_none_or(|wire| wire.phase >= Phase::Closing)
@@ -372,6 +377,11 @@ impl Wires {
     pub fn show_watchdog(&self, id: ConnectionId, label: u8) {
         self.stats.at.set(id.to_bits());
         self.stats.doing.set(label.into());
+    }
+
+    /// Shows a watchdog that no callback runs: what the reactor does now is its own work.
+    pub fn clear_watchdog(&self) {
+        self.show_watchdog(ConnectionId::NO_WIRE, 0);
     }
 
     /// Shows a watchdog that bytes of the connection are handled, with the label of [`Wires::set_label`]. The reactor does

@@ -189,7 +189,6 @@ impl Wires {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.wire_mut(id) else { return };
         self.stopped = wire.phase != Phase::Open;
-        self.show_watchdog_bytes(id);
         if let Some(backlog) = self.wire_mut(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take())
         {
             let empty = std::mem::replace(&mut self.cork, backlog);

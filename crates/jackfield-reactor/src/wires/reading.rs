@@ -110,10 +110,13 @@ impl Wires {
     /// True if the connection is paused by [`Wires::pause`], no bytes are kept, and it is known that none can be read. The
     /// peer may have closed its side.
     pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
-        self.wire_mut(id).is_some_and(|wire| {
+        let is_empty = self.wire_mut(id).is_some_and(|wire| {
             let is_paused = wire.has(ReadStop::PAUSED) && wire.carry.is_none();
             is_paused && (!wire.has(Flags::UNREAD) || wire.session.is_empty())
-        })
+        });
+        // To look, TLS may have read something that it keeps.
+        self.charge_session(id);
+        is_empty
     }
 
     /// The service can't handle [`Service::on_end`](crate::Service::on_end) yet: the call comes again when the kept bytes

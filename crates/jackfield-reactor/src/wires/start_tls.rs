@@ -12,8 +12,7 @@ use crate::session::tls::Tls;
 use crate::stream::Stream;
 use crate::wire::flags::Flags;
 use crate::wire::life::{Event, Phase};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -28,24 +27,6 @@ impl Wires {
     /// of rustls if it refuses the configuration. The connection is unchanged then.
     pub fn start_tls(&mut self, id: ConnectionId, config: Arc<ServerConfig>) -> io::Result<()> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        self.put_above(id, session.into())
-    }
-
-    /// The same as the client of the server with this name.
-    ///
-    /// # Errors
-    /// As [`Wires::start_tls`].
-    pub fn start_tls_as_client(
-        &mut self,
-        id: ConnectionId,
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
-    ) -> io::Result<()> {
-        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        self.put_above(id, session.into())
-    }
-
-    fn put_above(&mut self, id: ConnectionId, session: Connection) -> io::Result<()> {
         // A broadcast may write to this wire, which must still have its stream then.
         self.interrupt_broadcast();
         let wire =

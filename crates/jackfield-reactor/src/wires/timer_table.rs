@@ -90,7 +90,7 @@ impl Wires {
         }
     }
 
-    /// Bytes for its timers in the charge of the layer above.
+    /// Bytes for its timers in [`Wire::service_and_timers`](crate::wire::Wire::service_and_timers).
     pub(super) fn timer_bytes(&self, id: ConnectionId) -> usize {
         let Some(wire) = self.wire(id) else { return 0 };
         if wire.has(Flags::MANY_TIMERS) {
@@ -172,7 +172,7 @@ impl Wires {
     }
 
     fn charge_timers_as(&mut self, id: ConnectionId, before: usize, bytes: usize) {
-        let above = (self.wire(id).map_or(0, |wire| wire.above) as usize).saturating_sub(before);
-        self.charge_service_and_timers(id, above + bytes);
+        let charged = self.wire(id).map_or(0, |wire| wire.service_and_timers) as usize;
+        self.charge_service_and_timers(id, charged.saturating_sub(before) + bytes);
     }
 }

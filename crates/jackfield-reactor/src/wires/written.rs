@@ -31,16 +31,20 @@ impl Wires {
         self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unwritten_bytes() as u64))
     }
 
-    /// Appends the connections of which the kernel has taken something since the last call, each once. Some of them may be
-    /// gone.
-    pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>) {
+    /// Appends at most `most` connections of which the kernel has taken something since they were last given here, each once. The
+    /// others are given in the next turn. Some of them may be gone.
+    pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>, most: usize) {
         let mut written = std::mem::take(&mut self.written);
-        for id in &written {
-            if let Some(wire) = self.wire_mut(*id) {
+        let most = most.min(written.len());
+        for id in written.drain(..most) {
+            if let Some(wire) = self.wire_mut(id) {
                 wire.flags.remove(Flags::WRITE_UNREPORTED);
             }
+            ids.push(id);
         }
-        ids.append(&mut written);
+        if !written.is_empty() {
+            self.request_next_turn();
+        }
         self.written = written;
     }
 

@@ -3,9 +3,11 @@
 use crate::identity::Identity;
 use crate::world::{HEADER, PEER, SIZES, World, client, client_config, configs, name, server};
 use jackfield_reactor::{FarEnd, Hello, Limits, Reason, Session, Tls};
+use rustls::server::ProducesTickets;
 use rustls::version::TLS12;
 use rustls::{
-    CipherSuiteCommon, ClientConnection, Connection, ServerConfig, SupportedCipherSuite, Tls12CipherSuite,
+    CipherSuiteCommon, ClientConnection, Connection, ServerConfig, ServerConnection, SupportedCipherSuite,
+    Tls12CipherSuite,
 };
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -521,4 +523,96 @@ fn small_records_use_up_the_share_of_a_turn() {
     let id = world.id();
     assert_eq!(world.driver.reactor.wires.unread(id), 20_000);
     assert_eq!(turns, records.len().div_ceil(128 << 10));
+}
+
+/// Makes session tickets of this length.
+#[derive(Debug)]
+struct Tickets(usize);
+
+impl ProducesTickets for Tickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        1000
+    }
+
+    fn encrypt(&self, _plain: &[u8]) -> Option<Vec<u8>> {
+        Some(vec![7; self.0])
+    }
+
+    fn decrypt(&self, _cipher: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// A connection of the client's side, its server, and the records of that many session tickets, which are not sent yet.
+fn with_tickets(count: usize, length: usize, pauses: bool) -> (World, Connection, Vec<u8>) {
+    let mut world = World::new(|stream| -> Session {
+        Tls::client(stream, client_config(), name()).expect("a good configuration").into()
+    });
+    world.service.pauses = pauses;
+    let mut config = ServerConfig::clone(&configs().server);
+    (config.send_tls13_tickets, config.ticketer) = (count, Arc::new(Tickets(length)));
+    let mut peer: Connection = ServerConnection::new(config.into()).expect("a good configuration").into();
+    loop {
+        let came = world.send(&[], 1 << 20);
+        assert!(heard(&mut peer, &came).is_empty());
+        let mut records = Vec::new();
+        while peer.wants_write() {
+            peer.write_tls(&mut records).expect("memory");
+        }
+        if !peer.is_handshaking() {
+            return (world, peer, records);
+        }
+        world.far.send(&records);
+    }
+}
+
+/// What a message with a session ticket has beside the ticket (RFC 8446 sections 4 and 4.6.1).
+const TICKET_BYTES: usize = 49;
+
+/// rustls has no limit for session tickets, and a turn went on as long as they came. A wire that is not read is looked at when its
+/// peer has closed.
+#[test]
+fn i350_a_peer_that_sends_records_without_data_is_refused() {
+    for is_looked_at in [false, true] {
+        let (mut world, _peer, tickets) = with_tickets(100, 16_384 - TICKET_BYTES, is_looked_at);
+        assert_eq!(records(&tickets), [16_384 + RECORD_BYTES; 100]);
+        let id = world.id();
+        world.far.send(&tickets);
+        world.far.finish();
+        world.driver.turn(&mut world.service);
+        let read = tickets.len() - world.far.unread_bytes();
+        // A share of 128 KiB is read, and then another one is dropped.
+        assert!((1..=280_000).contains(&read), "{read} bytes, looked at: {is_looked_at}");
+        world.driver.reactor.wires.resume(id);
+        world.run();
+        assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")], "looked at: {is_looked_at}");
+    }
+}
+
+/// rustls keeps complete records as long as their message is not complete. Only an unfinished record was charged.
+#[test]
+fn i351_records_of_an_unfinished_message_are_charged() {
+    for is_looked_at in [false, true] {
+        let (mut world, mut peer, ticket) = with_tickets(1, 60_000, is_looked_at);
+        let id = world.id();
+        let before = world.driver.reactor.wires.memory_of(id);
+        let mut sent = 0;
+        for record in ticket.chunks(16_384 + RECORD_BYTES) {
+            world.far.send(record);
+            world.run();
+            sent += record.len();
+            let wires = &mut world.driver.reactor.wires;
+            assert_eq!(wires.is_paused_and_empty(id), is_looked_at);
+            // Each session has a buffer of 4 KiB.
+            let (least, charged) = (sent - (4 << 10), wires.memory_of(id) - before);
+            assert!((least..=64 << 10).contains(&charged), "{charged} of {sent}, looked at: {is_looked_at}");
+        }
+        world.driver.reactor.wires.resume(id);
+        assert_eq!(world.say(&mut peer, b"hello\n", 1 << 20), b"hello\n");
+        assert_eq!(world.driver.reactor.wires.memory_of(id), before, "looked at: {is_looked_at}");
+    }
 }

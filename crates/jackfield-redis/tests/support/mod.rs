@@ -23,7 +23,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, fs, process, thread};
@@ -357,6 +357,8 @@ pub struct Cable {
 
 /// How a transaction begins.
 const TRANSACTION: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+/// A word of each command that adds a message to a topic.
+const ADDITION: &[u8] = b"NOMKSTREAM";
 
 #[derive(Default)]
 struct Lines {
@@ -365,6 +367,8 @@ struct Lines {
     attempts: u64,
     /// Nothing goes through any more on a connection once it sends a transaction.
     swallows_transactions: bool,
+    /// Nothing comes back any more on a connection once it adds a message.
+    loses_answers: bool,
     streams: Vec<TcpStream>,
 }
 
@@ -385,13 +389,20 @@ impl Cable {
                 };
                 // To read, to write and to end it is the same for each kind of stream.
                 let far = TcpStream::from(OwnedFd::from(far));
-                for (from, to) in [
-                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
-                    (far.try_clone().unwrap(), near.try_clone().unwrap()),
-                ] {
-                    let lines = all.clone();
-                    thread::spawn(move || carry(from, to, &lines));
-                }
+                let (from, to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                let (lines_of_it, is_mute) = (all.clone(), Arc::new(AtomicBool::new(false)));
+                let (mut is_swallowed, mutes) = (false, is_mute.clone());
+                thread::spawn(move || {
+                    carry(from, to, |bytes| {
+                        let lines = lines_of_it.lock().unwrap();
+                        is_swallowed |= lines.swallows_transactions && bytes.starts_with(TRANSACTION);
+                        let adds = bytes.windows(ADDITION.len()).any(|word| word == ADDITION);
+                        mutes.fetch_or(lines.loses_answers && adds, Ordering::SeqCst);
+                        !is_swallowed
+                    });
+                });
+                let (from, to) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+                thread::spawn(move || carry(from, to, |_| !is_mute.load(Ordering::SeqCst)));
                 lines.streams.extend([near, far]);
             }
         });
@@ -400,7 +411,7 @@ impl Cable {
 
     pub fn pull(&self) {
         let mut lines = self.lines.lock().unwrap();
-        lines.is_out = true;
+        (lines.is_out, lines.loses_answers) = (true, false);
         for stream in lines.streams.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -419,18 +430,22 @@ impl Cable {
         self.lines.lock().unwrap().swallows_transactions = true;
     }
 
+    /// Redis takes the next message that is added, and what it answers from then on is lost, until the cable is pulled.
+    pub fn lose_answers(&self) {
+        self.lines.lock().unwrap().loses_answers = true;
+    }
+
     pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 }
 
-/// Carries bytes in one direction, until one of the two ends.
-fn carry(mut from: TcpStream, mut to: TcpStream, lines: &Mutex<Lines>) {
-    let (mut buffer, mut is_swallowed) = ([0; 1 << 14], false);
+/// Carries bytes in one direction, those that pass, until one of the two ends.
+fn carry(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = [0; 1 << 14];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let bytes = &buffer[..count];
-        is_swallowed |= bytes.starts_with(TRANSACTION) && lines.lock().unwrap().swallows_transactions;
-        if !is_swallowed && to.write_all(bytes).is_err() {
+        if passes(bytes) && to.write_all(bytes).is_err() {
             break;
         }
     }

@@ -27,7 +27,7 @@ use std::io::{self, Write};
 /// a `Content-Encoding`, is not changed. Neither is a part (206, `Content-Range`), an answer with `Cache-Control:
 /// no-transform`, or an answer with a strong `ETag`, which would name two different bodies: use a weak one (`W/".."`). A body
 /// that is sent in parts is not compressed. The answer to HEAD has the header lines of the answer to GET. Every answer with
-/// this option has `Vary: Accept-Encoding`, compressed or not.
+/// this option has `Vary: Accept-Encoding`, compressed or not, also one in parts.
 ///
 /// Do not compress a body that has a secret together with text that an attacker chooses: its length can reveal the secret, as
 /// in BREACH.
@@ -81,11 +81,11 @@ impl Compression {
     ) -> Body<'m> {
         let is_fit = is_whole(status) && is_changeable(fields) && is_compressible(content_type, fields);
         let coding = self.coding.filter(|_| is_fit && body.len() > BYTES_MIN);
-        push(fields, "Vary", "Accept-Encoding");
         let Some(coding) = coding else { return body };
         match compress(coding, self.level, body.as_bytes()) {
             Ok(shorter) if shorter.len() < body.len() => {
-                push(fields, "Content-Encoding", coding.name());
+                let pushed = fields.push("Content-Encoding", coding.name());
+                debug_assert!(pushed.is_ok(), "the line is valid, and there is no other of its name");
                 Body::Owned(shorter)
             }
             _ => body,
@@ -116,11 +116,6 @@ fn compress(coding: Coding, level: u8, bytes: &[u8]) -> io::Result<Vec<u8>> {
             encoder.finish()
         }
     }
-}
-
-fn push(fields: &mut Fields, name: &str, value: &str) {
-    let pushed = fields.push(name, value);
-    debug_assert!(pushed.is_ok(), "the line is valid, and may stand beside others of its name");
 }
 
 /// The weight that the client gives a coding with one of these names, 0 to 1. `None`: it does not name it.

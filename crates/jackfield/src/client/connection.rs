@@ -170,7 +170,8 @@ impl Connection<'_> {
         self.wires.queued_message_bytes(self.id)
     }
 
-    /// Messages to it that its [`Overflow`] policy, or that of a topic, dropped, because the peer reads too slowly. The peer is not
+    /// Messages to it that its [`Overflow`] policy, or that of a topic, dropped, because the peer reads too slowly, and published
+    /// messages for which there was no room during a handshake that [`Raw::start_tls`](crate::Raw::start_tls) began. The peer is not
     /// told. To tell it, compare this number in a timer with what it was told before:
     /// [`Client::on_drain`](crate::Client::on_drain) comes only when the peer has caught up.
     #[must_use]
@@ -390,8 +391,9 @@ impl Connection<'_> {
     /// stream the id is what a browser sends as `Last-Event-ID` when it connects again
     /// ([`last_event_id`](crate::last_event_id)); for a WebSocket it is what the page has stored, if the topic's history is
     /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages, and nothing of the history; an event
-    /// stream then gets an id at once, without an event, so that it can resume even if it is lost before the first message. The
-    /// call is refused on a connection that is not yet an event stream, a WebSocket, or a raw or line connection.
+    /// stream then gets an id at once (with a broker: as soon as that has answered), without an event, so that it can resume even if
+    /// it is lost before the first message. The call is refused on a connection that is not yet an event stream, a WebSocket, or a
+    /// raw or line connection.
     ///
     /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the peer gets exactly the
     /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the

@@ -4,6 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
 use crate::message::{Publication, Sent};
+use crate::topics::ID_BYTES_MAX;
 use jackfield_proto::http1::Request;
 
 /// A stream of server-sent events: an answer that goes on until your code or the peer ends it.
@@ -106,9 +107,6 @@ pub fn last_event_id<'b>(request: &Request<'b>) -> Option<&'b str> {
 
 /// Returned for an id that can't be read.
 const UNREADABLE: &str = "?";
-
-/// The longest event id that is accepted.
-const ID_BYTES_MAX: usize = 256;
 
 impl Connection<'_> {
     /// The connection as an event stream, if it is one.

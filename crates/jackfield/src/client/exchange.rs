@@ -8,7 +8,7 @@ use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::client::stream::ResponseStream;
 use crate::links::{EVENT_STREAM, Protocol};
 use crate::message::{Body, ReaderSource};
-use jackfield_proto::http1::{FieldError, Fields, ResponseToSend};
+use jackfield_proto::http1::{FieldError, Fields, Owed, ResponseToSend};
 use std::io::Read;
 use std::time::Duration;
 
@@ -108,6 +108,10 @@ impl<'a> Exchange<'a> {
     }
 
     /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
+    ///
+    /// The answer to `HEAD` has no body, so it is complete at once: parts that are written in this callback are accepted and not
+    /// sent, the next request may come after it, and later [`as_response`](crate::Connection::as_response) is `None`. The same
+    /// holds for a 204 and a 304.
     #[must_use]
     pub fn stream(mut self, status: u16, content_type: &str) -> ResponseStream<'a> {
         self.begin_stream(&ResponseToSend::new(status, content_type), None);
@@ -194,7 +198,8 @@ impl Exchange<'_> {
 }
 
 impl<'a> ResponseBuilder<Exchange<'a>> {
-    /// Begins the answer; its body follows in parts. If a length is given, the body must have exactly that many bytes.
+    /// Begins the answer as [`Exchange::stream`] does; its body follows in parts. If a length is given, the body must have exactly
+    /// that many bytes.
     ///
     /// # Errors
     /// The first header line that is not valid. The answer is a 500 then.
@@ -222,7 +227,7 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
     /// With a length the body has exactly that many bytes, and what the reader has behind them is not read. Without one it ends where
     /// the reader ends. If the reader fails, panics, or has fewer bytes than announced, the connection is reset, so that the peer
     /// does not take what has arrived for the whole body. A peer that closes its side behind its request gets the whole body; if the
-    /// answer was deferred, it counts as gone. The answer to `HEAD` has no body. For the files of a folder, with ranges and
+    /// answer was deferred, it counts as gone. For `HEAD` nothing is read. For the files of a folder, with ranges and
     /// conditions, see [`Files`](crate::Files) (feature `files`).
     ///
     /// ```
@@ -256,8 +261,11 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         reader: impl Read + Send + 'static,
     ) -> Result<(), FieldError> {
         let mut connection = self.stream(content_type, body_bytes)?.connection;
-        let Protocol::Http(machine) = connection.protocol() else { return Ok(()) };
-        let sequence = machine.exchange_number();
+        // Without a body the answer is complete: nothing is read.
+        let sequence = match connection.protocol() {
+            Protocol::Http(machine) if machine.owed() == Owed::Streaming => machine.exchange_number(),
+            _ => return Ok(()),
+        };
         let Connection { id, wires, links } = connection;
         links.note_own_answer(wires, id, sequence);
         links.handle.pull(id, sequence, Box::new(ReaderSource::new(reader, body_bytes)));

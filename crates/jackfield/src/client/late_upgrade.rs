@@ -1,11 +1,11 @@
 //! A deferred decision about a WebSocket, from any thread.
 
+use crate::client::accept_fields::AcceptFields;
 use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::message::{Body, HeaderValue};
 use crate::shared::{Acceptance, AnswerKind, Command, Switching};
 use jackfield_proto::http1::{FieldError, Fields};
-use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
 
 /// A deferred decision about a WebSocket. Any thread may decide. If it is dropped without a decision, the peer gets a
@@ -13,9 +13,10 @@ use jackfield_reactor::ConnectionId;
 #[derive(Debug)]
 pub struct LateUpgrade {
     reply: Reply,
+    /// Without the fields, which are added when it is accepted.
     switching: Switching,
     offered: Vec<Box<str>>,
-    has_protocol: bool,
+    fields: AcceptFields,
 }
 
 impl LateUpgrade {
@@ -23,9 +24,9 @@ impl LateUpgrade {
         reply: Reply,
         switching: Switching,
         offered: Vec<Box<str>>,
-        has_protocol: bool,
+        fields: AcceptFields,
     ) -> Self {
-        Self { reply, switching, offered, has_protocol }
+        Self { reply, switching, offered, fields }
     }
 
     /// The connection that waits for it.
@@ -41,11 +42,8 @@ impl LateUpgrade {
 
     /// Chooses a subprotocol. False, and nothing is chosen, if the peer does not offer it or if one was chosen before.
     pub fn choose(&mut self, protocol: &str) -> bool {
-        let chosen = !self.has_protocol
-            && self.protocols().any(|offered| offered == protocol)
-            && self.switching.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
-        self.has_protocol |= chosen;
-        chosen
+        let is_offered = self.protocols().any(|offered| offered == protocol);
+        self.fields.choose(protocol, is_offered)
     }
 
     /// As [`Upgrade::choose_first`](crate::Upgrade::choose_first).
@@ -59,18 +57,14 @@ impl LateUpgrade {
     /// The line is not valid, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is not added
     /// then.
     pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
-        if is_handshake_field(name) {
-            return Err(FieldError::Reserved);
-        }
-        value.push_to(&mut self.switching.fields, name)
+        self.fields.push(name, value)
     }
 
     /// Accepts: `on_open` comes next, on the connection's reactor.
     pub fn accept(mut self) {
         self.reply.is_owed = false;
         let Reply { id, sequence, .. } = self.reply;
-        let fields = std::mem::take(&mut self.switching.fields);
-        let switching = Switching { fields, ..self.switching };
+        let switching = Switching { fields: self.fields.take(), ..self.switching };
         let acceptance = Acceptance { id, sequence, switching };
         // If the reactor has ended, its connections are gone too.
         let _ = self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));

@@ -2,6 +2,7 @@
 //!
 //! This room knows no dispatch, and other threads only through `Handle`. Only its traits are generic.
 
+mod accept_fields;
 mod boxed;
 #[cfg(feature = "compression")]
 mod compression;
@@ -223,7 +224,7 @@ pub trait Client: sealed::AsAny {
     /// `rest` has its last bytes that were not used: the bytes that `on_data` left, or a last line without a line end.
     /// Default: closes. If you still want to send something, override this, send, and close then or later; until then the
     /// connection stays, idle for `raw_idle` at most. It comes once, and also while the connection is read-paused, if
-    /// nothing is unread.
+    /// nothing is unread. [`Raw::was_cut`] tells whether TLS was ended in good order.
     ///
     /// ```
     /// use jackfield::{Client, Raw};

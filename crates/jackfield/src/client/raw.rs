@@ -71,6 +71,19 @@ impl Raw<'_> {
         links.shutdown_write(wires, *id);
     }
 
+    /// True if the peer has closed its side of a TLS connection without saying so within TLS (`close_notify`, RFC 8446 section 6.1). Ask
+    /// it in [`Client::on_peer_closed`] if your protocol does not tell by itself where its data ends: an attacker may have cut the
+    /// last bytes off. But many peers never say it. Always false in plain text, where any end may be such a cut.
+    ///
+    /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.connection.wires.was_cut(self.connection.id);
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// From the next byte on, input comes as plain bytes.
     pub fn read_bytes(&mut self) {
         self.speak(Protocol::Raw);
@@ -79,8 +92,10 @@ impl Raw<'_> {
     /// Begins TLS on a plain-text connection, as the server: STARTTLS. Bytes that were sent before this call still leave as
     /// plain text. Bytes after the present line or data belong to TLS; plain text there ends the connection, because an
     /// attacker may have inserted it on the way (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure) no
-    /// data is delivered and no send is accepted; the handshake has the deadline `limits.reactor.handshake`. The configuration is
-    /// your own: [`Handle::reload_tls`](crate::Handle::reload_tls) does not change it.
+    /// data is delivered and no send is accepted; the handshake has the deadline `limits.reactor.handshake`. What is published to its
+    /// topics meanwhile waits, as much as the outbox may hold; above that the oldest is dropped and counted
+    /// ([`Connection::dropped_messages`]). The configuration is your own: [`Handle::reload_tls`](crate::Handle::reload_tls) does not
+    /// change it.
     ///
     /// ```
     /// use jackfield::{Client, Raw};

@@ -2,12 +2,12 @@
 
 use crate::client::connection::Connection;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
-use crate::links::EVENT_STREAM;
+use crate::links::{EVENT_STREAM, Protocol};
 #[cfg(feature = "files")]
 use crate::message::Source;
 use crate::message::{Body, ReaderSource, Sent};
 use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind, SendWindow, WindowSize};
-use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
+use jackfield_proto::http1::{FieldError, Fields, has_no_body, reason_phrase};
 use jackfield_reactor::ConnectionId;
 use std::io::Read;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub struct Reply {
     pub(super) sequence: u32,
     /// How much of a body may be on its way.
     window: WindowSize,
+    /// The request was `HEAD`: no body is sent.
+    is_head: bool,
     pub(super) is_owed: bool,
 }
 
@@ -58,7 +60,9 @@ impl Reply {
     /// The answer to the exchange of this connection with this number.
     pub(crate) fn new(connection: &Connection<'_>, sequence: u32) -> Self {
         let window = WindowSize::of(connection.wires.limits_of(connection.id));
-        Self { handle: connection.handle(), id: connection.id, sequence, window, is_owed: true }
+        let protocol = &connection.links.table[connection.id.slot()].protocol;
+        let is_head = matches!(protocol, Protocol::Http(machine) if machine.is_head());
+        Self { handle: connection.handle(), id: connection.id, sequence, window, is_head, is_owed: true }
     }
 
     /// The connection that waits for it.
@@ -110,7 +114,9 @@ impl Reply {
         ResponseBuilder::new(self, status, Fields::new())
     }
 
-    /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
+    /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0. An answer to
+    /// `HEAD`, or with 204, 205 or 304, is complete at once: [`ReplyStream::write`] returns [`Sent::Gone`], because nobody waits for a
+    /// part.
     #[must_use]
     pub fn stream(self, status: u16, content_type: &str) -> ReplyStream {
         self.begin_stream(status, content_type, Fields::new(), None)
@@ -137,7 +143,7 @@ impl Reply {
             size: self.window,
             window: None,
             is_mailbox_full: false,
-            is_open: true,
+            is_open: !self.is_head && !has_no_body(status),
         }
     }
 
@@ -179,7 +185,8 @@ impl sealed::Sealed<Sent> for Reply {
 }
 
 impl ResponseBuilder<Reply> {
-    /// Begins the answer; its body follows in parts. If a length is given, the body must have exactly that many bytes.
+    /// Begins the answer as [`Reply::stream`] does; its body follows in parts. If a length is given, the body must have exactly
+    /// that many bytes.
     ///
     /// # Errors
     /// The first header line that can't be written, the type included. The answer is a 500 then.
@@ -201,8 +208,9 @@ impl ResponseBuilder<Reply> {
         reader: impl Read + Send + 'static,
     ) -> Result<(), FieldError> {
         let mut stream = self.stream(content_type, body_bytes)?;
-        stream.is_open = false;
-        stream.handle.pull(stream.id, stream.sequence, Box::new(ReaderSource::new(reader, body_bytes)));
+        if std::mem::take(&mut stream.is_open) {
+            stream.handle.pull(stream.id, stream.sequence, Box::new(ReaderSource::new(reader, body_bytes)));
+        }
         Ok(())
     }
 
@@ -232,6 +240,7 @@ pub struct ReplyStream {
     window: Option<Arc<SendWindow>>,
     /// It was, at the last part.
     is_mailbox_full: bool,
+    /// More of the body is awaited.
     is_open: bool,
 }
 
@@ -256,10 +265,14 @@ impl ReplyStream {
     /// [`Sent::Congested`]: it was accepted, and more than `limits.reactor.outbox_bytes_high` are on their way to the peer.
     /// [`Sent::Full`]: it was not accepted, because the parts on their way have reached `outbox_bytes_max` less that, or
     /// because the mailbox of the reactor is full. Then [`ReplyStream::wait_for_room`] waits, or you try again later. If the
-    /// peer is what is slow, `on_drain` of its client comes too. [`Sent::Gone`]: the peer has left.
+    /// peer is what is slow, `on_drain` of its client comes too. [`Sent::Gone`]: the peer has left, or the request was `HEAD`, so
+    /// that its answer is complete.
     ///
     /// A part that is longer than what is left of the announced length resets the connection.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
+        if !self.is_open {
+            return Sent::Gone;
+        }
         let part = part.into();
         let Ok(remote) = self.handle.remote_of(self.id) else { return Sent::Gone };
         let window = self.window.get_or_insert_with(|| Arc::new(SendWindow::new(self.size)));

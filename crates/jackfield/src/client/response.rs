@@ -121,7 +121,10 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
     #[cfg(feature = "compression")]
     #[must_use]
     pub fn compressed(self, compression: Compression) -> Self {
-        Self { compression: Some(compression), ..self }
+        match self.compression {
+            Some(_) => Self { compression: Some(compression), ..self },
+            None => Self { compression: Some(compression), ..self }.header("Vary", "Accept-Encoding"),
+        }
     }
 
     /// Sends the answer. With an empty `content_type` the answer has no `Content-Type`, except one that was added with

@@ -1,5 +1,6 @@
 //! The decision about a WebSocket.
 
+use crate::client::accept_fields::AcceptFields;
 use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::client::late_upgrade::LateUpgrade;
@@ -9,7 +10,7 @@ use crate::links::key;
 use crate::message::{Body, HeaderValue};
 use crate::shared::Switching;
 use jackfield_proto::http1::{FieldError, Fields};
-use jackfield_proto::websocket::{Offer, is_handshake_field};
+use jackfield_proto::websocket::Offer;
 
 /// A request for a WebSocket, which you accept or refuse, at once or later. If it is dropped without a decision, the peer gets
 /// a 503.
@@ -35,14 +36,17 @@ use jackfield_proto::websocket::{Offer, is_handshake_field};
 /// ```
 pub struct Upgrade<'a> {
     pub(crate) connection: Connection<'a>,
-    pub(crate) offer: &'a Offer<'a>,
-    pub(crate) fields: Fields,
-    pub(crate) has_protocol: bool,
+    offer: &'a Offer<'a>,
+    fields: AcceptFields,
 }
 
 context!(Upgrade);
 
 impl<'a> Upgrade<'a> {
+    pub(crate) fn new(connection: Connection<'a>, offer: &'a Offer<'a>) -> Self {
+        Self { connection, offer, fields: AcceptFields::default() }
+    }
+
     /// The subprotocols that the peer offers, the preferred one first.
     #[doc(alias = "SubProtocols")]
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -64,11 +68,7 @@ impl<'a> Upgrade<'a> {
 
     /// Chooses a subprotocol. False, and nothing is chosen, if the peer does not offer it or if one was chosen before.
     pub fn choose(&mut self, protocol: &str) -> bool {
-        let chosen = !self.has_protocol
-            && self.offer.offers(protocol)
-            && self.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
-        self.has_protocol |= chosen;
-        chosen
+        self.fields.choose(protocol, self.offer.offers(protocol))
     }
 
     /// Chooses the first of these subprotocols that the peer offers, and returns the value beside it. So the order is the
@@ -109,10 +109,7 @@ impl<'a> Upgrade<'a> {
     /// then.
     #[doc(alias = "ResponseHeaders")]
     pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
-        if is_handshake_field(name) {
-            return Err(FieldError::Reserved);
-        }
-        value.push_to(&mut self.fields, name)
+        self.fields.push(name, value)
     }
 
     /// Accepts: `on_open` comes next.
@@ -120,8 +117,7 @@ impl<'a> Upgrade<'a> {
     pub fn accept(mut self) {
         let Connection { id, wires, links } = &mut self.connection;
         let deflate = links.limits_of(*id).agree(self.offer);
-        let fields = std::mem::take(&mut self.fields);
-        let switching = Switching { accept: self.offer.accept_key(), fields, deflate };
+        let switching = Switching { accept: self.offer.accept_key(), fields: self.fields.take(), deflate };
         links.switch_to_websocket(wires, *id, switching);
     }
 
@@ -149,10 +145,8 @@ impl<'a> Upgrade<'a> {
         let (wait, deflate) = (limits.upgrade_wait, limits.agree(self.offer));
         self.connection.wires.set_timer(id, key::UPGRADE, wait);
         let offered = self.offer.protocols().map(Into::into).collect();
-        let chosen = self.has_protocol;
-        let fields = std::mem::take(&mut self.fields);
-        let switching = Switching { accept: self.offer.accept_key(), fields, deflate };
-        LateUpgrade::new(Reply::new(&self.connection, sequence), switching, offered, chosen)
+        let switching = Switching { accept: self.offer.accept_key(), fields: Fields::new(), deflate };
+        LateUpgrade::new(Reply::new(&self.connection, sequence), switching, offered, self.fields)
     }
 }
 

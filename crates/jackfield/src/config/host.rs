@@ -32,7 +32,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host with this name. `*.a.example` stands for all names with one label in place of the star.
+    /// A host with this name. `*.a.example` stands for all names with one label in place of the star, but for those that are the name of
+    /// another host of the listener, before or after this one.
     pub fn new(name: impl Into<String>) -> Self {
         Self::of_names(vec![name.into()])
     }
@@ -128,14 +129,18 @@ impl Host {
         self.names.first().map_or("the fallback", |name| name).to_owned()
     }
 
-    /// Whether this is one of its names.
-    pub(crate) fn has_name(&self, asked: &str) -> bool {
-        self.names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(parent) => asked
-                .split_once('.')
-                .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
-            None => name.eq_ignore_ascii_case(asked),
-        })
+    /// Whether this is one of its names, without a star.
+    pub(crate) fn has_exactly(&self, asked: &str) -> bool {
+        self.names.iter().any(|name| name.eq_ignore_ascii_case(asked))
+    }
+
+    /// Whether one of its names has a star that stands for the first label of this one.
+    pub(crate) fn has_star_for(&self, asked: &str) -> bool {
+        let Some((_, rest)) = asked.split_once('.').filter(|(label, _)| !label.is_empty()) else {
+            return false;
+        };
+        let mut parents = self.names.iter().filter_map(|name| name.strip_prefix("*."));
+        parents.any(|parent| rest.eq_ignore_ascii_case(parent))
     }
 
     pub(crate) fn faults(&self) -> Vec<String> {
@@ -162,17 +167,17 @@ mod tests {
     fn a_star_stands_for_one_label() {
         let host = Host::new("a.example").name("*.b.example");
         for (asked, is_it) in [
-            ("a.example", true),
-            ("A.Example", true),
-            ("x.a.example", false),
-            ("x.b.example", true),
-            ("X.B.EXAMPLE", true),
-            ("b.example", false),
-            (".b.example", false),
-            ("x.y.b.example", false),
-            ("", false),
+            ("a.example", [true, false]),
+            ("A.Example", [true, false]),
+            ("x.a.example", [false, false]),
+            ("x.b.example", [false, true]),
+            ("X.B.EXAMPLE", [false, true]),
+            ("b.example", [false, false]),
+            (".b.example", [false, false]),
+            ("x.y.b.example", [false, false]),
+            ("", [false, false]),
         ] {
-            assert_eq!(host.has_name(asked), is_it, "{asked}");
+            assert_eq!([host.has_exactly(asked), host.has_star_for(asked)], is_it, "{asked}");
         }
     }
 

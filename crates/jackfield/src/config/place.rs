@@ -31,6 +31,16 @@ impl Place {
             Self::Tcp(_) | Self::Adopted(_) => false,
         }
     }
+
+    /// The socket was passed to this process, and others may hold it too.
+    pub(crate) fn is_adopted(&self) -> bool {
+        match self {
+            Self::Adopted(_) => true,
+            #[cfg(unix)]
+            Self::AdoptedUnix(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Place {

@@ -14,7 +14,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -124,6 +124,7 @@ impl TlsOptions {
 impl TlsHosts {
     fn load(options: &TlsOptions, speaks: Speaks) -> Result<Self, Vec<String>> {
         let mut faults: Vec<String> = options.hosts.iter().flat_map(Host::faults).collect();
+        faults.extend(faults_of_names(&options.hosts));
         faults.extend(options.alpn.iter().flatten().filter_map(|name| fault_of_alpn(name)));
         let Some(provider) = provider() else {
             faults.push(no_provider_error());
@@ -187,8 +188,12 @@ impl TlsHosts {
         }
     }
 
-    /// Calls the closure for missing hosts, on a thread that may block.
+    /// Calls the closure for missing hosts, on a thread that may block. While this look-up waited for the thread, another one may have
+    /// found the host.
     pub(crate) fn find_missing(&self, asked: &MissingHost) -> HostAnswer {
+        if let Some(host) = self.named(&asked.name) {
+            return HostAnswer::Host(host);
+        }
         let Some(find) = &self.options.find else { return self.usual() };
         let round = self.rounds.load(Ordering::SeqCst);
         let Some(host) = (find.0)(asked) else { return self.usual() };
@@ -206,25 +211,32 @@ impl TlsHosts {
         }
     }
 
-    /// A host whose look-up began before a reload is not kept after it.
+    /// A host whose look-up began before a reload is not kept after it. Of two threads that have found the same host at the same time
+    /// the second one replaces what the first has kept.
     fn keep(&self, host: Host, config: Arc<HostConfig>, round: u64) {
         let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
         if round != self.rounds.load(Ordering::SeqCst) {
             return;
         }
+        found.retain(|(kept, _)| kept.names != host.names);
         if found.len() >= FOUND_MAX {
             found.pop_front();
         }
         found.push_back((host, config));
     }
 
+    /// The host with this name. A name goes before a star, because its host may have stricter rules. A host of the listener goes before
+    /// those that were found, so that the answer does not depend on what was looked up before.
     fn named(&self, asked: &str) -> Option<Arc<HostConfig>> {
-        if let Some(host) = self.options.hosts.iter().position(|host| host.has_name(asked)) {
+        let ways = [Host::has_exactly, Host::has_star_for];
+        let hosts = &self.options.hosts;
+        if let Some(host) = ways.iter().find_map(|has| hosts.iter().position(|host| has(host, asked))) {
             return self.installed(host);
         }
-        // The newest first, because a host that two threads have found at the same time is there twice.
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        found.iter().rev().find(|(host, _)| host.has_name(asked)).map(|(_, config)| config.clone())
+        // The newest first: hosts with different names may have some in common.
+        let newest = |has: &fn(&Host, &str) -> bool| found.iter().rev().find(|(host, _)| has(host, asked));
+        ways.iter().find_map(newest).map(|(_, config)| config.clone())
     }
 
     /// The answer for peers that name no host.
@@ -287,6 +299,20 @@ impl TlsHosts {
             expires_at,
         })
     }
+}
+
+/// Names that two hosts have, and fallbacks beside the first: such a host would not be found, and its rules would have no effect.
+fn faults_of_names(hosts: &[Host]) -> Vec<String> {
+    let mut owners = HashMap::new();
+    let all = hosts.iter().enumerate();
+    let names = all.flat_map(|(owner, host)| host.names.iter().map(move |name| (owner, name)));
+    let twice =
+        names.filter(|(owner, name)| *owners.entry(name.to_ascii_lowercase()).or_insert(*owner) != *owner);
+    let faults = twice.map(|(_, name)| format!("two hosts have the name `{name}`: give it to one of them"));
+    let more = hosts.iter().filter(|host| host.names.is_empty()).nth(1);
+    let more =
+        more.map(|_| "two hosts have no name, as the one that `tls` makes: give one of them".to_owned());
+    faults.chain(more).collect()
 }
 
 fn server_config(
@@ -352,25 +378,62 @@ pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn of_the_hosts_that_were_found_the_newest_1024_are_kept() {
+    /// Makes hosts, with the same certificate for all.
+    fn maker() -> impl Fn(&str) -> Host + Clone {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         let pair = (made.cert.pem().into_bytes(), made.signing_key.serialize_pem().into_bytes());
-        let host = move |name: &str| {
+        move |name: &str| {
             let pair = pair.clone();
             Host::new(name).certificate_from(move || Ok(pair.clone()))
-        };
-        let usual = host("usual.example");
-        let find = FindHost(Arc::new(move |missing: &MissingHost| Some(host(missing.name()))));
-        let options = TlsOptions { hosts: vec![usual], find: Some(find), ..TlsOptions::default() };
-        let hosts = TlsHosts::load(&options, Speaks::Raw).unwrap();
-        let name = |number: usize| format!("late{number}.example");
-        for number in 0..1025 {
-            let missing = MissingHost { name: name(number), alpn: Vec::new() };
-            assert!(matches!(hosts.find_missing(&missing), HostAnswer::Host(_)));
         }
+    }
+
+    /// The hosts of a listener that finds missing ones in this way.
+    fn hosts(find: impl Fn(&MissingHost) -> Option<Host> + Send + Sync + 'static) -> TlsHosts {
+        let find = Some(FindHost(Arc::new(find)));
+        let options = TlsOptions { hosts: vec![maker()("usual.example")], find, ..TlsOptions::default() };
+        TlsHosts::load(&options, Speaks::Raw).unwrap()
+    }
+
+    #[track_caller]
+    fn look_up(hosts: &TlsHosts, name: &str) {
+        let missing = MissingHost { name: name.to_owned(), alpn: Vec::new() };
+        assert!(matches!(hosts.find_missing(&missing), HostAnswer::Host(_)));
+    }
+
+    #[test]
+    fn of_the_hosts_that_were_found_the_newest_1024_are_kept() {
+        let host = maker();
+        let hosts = hosts(move |missing| Some(host(missing.name())));
+        let name = |number: usize| format!("late{number}.example");
+        (0..1025).for_each(|number| look_up(&hosts, &name(number)));
         let is_kept = |number| matches!(hosts.find(Some(&name(number))), HostAnswer::Host(_));
         assert_eq!(hosts.found.read().unwrap().len(), 1024);
         assert_eq!([0, 1, 1024].map(is_kept), [false, true, true]);
+    }
+
+    /// Look-ups for the same name that waited together were all made, and each pushed another host out.
+    #[test]
+    fn i353_a_host_is_looked_up_and_kept_once() {
+        let (host, calls) = (maker(), Arc::new(AtomicU64::new(0)));
+        let counted = calls.clone();
+        let hosts = hosts(move |missing| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // As two threads find the same host at the same time.
+            Some(host(if missing.name().starts_with('x') { "same.example" } else { missing.name() }))
+        });
+        for (name, calls_then, kept_then) in [
+            ("a.example", 1, 1),
+            ("a.example", 1, 1),
+            ("A.Example", 1, 1),
+            ("b.example", 2, 2),
+            ("x1.example", 3, 3),
+            ("x2.example", 4, 3),
+            ("usual.example", 4, 3),
+        ] {
+            look_up(&hosts, name);
+            let state = (calls.load(Ordering::SeqCst), hosts.found.read().unwrap().len());
+            assert_eq!(state, (calls_then, kept_then), "{name}");
+        }
     }
 }

@@ -25,7 +25,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnect {
-    /// Why it ended. If there are several reasons, the first one counts.
+    /// Why it ended. If there are several reasons, the first one counts, with two exceptions: a fault in the last request of a
+    /// connection that is being drained, and an eviction while it closes.
     pub reason: Reason,
     /// The code of the WebSocket Close that the peer sent, if it sent one (RFC 6455 section 7.1.5; 1005 for a Close
     /// without code). A peer that did not answer ours in time has none.

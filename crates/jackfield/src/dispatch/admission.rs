@@ -6,9 +6,10 @@ use crate::config::ListenerTls;
 use crate::config::{Refuse, Speaks, WhenFull};
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
-use crate::dispatch::call::{guard, run};
+use crate::dispatch::call::run;
 use crate::dispatch::http;
 use crate::dispatch::proxy::behind_header;
+use crate::guard::guard;
 use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, ServerState};
 use jackfield_proto::http1;
@@ -39,7 +40,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
         let here = wires.reactor();
         // Other reactors may know of a shutdown before this one, and may have ended.
-        if self.links.drain_until.is_some() || self.links.handle.state() >= ServerState::Draining {
+        if self.links.is_shutting_down() || self.links.handle.state() >= ServerState::Draining {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Shutdown);
         }
         if !self.may_come_in(&incoming) {
@@ -98,7 +99,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 Ok(None) => {}
                 Ok(Some(refuse)) => return Err((RefuseReason::Denied, refuse)),
                 Err(payload) => {
-                    self.report_panic(&*payload);
+                    self.links.report_panic(ConnectionId::NONE, payload);
                     return Err((RefuseReason::Panic, Refuse::Reset));
                 }
             }
@@ -221,6 +222,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// has begun STARTTLS.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.clients.get(id.slot()).is_some_and(Option::is_some) {
+            self.links.send_after_handshake(wires, id);
             return self.with_client(wires, id, Callback::Secure, |client, connection| {
                 if let Some(mut raw) = connection.as_raw() {
                     client.on_secure(&mut raw);
@@ -254,15 +256,16 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
         let Self { factory, .. } = self;
         wires.show_watchdog(id, Callback::Create as u8);
-        match guard(|| factory.create(peer)) {
+        let created = guard(|| factory.create(peer));
+        wires.clear_watchdog();
+        match created {
             Ok(Ok(client)) => self.start(wires, id, client),
             Ok(Err(refuse)) => {
                 self.report_refused(peer, RefuseReason::Factory);
                 self.refuse(wires, id, &refuse);
             }
             Err(payload) => {
-                self.links.metrics.panics.add(1);
-                self.settings.observer.on_panic(id, &*payload);
+                self.links.report_panic(id, payload);
                 self.report_refused(peer, RefuseReason::Panic);
                 self.refuse(wires, id, &Refuse::Busy);
             }
@@ -304,6 +307,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if connection.wires.is_open(id) {
             run(client, &mut connection, http::handle_open);
         }
+        connection.wires.clear_watchdog();
     }
 
     /// Refuses a new connection. If it gets an answer, it is kept open until that is sent, unless too many others are.

@@ -2,13 +2,9 @@
 
 use crate::client::{Client, Connection};
 use crate::disconnect::Reason;
-use crate::shared::{Callback, panic_text};
+use crate::guard::{Panic, discard, guard, panic_text};
+use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// A guarded callback: what it returned, or what it panicked with.
-pub(super) type Guarded<T> = Result<T, Box<dyn Any + Send>>;
 
 /// How many bytes a step used.
 pub(super) enum Stepped {
@@ -18,9 +14,10 @@ pub(super) enum Stepped {
     Stop(usize),
 }
 
+/// Whether no further event may be made of the bytes at hand: reading has stopped in the last callback, for whatever reason.
 #[inline(always)]
-pub(super) fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
-    catch_unwind(AssertUnwindSafe(call))
+pub(super) fn must_stop(connection: &Connection<'_>) -> bool {
+    connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id)
 }
 
 /// Calls the client, and replaces it if the callback asked for that.
@@ -60,7 +57,7 @@ pub(super) fn run<C: Client, T>(
     match guard(|| call(client, connection, callback)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            handle_panic(connection, &*payload);
+            handle_panic(connection, payload);
             None
         }
     }
@@ -78,30 +75,31 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
             let id = connection.id;
             log::error!(target: "jackfield::client", connection:% = id; "{id}: only a `Box<dyn Client>` can be replaced");
         }
-        Err(payload) => handle_panic(connection, &*payload),
+        Err(payload) => handle_panic(connection, payload),
     }
 }
 
 /// A callback panicked: ends its connection, with a 500 or a Close if that is still possible.
 #[cold]
 #[inline(never)]
-pub(super) fn handle_panic(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
-    report_panic(connection, payload);
+pub(super) fn handle_panic(connection: &mut Connection<'_>, payload: Panic) {
     if connection.links.settings.exposes_errors {
-        connection.links.panic_text = panic_text(payload).to_owned();
+        connection.links.panic_text = panic_text(&*payload).to_owned();
     }
+    drop_replacement_and_report(connection, payload);
     if !planted(39) {
         connection.links.close(connection.wires, connection.id, Reason::Panic);
     }
 }
 
-/// Reports a panic of a callback whose connection has ended already.
+/// Reports a panic of a callback, and drops the client that it may have asked for.
 #[cold]
-pub(super) fn report_panic(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
+pub(super) fn drop_replacement_and_report(connection: &mut Connection<'_>, payload: Panic) {
     let Connection { id, links, .. } = connection;
-    links.metrics.panics.add(1);
-    links.settings.observer.on_panic(*id, payload);
+    links.report_panic(*id, payload);
     let replacement = links.replacement.take();
-    // One panic is reported already; this drop may panic too.
-    let _ = guard(|| drop(replacement));
+    if let Err(another) = guard(|| drop(replacement)) {
+        // One panic is reported already.
+        discard(another);
+    }
 }

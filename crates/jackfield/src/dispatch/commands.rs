@@ -62,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     fn read(&mut self, wires: &mut Wires, command: Command) {
         match command {
-            Command::Adopt(incoming, _) if self.links.drain_until.is_some() => {
+            Command::Adopt(incoming, _) if self.links.is_shutting_down() => {
                 self.links.handle.uncount_peer(wires.reactor(), &incoming.peer);
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
             }
@@ -149,6 +149,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 run(client, &mut connection, |client, connection| {
                     http::call_on_events(client, connection, last.as_deref());
                 });
+                connection.wires.clear_watchdog();
             }
         }
     }
@@ -161,7 +162,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let Self { clients, links, .. } = self;
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            run(client, &mut Connection { id, wires, links }, http::handle_open);
+            let mut connection = Connection { id, wires, links };
+            run(client, &mut connection, http::handle_open);
+            connection.wires.clear_watchdog();
         }
     }
 }

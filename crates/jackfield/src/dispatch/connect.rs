@@ -3,7 +3,8 @@
 use crate::client::{Client, ClientFactory, Connection};
 use crate::config::Outgoing;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::call::{call, guard, report_panic};
+use crate::dispatch::call::{call, drop_replacement_and_report};
+use crate::guard::guard;
 use crate::links::{Admission, OpeningResult, Protocol};
 use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
@@ -65,13 +66,14 @@ impl<F: ClientFactory> Dispatcher<F> {
                         client.on_disconnect(connection, &end);
                     });
                 }) {
-                    report_panic(&mut connection, &*payload);
+                    drop_replacement_and_report(&mut connection, payload);
                 }
                 self.drop_guarded(id, client);
             }
             // The factory made no client.
             Ok(Err(_)) => {}
-            Err(payload) => report_panic(&mut connection, &*payload),
+            Err(payload) => drop_replacement_and_report(&mut connection, payload),
         }
+        wires.clear_watchdog();
     }
 }

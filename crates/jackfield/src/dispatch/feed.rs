@@ -3,7 +3,7 @@
 use super::{custom, frames, http};
 use crate::client::{Client, Connection};
 use crate::config::Limits;
-use crate::dispatch::call::Stepped;
+use crate::dispatch::call::{Stepped, must_stop};
 use crate::links::Protocol;
 use jackfield_proto::http1::{Awaits, HeaderSlots, Owed};
 use jackfield_proto::websocket::Scratch;
@@ -47,7 +47,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
+        if must_stop(connection) {
             return at;
         }
     }

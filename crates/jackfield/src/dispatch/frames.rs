@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Connection, FrameAction, WebSocket};
 use crate::config::Limits;
-use crate::dispatch::call::call_named;
+use crate::dispatch::call::{call_named, must_stop};
 use crate::dispatch::websocket;
 use crate::links::{FrameState, Protocol};
 use crate::shared::Callback;
@@ -60,9 +60,7 @@ pub(super) fn feed<C: Client>(
             }
         };
         at += used;
-        if used < given
-            || (connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id))
-        {
+        if used < given || must_stop(connection) {
             break;
         }
     }

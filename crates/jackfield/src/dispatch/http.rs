@@ -2,12 +2,12 @@
 
 use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket, last_event_id};
 use crate::disconnect::{ProtocolError, Reason};
-use crate::dispatch::call::{Stepped, call, call_named};
+use crate::dispatch::call::{Stepped, call, call_named, must_stop};
 use crate::gate::Verdict;
 use crate::links::{Awaited, Checks, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
-use jackfield_proto::http1::{self, Event, Fields, Owed, Request, Version};
+use jackfield_proto::http1::{self, Event, Owed, Request, Version};
 use jackfield_proto::websocket::Offer;
 
 /// Handles the next event that the machine makes of the bytes.
@@ -194,7 +194,7 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 #[derive(PartialEq, Eq)]
 enum BodyIs {
     Done,
-    /// The client has paused reading at the head: the body is delivered later.
+    /// Reading has stopped at the head: the body is delivered later.
     PutOff,
 }
 
@@ -220,7 +220,7 @@ fn request_with_body<C: Client>(
         BodyPlan::Reject(status) => {
             connection.links.respond_with_status(connection.wires, connection.id, status);
         }
-        _ if is_paused(connection) => {
+        _ if must_stop(connection) => {
             connection.links.put_off_body(connection.wires, connection.id, request);
             follow(connection, plan);
             return BodyIs::PutOff;
@@ -245,11 +245,6 @@ fn body_bytes_max(connection: &Connection<'_>, plan: BodyPlan) -> u64 {
     }
 }
 
-/// Whether the last callback has paused reading.
-fn is_paused(connection: &Connection<'_>) -> bool {
-    connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id)
-}
-
 /// Refuses a request that breaks the rules, or a limit.
 #[cold]
 fn refuse_request(connection: &mut Connection<'_>, error: http1::Error) {
@@ -267,7 +262,7 @@ fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, requ
     if connection.wires.is_closing(connection.id) {
         return;
     }
-    if is_paused(connection) {
+    if must_stop(connection) {
         connection.links.put_off_end(connection.wires, connection.id, request);
     } else {
         self::request(client, connection, &request.without_body());
@@ -343,10 +338,7 @@ fn upgrade<C: Client>(
     }
     call_named(client, connection, Callback::Upgrade, |client, connection| {
         let connection = connection.reborrow();
-        client.on_upgrade(
-            Upgrade { connection, offer: &offer, fields: Fields::new(), has_protocol: false },
-            request,
-        );
+        client.on_upgrade(Upgrade::new(connection, &offer), request);
     });
     match connection.protocol() {
         Protocol::Http(machine) if machine.owed() == Owed::Deferred => {

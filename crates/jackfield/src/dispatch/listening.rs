@@ -51,14 +51,15 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// Closes the sockets of stopped listeners, and opens those of resumed ones again. Resumed listeners that were only
-    /// paused accept again.
+    /// paused accept again. A socket that was passed to this process is never closed: who passed it holds it too, so its peers
+    /// would not be refused, and it could not be opened again.
     #[cold]
     pub(super) fn look_at_listeners(&mut self, wires: &mut Wires) {
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
             remote.is_to_look.store(false, Ordering::SeqCst);
         }
         self.place_held(wires);
-        if self.links.drain_until.is_some() {
+        if self.links.is_shutting_down() {
             return;
         }
         let handle = self.links.handle.clone();
@@ -68,7 +69,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             let is_stopped = handle.shared().listeners.state(number) == ListenerState::Stopped;
             let closed = self.closed_sockets.iter().position(|closed| *closed == socket);
             match closed {
-                None if is_stopped => {
+                None if is_stopped && !self.settings.listeners[socket].is_adopted => {
                     wires.close_listener(socket);
                     self.closed_sockets.push(socket);
                 }

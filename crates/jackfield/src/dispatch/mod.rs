@@ -30,16 +30,16 @@ use crate::client::{Client, ClientFactory, Connection, Setup, Tick};
 #[cfg(feature = "tls")]
 use crate::config::HostAnswer;
 use crate::config::Outgoing;
+use crate::guard::{Panic, guard};
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
 use batch::Batch;
-use call::{call, guard, handle_panic, report_panic, run};
+use call::{call, drop_replacement_and_report, handle_panic, run};
 use feed::{feed, feed_unusual};
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_proto::websocket::Scratch;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Eviction, Incoming, Pressure, Service, Time, Wires};
-use std::any::Any;
 #[cfg(feature = "tls")]
 use std::collections::VecDeque;
 use std::io;
@@ -131,6 +131,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             links.metrics.callbacks.add(1);
             let mut connection = Connection { id, wires, links };
             run(client, &mut connection, |client, connection| call(client, connection));
+            connection.wires.clear_watchdog();
         }
     }
 }
@@ -179,12 +180,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         used
     }
 
-    fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
+    fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Panic) {
         // It may have been lowered for a connection with a rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
         // The panic has ended the callback for which it is known.
         self.links.round_trip = None;
-        handle_panic(&mut Connection { id, wires, links: &mut self.links }, &*payload);
+        handle_panic(&mut Connection { id, wires, links: &mut self.links }, payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -208,7 +209,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.links.send_queued(wires, id);
         self.links.queue_replay(wires, id);
         self.links.continue_pull(wires, id);
-        self.links.pull_fragments(wires, id);
+        self.links.queue_fragments(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
@@ -221,7 +222,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_wake(&mut self, wires: &mut Wires) {
-        if self.links.drain_until.is_none() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
+        // The callback of the event before it has returned.
+        wires.clear_watchdog();
+        if !self.links.is_shutting_down() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
             let limits = &self.settings.limits;
             self.links.handle.shutdown(Drain::within(limits.drain).spread_over(limits.drain_spread));
         }
@@ -252,7 +255,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             if let Err(payload) = guard(|| {
                 call(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
             }) {
-                report_panic(&mut connection, &*payload);
+                drop_replacement_and_report(&mut connection, payload);
             }
             if !planted(38) {
                 self.drop_client(id);
@@ -274,6 +277,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
         // There may be a reader in it, which is the user's.
         self.drop_guarded(id, link);
+        wires.clear_watchdog();
     }
 
     fn on_removed(&mut self, wires: &mut Wires) {
@@ -318,8 +322,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Drops a value of the user's, whose `Drop` may panic.
     fn drop_guarded<T>(&self, id: ConnectionId, value: T) {
         if let Err(payload) = guard(|| drop(value)) {
-            self.links.metrics.panics.add(1);
-            self.settings.observer.on_panic(id, &*payload);
+            self.links.report_panic(id, payload);
         }
     }
 }

@@ -38,6 +38,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         let is_asked = handle.shared().pool.submit(|| {
             let (handle, hosts) = (handle.clone(), hosts.clone());
             Box::new(move || {
+                // It may have waited longer than the connection.
+                if handle.remote_of(id).is_err() {
+                    return;
+                }
                 let found = attempt(|| hosts.find_missing(&asked)).unwrap_or_else(|panicked| {
                     log::error!(target: "jackfield::client", "the look-up of a host for `{}` panicked: {panicked}", asked.name);
                     HostAnswer::Nothing

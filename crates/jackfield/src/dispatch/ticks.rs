@@ -2,7 +2,7 @@
 
 use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
-use crate::dispatch::call::guard;
+use crate::guard::guard;
 use crate::shared::{Callback, Command, Copies};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
@@ -31,9 +31,9 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         // Its deadline has done its work when it is over: it would wake the reactor each millisecond.
-        let drain =
-            self.links.drain_until.map(|until| Duration::from_millis(until.0)).filter(|until| *until > now);
-        if let Some(next) = ticks.iter().filter_map(|tick| tick.next).chain(drain).min() {
+        let deadline = self.links.shutdown_deadline().map(|until| Duration::from_millis(until.0));
+        let deadline = deadline.filter(|until| *until > now);
+        if let Some(next) = ticks.iter().filter_map(|tick| tick.next).chain(deadline).min() {
             wires.set_alarm(next.saturating_sub(now));
         }
         self.ticks = ticks;
@@ -60,7 +60,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             match guard(|| (copies.make)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
                 Err(payload) => {
-                    self.report_panic(&*payload);
+                    self.links.report_panic(ConnectionId::NONE, payload);
                     break;
                 }
             }
@@ -79,14 +79,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.show_watchdog(ConnectionId::NONE, Callback::Reactor as u8);
         links.metrics.callbacks.add(1);
         if let Err(payload) = guard(|| run(&mut Reactor { wires, links })) {
-            self.report_panic(&*payload);
+            self.links.report_panic(ConnectionId::NONE, payload);
         }
-        wires.show_watchdog(ConnectionId::NONE, Callback::None as u8);
-    }
-
-    #[cold]
-    pub(super) fn report_panic(&self, payload: &(dyn Any + Send)) {
-        self.links.metrics.panics.add(1);
-        self.settings.observer.on_panic(ConnectionId::NONE, payload);
+        wires.clear_watchdog();
     }
 }

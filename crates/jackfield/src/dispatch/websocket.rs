@@ -3,7 +3,7 @@
 use crate::client::{Client, Connection, Control, WebSocket};
 use crate::config::Limits;
 use crate::disconnect::{ProtocolError, Reason};
-use crate::dispatch::call::{call, call_named};
+use crate::dispatch::call::{call, call_named, must_stop};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
@@ -53,7 +53,7 @@ pub(super) fn feed<C: Client>(
             connection.wires.yield_turn(connection.id);
             return at;
         }
-        if connection.wires.is_current_stopped() && !connection.wires.may_handle_bytes(connection.id) {
+        if must_stop(connection) {
             return at;
         }
     }

@@ -1,13 +1,20 @@
 //! Lists of paths: those that are served even under overload, and those at which a WebSocket may begin.
 
 /// A list of paths. A path that ends with `/` stands for itself, with or without that `/`, and all paths below it: `/` for
-/// all paths. After a `=` it stands for itself alone. `{name}` and `{*name}` are parameters, as in a router.
+/// all paths. After a `=` it stands for itself alone. `{name}` and `{*name}` are parameters, as in a router: one in a segment
+/// at most ([`PathList::crowded`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathList(pub(crate) Vec<String>);
 
 impl PathList {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The paths that are refused because they have two parameters in one segment: every length of the first would be tried with every
+    /// length of the second, so the time would grow faster than the path of a request.
+    pub(crate) fn crowded(paths: &[String]) -> impl Iterator<Item = &String> {
+        paths.iter().filter(|path| is_crowded(path))
     }
 
     /// True if the list has this path.
@@ -43,6 +50,15 @@ fn fits(pattern: &str, path: &str, is_end: &dyn Fn(&str) -> bool) -> bool {
     let segment_end = rest.find('/').unwrap_or(rest.len());
     let mut ends = (1..=segment_end).rev().filter(|end| rest.is_char_boundary(*end));
     ends.any(|end| fits(after, &rest[end..], is_end))
+}
+
+/// Whether there is no `/` between two parameters.
+fn is_crowded(pattern: &str) -> bool {
+    let pattern = pattern.replace("{{", "").replace("}}", "");
+    let parameters = pattern.split_once('{').map_or("", |(_, parameters)| parameters);
+    // All but the last: its name, and what is between it and the next.
+    let mut others = parameters.rsplit('{').skip(1);
+    others.any(|other| other.split_once('}').is_some_and(|(_, between)| !between.contains('/')))
 }
 
 #[cfg(test)]
@@ -101,6 +117,31 @@ mod tests {
             ("/a/x}", "/a/x}", true),
         ] {
             assert_eq!(PathList(vec![reserved.into()]).contains(path), expected, "{reserved} {path}");
+        }
+    }
+
+    #[test]
+    fn i355_two_parameters_in_a_segment_are_found() {
+        for (path, expected) in [
+            ("/", false),
+            ("/{a}", false),
+            ("/{a}/{b}/x{c}y/{*d}", false),
+            ("/{a}{b}", true),
+            ("/{a}-{b}", true),
+            ("/x/{a}.{b}/y", true),
+            ("=/{a}{*b}", true),
+            ("/{a}/{b}{c}", true),
+            ("/{a/b}{c/d}", true),
+            ("/{a/b}/{c/d}", false),
+            ("/{{a}}{b}", false),
+            ("/{a}{{b}}", false),
+            ("/{a}{{{b}", true),
+            ("/{a}}}{b}", true),
+            // No parameters: these stand for themselves.
+            ("/{a{b", false),
+            ("/a}{b", false),
+        ] {
+            assert_eq!(is_crowded(path), expected, "{path}");
         }
     }
 }

@@ -17,7 +17,7 @@ impl Links {
     /// # Errors
     /// [`Busy::Stopped`] if the server shuts down, [`Busy::Full`] if there is no room.
     pub(crate) fn connect(&mut self, wires: &mut Wires, outgoing: &Outgoing) -> Result<ConnectionId, Busy> {
-        if self.drain_until.is_some() {
+        if self.is_shutting_down() {
             return Err(Busy::Stopped);
         }
         let reactor = wires.reactor();

@@ -7,68 +7,72 @@ use crate::disconnect::{Goodbye, Reason, Timeout, goodbye};
 use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
-use crate::links::walk::{Does, Walk};
+use crate::links::shutdown::{Does, Shutdown, Walk};
 use crate::shared::Drain;
 use jackfield_proto::websocket::is_valid_close_code;
 use jackfield_reactor::planted::planted;
-use jackfield_reactor::{ConnectionId, Wires};
+use jackfield_reactor::{ConnectionId, Time, Wires};
 use std::time::Duration;
 
 impl Links {
     /// Accepts no new connections, and drains all. If it is called again, the earlier deadline and the shorter spread
     /// count.
     pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
-        let deadline = wires.now().after(drain.deadline);
-        let is_first = self.drain_until.is_none();
-        if is_first {
-            self.drain_code = drain.close_code;
-        }
-        let spread = drain.spread.min(drain.deadline);
-        if is_first || (spread < self.drain_spread && !self.aborts) {
-            self.drain_spread = spread;
-            // The slots before an unfinished walk have their moment.
-            let given = self.walk.as_ref().map_or(usize::MAX, |walk| walk.slot);
-            self.without_moment = if is_first { 0 } else { self.without_moment.max(given) };
-            self.walk = Some(Walk { slot: 0, does: Does::Drain });
-        }
-        let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
-        self.drain_until = Some(until);
+        let now = wires.now();
+        let until = match &mut self.shutdown {
+            Some(shutdown) => {
+                shutdown.join(now, drain);
+                shutdown.until
+            }
+            None => self.shutdown.insert(Shutdown::begin(now, drain)).until,
+        };
         wires.stop_listening();
-        wires.set_alarm(until.since(wires.now()));
+        wires.set_alarm(until.since(now));
+    }
+
+    /// Whether the server shuts down.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    /// During a shutdown: when the connections that are left are aborted.
+    pub(crate) fn shutdown_deadline(&self) -> Option<Time> {
+        self.shutdown.as_ref().map(|shutdown| shutdown.until)
     }
 
     /// The next part of the walk over all connections while the server shuts down: the connections to be drained now.
     /// Connections that are left at the deadline are aborted.
     pub(crate) fn next_to_drain(&mut self, wires: &mut Wires) -> Vec<ConnectionId> {
-        let Some(until) = self.drain_until else { return Vec::new() };
-        if !self.aborts && wires.now() >= until {
-            self.aborts = true;
-            self.walk = Some(Walk { slot: 0, does: Does::Abort });
+        let Some(shutdown) = &mut self.shutdown else { return Vec::new() };
+        if !shutdown.aborts && wires.now() >= shutdown.until {
+            shutdown.aborts = true;
+            shutdown.walk = Some(Walk { slot: 0, does: Does::Abort });
         }
-        let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
+        let Some(Walk { slot, does }) = shutdown.walk.take() else { return Vec::new() };
         let most = if planted(107) { usize::MAX } else { wires.limits().drains_per_turn };
         let (mut ids, next) = wires.ids_in_slots(slot, most);
         wires.stats().drains.add(ids.len() as u64);
+        if let Some(slot) = next.filter(|_| !planted(48)) {
+            shutdown.walk = Some(Walk { slot, does });
+            wires.request_next_turn();
+        }
         match does {
             Does::Abort => ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown)),
-            Does::Drain if !self.drain_spread.is_zero() => {
-                ids.drain(..).for_each(|id| self.drain_in_time(wires, id));
+            Does::Drain if !shutdown.spread.is_zero() => {
+                let (spread, without_moment) = (shutdown.spread, shutdown.without_moment);
+                ids.drain(..).for_each(|id| self.drain_in_time(wires, id, spread, without_moment));
             }
             Does::Drain => {}
-        }
-        if let Some(slot) = next.filter(|_| !planted(48)) {
-            self.walk = Some(Walk { slot, does });
-            wires.request_next_turn();
         }
         ids
     }
 
     /// Sets a connection's own moment of a spread drain, unless it has an earlier one, or that has passed.
-    fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
-        let after = moment_within(self.drain_spread, self.settings.seed.unwrap_or_default(), id);
+    fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId, spread: Duration, without_moment: usize) {
+        let after = moment_within(spread, self.settings.seed.unwrap_or_default(), id);
         let is_earlier = match wires.timer_due(id, key::DRAIN) {
             Some(due) => wires.now().after(after) < due,
-            None => id.slot() >= self.without_moment,
+            None => id.slot() >= without_moment,
         };
         if is_earlier {
             wires.set_timer(id, key::DRAIN, after);
@@ -78,7 +82,7 @@ impl Links {
     /// Ends the reactor of a server that shuts down once no connection is left. It waits for lingering connections until
     /// the deadline, because bytes that were sent to them may not have arrived yet.
     pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
-        let Some(until) = self.drain_until else { return };
+        let Some(until) = self.shutdown_deadline() else { return };
         let left = if wires.now() >= until { wires.len() } else { wires.len() + wires.lingering() };
         if left == 0 {
             wires.halt();
@@ -91,11 +95,14 @@ impl Links {
             // A later shutdown may have come before its own moment.
             wires.cancel_timer(id, key::DRAIN);
         }
-        let goodbye = match goodbye(self.standing(wires, id), why) {
-            Goodbye::Close(_) if why == Reason::Shutdown && is_valid_close_code(self.drain_code) => {
-                Goodbye::Close(self.drain_code)
-            }
-            other => other,
+        let code = self
+            .shutdown
+            .as_ref()
+            .map(|shutdown| shutdown.close_code)
+            .filter(|code| is_valid_close_code(*code));
+        let goodbye = match (goodbye(self.standing(wires, id), why), code) {
+            (Goodbye::Close(_), Some(code)) if why == Reason::Shutdown => Goodbye::Close(code),
+            (other, _) => other,
         };
         self.say_goodbye(wires, id, goodbye, why);
     }
@@ -120,12 +127,9 @@ impl Links {
 
     /// Whether the server shuts down, and this connection's own moment, if it has one, has come.
     pub(crate) fn is_drained_now(&self, wires: &Wires, id: ConnectionId) -> bool {
-        let is_before =
-            |walk: &Walk| walk.does == Does::Drain && walk.slot.max(self.without_moment) <= id.slot();
-        // The walk that gives each its moment may not have come to it.
-        let gets_moment = !self.drain_spread.is_zero() && self.walk.as_ref().is_some_and(is_before);
-        let waits = gets_moment || wires.has_timer(id, key::DRAIN);
-        self.drain_until.is_some() && (!waits || planted(110))
+        let waits =
+            |shutdown: &Shutdown| shutdown.will_give_moment(id.slot()) || wires.has_timer(id, key::DRAIN);
+        self.shutdown.as_ref().is_some_and(|shutdown| !waits(shutdown) || planted(110))
     }
 
     /// Stops reading, by the user's wish. A raw or line connection that is being drained ends if nothing is unread: that is known

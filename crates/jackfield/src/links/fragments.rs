@@ -16,6 +16,8 @@ pub(crate) struct Fragments {
     pub(crate) notices: Vec<(usize, u64)>,
     /// Where the rest of the message comes from.
     pub(crate) reader: Option<Box<dyn Read>>,
+    /// It is on the list of those whose readers go on in the next turn.
+    pub(crate) is_listed: bool,
 }
 
 impl Fragments {

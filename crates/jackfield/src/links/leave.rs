@@ -52,11 +52,11 @@ impl Links {
         }
     }
 
-    /// Sets a deadline for an answer that is deferred, or sent in parts.
+    /// Sets a deadline for an answer that is deferred, or sent in parts. One without a body was complete with its head.
     #[cold]
     pub(crate) fn start_answer_timeout(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answer_timeout = self.limits_of(id).answer_timeout;
-        if !answer_timeout.is_zero() {
+        if self.owes_answer(id) && !answer_timeout.is_zero() {
             self.link(id).extra().answer_bytes = wires.bytes_submitted(id);
             self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);

@@ -32,10 +32,10 @@ mod record;
 mod replay;
 mod resume;
 mod round_trip;
+mod shutdown;
 mod status;
 mod subscribe;
 mod upgrade;
-mod walk;
 
 pub(crate) use checks::Checks;
 #[cfg(feature = "sim")]
@@ -51,6 +51,7 @@ pub(crate) use round_trip::RoundTrip;
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
+use crate::guard::{Panic, discard};
 use crate::links::compression::Compressors;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
@@ -58,11 +59,11 @@ use crate::links::link::Link;
 use crate::links::masks::Masks;
 use crate::links::record::OpenRecord;
 use crate::links::replay::{Delivered, ReplayQueue};
-use crate::links::walk::Walk;
+use crate::links::shutdown::Shutdown;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
-use jackfield_reactor::{Bandwidth, ConnectionId, Time, WRITE_THROUGH_BYTES_MIN, Wires, table};
+use jackfield_reactor::{Bandwidth, ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires, table};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -93,18 +94,7 @@ pub(crate) struct Links {
     pub(crate) replacement: Option<Box<dyn Any>>,
     /// The text of a callback's panic, for peers that are told.
     pub(crate) panic_text: String,
-    /// During a shutdown: the time at which the connections that are left are aborted.
-    pub(crate) drain_until: Option<Time>,
-    /// The code of the Close that WebSockets get at a shutdown.
-    drain_code: u16,
-    /// The time over which the drain of the connections is spread.
-    drain_spread: Duration,
-    /// The first slot whose connection no shutdown has given its own moment yet.
-    without_moment: usize,
-    /// The walk over all connections that goes on in the next turn.
-    walk: Option<Walk>,
-    /// The deadline of the drain has passed.
-    aborts: bool,
+    shutdown: Option<Shutdown>,
     /// How many events may be made of the bytes of one read: the limit, or less while a connection with a rate is
     /// served.
     pub(crate) events_per_turn: usize,
@@ -160,12 +150,7 @@ impl Links {
             fields: Fields::new(),
             replacement: None,
             panic_text: String::new(),
-            drain_until: None,
-            drain_code: 0,
-            drain_spread: Duration::ZERO,
-            without_moment: 0,
-            walk: None,
-            aborts: false,
+            shutdown: None,
             events_per_turn,
             heartbeats,
             overload,
@@ -187,6 +172,14 @@ impl Links {
         table::extend_gently(&mut self.table, id.slot(), Link::default);
         let checks = self.checks.get(listener).copied().unwrap_or_default();
         self.table[id.slot()] = Link { listener: listener as u8, checks, ..Link::default() };
+    }
+
+    /// A panic of the user's code, in a callback for this connection or in code that belongs to none.
+    #[cold]
+    pub(crate) fn report_panic(&self, id: ConnectionId, payload: Panic) {
+        self.metrics.panics.add(1);
+        self.settings.observer.on_panic(id, &*payload);
+        discard(payload);
     }
 
     #[inline(always)]

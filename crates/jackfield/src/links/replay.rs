@@ -30,7 +30,9 @@ pub(crate) enum Progress {
 pub(crate) struct Replays {
     pub(crate) list: Vec<Replay>,
     /// It waits for its turn: its id is in [`Links::replaying`](crate::links::Links) once.
-    pub(crate) is_listed: bool,
+    pub(crate) is_replaying: bool,
+    /// It waits for a new message: its id is in [`Links::awaiting`](crate::links::Links) once.
+    pub(crate) is_awaiting: bool,
     /// Messages of a topic without a history may be missing, and the client was not told yet.
     pub(crate) owes_resync: bool,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Replays {
 pub(crate) struct Delivered {
     /// `None`: not known until the broker has reported its position.
     pub(crate) place: Option<ReadPosition>,
+    /// An event stream has got no id, because it came before that.
+    pub(crate) owes_id: bool,
     _following: Following,
 }
 
@@ -69,7 +73,7 @@ impl Replays {
 
 impl Delivered {
     pub(crate) fn new(following: Following, place: Option<ReadPosition>) -> Self {
-        Self { place, _following: following }
+        Self { place, owes_id: false, _following: following }
     }
 }
 

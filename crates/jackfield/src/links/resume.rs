@@ -2,10 +2,10 @@
 //! messages, in portions, before it becomes a member.
 
 use crate::links::Links;
-use crate::links::replay::{Delivered, Progress, Replay};
+use crate::links::replay::{Delivered, Progress, Replay, ReplayQueue};
 use crate::message::{Content, MessageFormat, Prepared, Published, Sent};
 use crate::shared::{PUBLICATIONS_PER_DELIVERY, Unsent};
-use crate::topics::{Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
+use crate::topics::{ID_BYTES_MAX, Logged, Lost, Portion, ReadPosition, Subscribed, TopicLog};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -13,15 +13,12 @@ use std::sync::Arc;
 /// The most publications that one turn takes out of histories for clients that resume.
 const PUBLICATIONS_PER_TURN: usize = 1024;
 
-/// The longest id that is looked for.
-const ID_BYTES_MAX: usize = 256;
-
 /// The most publications that a client that resumes gets before the next client has its turn.
 const PORTION: usize = 128;
 
-/// When the list of waiting connections is longer than twice the connections plus this number, those that are gone are
+/// When a list of waiting connections is longer than twice the connections plus this number, those that are gone are
 /// removed.
-const AWAITING_SPARE: usize = 64;
+const WAITING_SPARE: usize = 64;
 
 impl Links {
     /// Publishes on all reactors, to a topic with a history.
@@ -96,8 +93,13 @@ impl Links {
                 break;
             }
         }
-        if let Some(delivered) = self.delivered.get_mut(&log.name) {
+        let owes_id = self.delivered.get_mut(&log.name).is_some_and(|delivered| {
             delivered.place = Some(to);
+            std::mem::take(&mut delivered.owes_id)
+        });
+        if owes_id {
+            let id = Event::empty().id(to.to_string());
+            self.publish_to_place(wires, place, Content::Event(&id), ConnectionId::NONE);
         }
         self.let_leave(wires);
         if left == 0 && found.visits == most {
@@ -110,11 +112,11 @@ impl Links {
     fn place_of_members(&mut self, log: &Arc<TopicLog<Prepared>>) -> Option<ReadPosition> {
         if !self.delivered.contains_key(&log.name) {
             // Members from before the topic was declared have got nothing of its history.
-            let delivered = Delivered::new(self.handle.follow(log), log.live_from());
+            let delivered = Delivered::new(self.handle.follow(log), None);
             self.delivered.insert(log.name.clone(), delivered);
         }
         let delivered = self.delivered.get_mut(&log.name)?;
-        delivered.place = delivered.place.or_else(|| log.live_from()).or_else(|| log.newcomer_position());
+        delivered.place = delivered.place.or_else(|| log.awaited_position());
         delivered.place
     }
 
@@ -148,9 +150,7 @@ impl Links {
         // A longer text is not an id, whatever its beginning is.
         let name = if last_event_id.len() <= ID_BYTES_MAX { last_event_id } else { "" };
         let replay = Replay::new(self.handle.follow(&log), Progress::Named(name.into()));
-        let replays = &mut self.link(id).extra().replays;
-        replays.list.push(replay);
-        replays.is_listed = false;
+        self.link(id).extra().replays.list.push(replay);
         self.charge(wires, id);
         if self.next_replay(wires, id).is_some() {
             self.queue_replay(wires, id);
@@ -168,7 +168,7 @@ impl Links {
     }
 
     /// Subscribes a connection that has got nothing yet. An event stream of a topic with a history gets an id at once, without
-    /// an event: if it is lost before the first message, it can resume too.
+    /// an event: if it is lost before the first message, it can resume too. With a broker it gets the id as soon as that is known.
     fn subscribe_at_present(
         &mut self,
         wires: &mut Wires,
@@ -178,9 +178,11 @@ impl Links {
     ) -> Subscribed {
         let subscribed = self.subscribe(wires, id, topic);
         let is_stream = self.link(id).protocol.message_format() == Some(MessageFormat::Event);
-        let log = log.filter(|_| subscribed == Subscribed::New && is_stream);
-        if let Some(place) = log.and_then(|log| self.place_of_members(&log)) {
+        let Some(log) = log.filter(|_| subscribed == Subscribed::New && is_stream) else { return subscribed };
+        if let Some(place) = self.place_of_members(&log) {
             self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));
+        } else if let Some(delivered) = self.delivered.get_mut(&log.name) {
+            delivered.owes_id = true;
         }
         subscribed
     }
@@ -188,14 +190,15 @@ impl Links {
     /// A connection gets its turn, if it has missed something that it has not got yet.
     pub(crate) fn queue_replay(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
-        if !extra.replays.list.is_empty() && !std::mem::replace(&mut extra.replays.is_listed, true) {
-            self.replaying.push_back(id);
+        if !extra.replays.list.is_empty() && !std::mem::replace(&mut extra.replays.is_replaying, true) {
+            put_into(&mut self.replaying, wires, id);
             wires.request_next_turn();
         }
     }
 
     /// Continues with the clients whose turn it is. The rest waits for the next turn; a client that reads too slowly
-    /// gets its turn when it has drained, and one that is sent a message in fragments at the end of that.
+    /// gets its turn when it has drained, one that is sent a message in fragments at the end of that, and one in a handshake of
+    /// STARTTLS at the end of the handshake.
     pub(crate) fn continue_replays(&mut self, wires: &mut Wires) {
         let mut budget = PUBLICATIONS_PER_TURN;
         for _ in 0..self.replaying.len() {
@@ -205,13 +208,15 @@ impl Links {
             let Some(id) = self.replaying.pop_front() else { break };
             budget -= 1;
             wires.stats().visits.add(1);
-            if !wires.is_open(id) {
+            if wires.is_closing(id) {
                 continue;
             }
-            self.link(id).extra().replays.is_listed = false;
-            if self.may_send_waiting(wires, id) {
-                budget = budget.saturating_sub(self.replay_portion(wires, id));
+            self.link(id).extra().replays.is_replaying = false;
+            if !self.may_send_waiting(wires, id) {
+                continue;
             }
+            let Some(visits) = self.replay_portion(wires, id) else { continue };
+            budget = budget.saturating_sub(visits);
             if self.may_send_waiting(wires, id) {
                 self.queue_replay(wires, id);
             }
@@ -222,9 +227,9 @@ impl Links {
     }
 
     /// Sends a portion of its missed messages to a connection that is not congested. Returns how many publications were
-    /// read for it.
-    fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
-        let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
+    /// read for it. `None`: it waits, or has nothing left to get.
+    fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<usize> {
+        let (index, after) = self.next_replay(wires, id)?;
         let log = self.link(id).extra().replays.list[index].log().clone();
         // If there are members, they have got all up to here. A client that got more on another reactor or server waits for
         // them: a notice of that was sent, or will be.
@@ -234,17 +239,17 @@ impl Links {
         wires.stats().visits.add(found.visits as u64);
         if let Some(lost) = found.lost {
             if !self.has_room_for_waiting(wires, id) {
-                return found.visits;
+                return Some(found.visits);
             }
             let _followed = self.end_replay(wires, id, index);
             let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
             self.skip_to_present(wires, id, &log, after);
-            return found.visits;
+            return Some(found.visits);
         }
         let at = self.send_missed(wires, id, after, &log, &found);
         if self.link(id).extra().replays.list.get(index).is_none() {
             // Sending to it has closed it.
-            return found.visits;
+            return Some(found.visits);
         }
         let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
         if is_complete {
@@ -255,9 +260,10 @@ impl Links {
             self.link(id).extra().replays.list[index].progress = Progress::At(at);
             if found.visits == 0 {
                 self.wait(wires, id);
+                return None;
             }
         }
-        found.visits
+        Some(found.visits)
     }
 
     /// Sends these publications, beginning at this position, until the connection is congested. Returns its new
@@ -273,6 +279,11 @@ impl Links {
         for logged in &found.items {
             if wires.is_congested(id) {
                 return at;
+            }
+            if logged.but == id {
+                // It has published this itself, before it had got what was published earlier.
+                at = logged.place;
+                continue;
             }
             match self.send(wires, id, Content::Prepared(&with_id(log, logged))) {
                 // A message that has no form for event streams does not count as missed.
@@ -324,24 +335,9 @@ impl Links {
     /// Lets a connection wait until a new message comes.
     fn wait(&mut self, wires: &Wires, id: ConnectionId) {
         let replays = &mut self.link(id).extra().replays;
-        if !replays.list.is_empty() {
-            replays.is_listed = true;
-            self.awaiting.push_back(id);
-            if self.awaiting.len() > 2 * wires.len() + AWAITING_SPARE {
-                self.forget_gone(wires);
-            }
+        if !replays.list.is_empty() && !std::mem::replace(&mut replays.is_awaiting, true) {
+            put_into(&mut self.awaiting, wires, id);
         }
-    }
-
-    /// No message may come for long, and connections that wait for one may go: the list must not grow with each that comes.
-    #[cold]
-    fn forget_gone(&mut self, wires: &Wires) {
-        let mut ids: Vec<_> = std::mem::take(&mut self.awaiting).into();
-        wires.stats().visits.add(ids.len() as u64);
-        ids.retain(|id| wires.is_open(*id));
-        ids.sort_unstable();
-        ids.dedup();
-        self.awaiting = ids.into();
     }
 
     /// A new message came: connections that waited for it get their turn.
@@ -349,8 +345,8 @@ impl Links {
         let awaiting = std::mem::take(&mut self.awaiting);
         wires.stats().visits.add(awaiting.len() as u64);
         for id in awaiting {
-            if wires.is_open(id) {
-                self.link(id).extra().replays.is_listed = false;
+            if !wires.is_closing(id) {
+                self.link(id).extra().replays.is_awaiting = false;
                 self.queue_replay(wires, id);
             }
         }
@@ -379,6 +375,16 @@ impl Links {
         let missed = after.map(missed);
         let resync = resync(log, &present, missed);
         self.send(wires, id, Content::Prepared(&resync));
+    }
+}
+
+/// Adds a connection to a list in which it is not. Its turn may not come for long, and connections may go meanwhile: the list must
+/// not grow with each that comes.
+fn put_into(list: &mut ReplayQueue, wires: &Wires, id: ConnectionId) {
+    list.push_back(id);
+    if list.len() > 2 * wires.len() + WAITING_SPARE {
+        wires.stats().visits.add(list.len() as u64);
+        list.retain(|id| !wires.is_closing(*id));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Pulled bodies.
 
+use crate::guard::{discard, guard};
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A body that is read a piece at a time, on a thread that may block: the next piece when its connection has taken the one
 /// before.
@@ -72,7 +72,8 @@ impl Source for ReaderSource {
 impl Drop for ReaderSource {
     fn drop(&mut self) {
         let reader = self.reader.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(reader))).is_err() {
+        if let Err(payload) = guard(|| drop(reader)) {
+            discard(payload);
             log::error!(target: "jackfield::offload", "the reader of a body panicked when it was dropped");
         }
     }

@@ -2,12 +2,12 @@
 
 use crate::client::{Client, ClientFactory, Closure, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
+use crate::guard::{Panic, discard, guard};
 use crate::observe::Watchdog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 use crate::shared::{Drain, Handle, Peer, ServerState};
 use jackfield_reactor::Driver;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 impl Server {
@@ -63,16 +63,16 @@ impl Server {
         let Self { settings, drivers, handle, ending, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
         let run = move |number: usize, mut driver: Driver| {
-            let ended = catch_unwind(AssertUnwindSafe(|| {
+            let ended = guard(|| {
                 let mut setup = Setup::new(number, handle.clone());
                 let factory = maker(&mut setup);
                 let mut dispatcher = Dispatcher::new(setup, factory, settings);
                 driver.set_time();
                 dispatcher.start_up(&mut driver.reactor.wires);
                 driver.run(&mut dispatcher)
-            }));
+            });
             handle.end_reactor(number);
-            let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
+            let ended = or_fault(ended, number).and_then(|ended| Ok(ended?));
             if ended.is_err() {
                 // Without one reactor the server would not serve all its connections, so all end.
                 handle.shutdown(Drain::now());
@@ -120,7 +120,15 @@ where
         ended = ended.and(run(number, driver));
     }
     for (number, thread) in threads {
-        ended = ended.and(thread.join().unwrap_or(Err(Error::Reactor(number))));
+        ended = ended.and(or_fault(thread.join(), number).and_then(|ended| ended));
     }
     ended
+}
+
+/// What a reactor has come to, or that the user's code has ended it with a panic.
+fn or_fault<T>(ended: std::result::Result<T, Panic>, number: usize) -> Result<T> {
+    ended.map_err(|payload| {
+        discard(payload);
+        Error::Reactor(number)
+    })
 }

@@ -1,10 +1,10 @@
 //! Assigns new connections to reactors, and counts them.
 
+use crate::guard::{discard, guard};
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use jackfield_reactor::Peer;
 use jackfield_reactor::planted::planted;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 impl Handle {
@@ -93,7 +93,8 @@ impl Handle {
                 self.uncount_peer(reactor, &incoming.peer);
             }
             // If dropping a value of the user's panics, the other commands are dropped all the same.
-            if catch_unwind(AssertUnwindSafe(|| drop(command))).is_err() {
+            if let Err(payload) = guard(|| drop(command)) {
+                discard(payload);
                 remote.metrics.panics.add(1);
             }
         }

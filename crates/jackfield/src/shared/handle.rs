@@ -323,8 +323,8 @@ impl Handle {
         new_epoch()
     }
 
-    /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until
-    /// after `on_disconnect`. The cost grows with the number of connections, and a reactor may have to wait that long.
+    /// The ids of all connections that have a client, on all reactors: from before `on_connect` until after `on_disconnect`. The
+    /// cost grows with the number of connections; no reactor waits for it. Of the connections that come or go meanwhile it has some.
     ///
     /// ```
     /// use jackfield::Handle;

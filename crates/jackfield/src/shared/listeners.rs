@@ -15,7 +15,8 @@ pub enum ListenerState {
     Listening,
     /// It accepts no connections. New connections wait in its backlog, as many as that holds.
     Paused,
-    /// Its socket is closed, and the system refuses new connections. So is one that could not be bound
+    /// Its socket is closed, and the system refuses new connections; but a socket that was passed to this process stays open, and
+    /// new connections wait. So is one that could not be bound
     /// ([`ServerBuilder::allow_partial_bind`](crate::ServerBuilder::allow_partial_bind)); it can't be resumed.
     Stopped,
 }

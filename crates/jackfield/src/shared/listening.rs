@@ -54,7 +54,9 @@ impl Handle {
     }
 
     /// Closes the sockets of a listener, or of all (`..`): the system refuses new connections, also those in the backlog,
-    /// and open connections stay. [`Handle::resume_listening`] listens again.
+    /// and open connections stay. [`Handle::resume_listening`] listens again. A socket that was passed to this process
+    /// ([`Listener::from_std`](crate::Listener::from_std), [`Listener::from_env`](crate::Listener::from_env)) is not closed,
+    /// because others may hold it too: new connections wait in its backlog, as in a pause.
     ///
     /// # Errors
     /// [`Busy::Unknown`]: there is no such listener. [`Busy::Stopped`]: the server shuts down, or has ended.

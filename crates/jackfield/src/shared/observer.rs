@@ -1,18 +1,17 @@
 //! Reports about the whole server.
 
 use crate::disconnect::{Limit, Reason};
+use crate::guard::{discard, guard, panic_text};
 use crate::shared::broker::BrokerEvent;
 use crate::shared::changes::ChangeSink;
 use crate::shared::finished::Finished;
 use crate::shared::handle::Handle;
 use crate::shared::listeners::ListenerState;
-use crate::shared::panic_text::panic_text;
 use crate::shared::peer::Peer;
 use crate::shared::state::ServerState;
 use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -304,7 +303,8 @@ pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
 
 impl Guarded {
     fn tell(&self, call: impl FnOnce(&dyn Observer)) {
-        if catch_unwind(AssertUnwindSafe(|| call(&*self.0))).is_err() {
+        if let Err(payload) = guard(|| call(&*self.0)) {
+            discard(payload);
             log::error!(target: "jackfield::client", "the observer panicked");
         }
     }

@@ -1,11 +1,9 @@
 //! A few threads for blocking work, so that reactors do not block.
 
-use crate::shared::panic_text::panic_text;
-use std::any::Any;
+use crate::guard::{discard, guard, panic_text};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -34,8 +32,11 @@ impl std::error::Error for JobPanicked {}
 
 /// Runs a job, and returns its result or that it panicked.
 pub(crate) fn attempt<T>(job: impl FnOnce() -> T) -> Offloaded<T> {
-    catch_unwind(AssertUnwindSafe(job))
-        .map_err(|payload: Box<dyn Any + Send>| JobPanicked(panic_text(&*payload).to_owned()))
+    guard(job).map_err(|payload| {
+        let text = panic_text(&*payload).to_owned();
+        discard(payload);
+        JobPanicked(text)
+    })
 }
 
 /// Threads that are started when they are needed, up to a number, and jobs that wait for them.

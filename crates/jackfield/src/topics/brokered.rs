@@ -20,6 +20,8 @@ pub(crate) struct Brokered<T> {
     pub(crate) node: u64,
     /// The number of the last publication of this node.
     sequence: u64,
+    /// That number when the first follower came.
+    followed_after: u64,
     /// All messages of the broker were received, and new ones are received too.
     is_live: bool,
     /// The broker can be reached, and does not refuse the topic.
@@ -74,6 +76,7 @@ impl<T: Clone> Brokered<T> {
         Self {
             node,
             sequence: 0,
+            followed_after: 0,
             is_live: false,
             is_up: false,
             is_refused: false,
@@ -171,6 +174,7 @@ impl<T: Clone> Brokered<T> {
     pub(crate) fn follow(&mut self, read: impl FnOnce() -> bool) {
         self.followers += 1;
         if self.followers == 1 {
+            self.followed_after = self.sequence;
             self.is_up = read() && !self.is_refused;
         }
     }
@@ -187,6 +191,14 @@ impl<T: Clone> Brokered<T> {
     /// How far ahead of its position a new client is, if that is known.
     pub(crate) fn newcomer_ahead(&self) -> Option<MessageOrigin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
+        (self.is_live || !self.is_up)
+            .then_some(self.remaining_ahead(MessageOrigin { node: self.node, sequence }))
+    }
+
+    /// The same for clients that came before the broker reported their position. If it can't be reached before that, what was
+    /// sent since the first of them came is out, and was not delivered.
+    pub(crate) fn awaited_ahead(&self) -> Option<MessageOrigin> {
+        let sequence = if self.is_live { 0 } else { self.followed_after };
         (self.is_live || !self.is_up)
             .then_some(self.remaining_ahead(MessageOrigin { node: self.node, sequence }))
     }

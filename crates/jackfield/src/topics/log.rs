@@ -345,15 +345,15 @@ impl<T: Clone> TopicLog<T> {
         kept.brokered.as_ref().map_or(0, |brokered| ahead(brokered) as u64)
     }
 
-    /// The position of clients that came before it was known: the newest position at that time.
-    pub(crate) fn live_from(&self) -> Option<ReadPosition> {
+    /// The position of clients that came before it was known: the newest one when the broker reported it, or the newest one here
+    /// if the broker can't be reached before that. `None`: it is still expected from the broker.
+    pub(crate) fn awaited_position(&self) -> Option<ReadPosition> {
         let kept = self.lock(None);
-        let (offset, node) = match &kept.brokered {
-            Some(brokered) => (brokered.live_from()?, brokered.node),
-            None => (0, 0),
+        let (offset, ahead) = match &kept.brokered {
+            Some(brokered) => (brokered.live_from().unwrap_or(kept.head.offset), brokered.awaited_ahead()?),
+            None => (0, MessageOrigin::default()),
         };
-        let position = Position { offset, ..kept.head };
-        Some(ReadPosition { position, ahead: MessageOrigin { node, sequence: 0 } })
+        Some(ReadPosition { position: Position { offset, ..kept.head }, ahead })
     }
 
     /// Whether the position is expected from the broker.

@@ -20,4 +20,4 @@ pub use members::Subscribed;
 pub(crate) use members::{LeaveOutcome, Subscription, Topics};
 pub use overflow::Overflow;
 pub use position::Position;
-pub(crate) use position::{MessageOrigin, ReadPosition};
+pub(crate) use position::{ID_BYTES_MAX, MessageOrigin, ReadPosition};

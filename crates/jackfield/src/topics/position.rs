@@ -30,6 +30,9 @@ pub(crate) struct ReadPosition {
     pub(crate) ahead: MessageOrigin,
 }
 
+/// Longer texts are ids of nothing.
+pub(crate) const ID_BYTES_MAX: usize = 256;
+
 /// The text is not a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAReadPosition;

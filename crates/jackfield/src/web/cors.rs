@@ -65,7 +65,7 @@ impl Cors {
     }
 
     /// For pages of any origin: use it only for data that everyone may read. Requests with cookies are never allowed
-    /// then.
+    /// then. Each answer says so, also one to a request without `Origin`: a cache may give it to a page later.
     #[must_use]
     pub fn any_origin() -> Self {
         Self::new(None)
@@ -168,10 +168,11 @@ impl Cors {
         }
     }
 
-    /// The origin that the answer names, if the page may read it: as its browser has written it, which compares the text.
+    /// The origin that the answer names, if the page may read it: as its browser has written it, which compares the text. With
+    /// any origin it does not depend on the request (Fetch standard, "CORS protocol and HTTP caches").
     fn allowed<'b>(&self, request: &Request<'b>) -> Option<&'b str> {
-        let text = request.header_str("origin")?;
         let Some(origins) = &self.origins else { return Some("*") };
+        let text = request.header_str("origin")?;
         let origin = Origin::parse(text);
         let is_same = |known: &String| known == text || (origin.is_some() && Origin::parse(known) == origin);
         origins.iter().any(is_same).then_some(text)

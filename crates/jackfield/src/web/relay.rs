@@ -1,6 +1,7 @@
 //! The response of another server, passed on to the peer that waits for it.
 
 use crate::client::{Reply, ReplyStream, ResponseBuilder};
+use crate::message::Sent;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, Response};
 
@@ -11,29 +12,69 @@ use jackfield_proto::http1::{ClientEvent, ClientMachine, Fields, HeaderSlots, Li
 /// the peer does not take the part that arrived for the whole. The same happens if the response is no HTTP/1, and if a
 /// part can't be passed on, for example because a mailbox is full: see [`ReplyStream::write`].
 ///
+/// A peer may read more slowly than the other server sends. So while the relay [is congested](Relay::is_congested), do not read
+/// the other server until the peer has taken what was sent:
+///
 /// ```
-/// use jackfield::{Client, Raw, Relay, Reply};
+/// use jackfield::{Client, Connection, ConnectionId, Disconnect, Raw, Relay, Reply};
+/// use std::any::Any;
 ///
 /// /// The connection to the other server, to which the request was sent.
-/// struct Upstream(Relay);
+/// struct Upstream {
+///     peer: ConnectionId,
+///     relay: Relay,
+/// }
 ///
 /// impl Upstream {
 ///     fn new(reply: Reply, method: &str) -> Self {
-///         Self(Relay::new(reply, method))
+///         Self { peer: reply.id(), relay: Relay::new(reply, method) }
 ///     }
 /// }
 ///
 /// impl Client for Upstream {
 ///     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-///         self.0.read(data).unwrap_or_else(|| {
+///         let used = self.relay.read(data);
+///         if self.relay.is_congested() {
+///             raw.pause_read();
+///             // If the mailbox is full, the answer is given up.
+///             let _ = raw.handle().post(self.peer, ()).map_err(|_| raw.abort());
+///         }
+///         used.unwrap_or_else(|| {
 ///             raw.close();
 ///             data.len()
 ///         })
 ///     }
 ///
+///     fn on_post(&mut self, upstream: &mut Connection<'_>, _go_on: Box<dyn Any + Send>) {
+///         upstream.resume_read();
+///     }
+///
 ///     fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
-///         self.0.end_of_input(rest);
+///         self.relay.end_of_input(rest, raw.was_cut());
 ///         raw.close();
+///     }
+/// }
+///
+/// /// The connection of the peer, which waits for the answer.
+/// struct Front {
+///     upstream: Option<ConnectionId>,
+/// }
+///
+/// impl Client for Front {
+///     /// It comes behind the parts that were sent before.
+///     fn on_post(&mut self, peer: &mut Connection<'_>, _is_congested: Box<dyn Any + Send>) {
+///         peer.notify_sent(0);
+///     }
+///
+///     /// These parts are taken.
+///     fn on_sent(&mut self, peer: &mut Connection<'_>, _tag: u64) {
+///         let Some(upstream) = self.upstream else { return };
+///         let _ = peer.handle().post(upstream, ()).map_err(|_| peer.close_other(upstream));
+///     }
+///
+///     /// Nobody needs the rest.
+///     fn on_disconnect(&mut self, peer: &mut Connection<'_>, _end: &Disconnect) {
+///         let _ = self.upstream.map(|upstream| peer.close_other(upstream));
 ///     }
 /// }
 /// ```
@@ -44,6 +85,7 @@ pub struct Relay {
     reply: Option<Reply>,
     /// From the head of the response until its end.
     answer: Option<ReplyStream>,
+    is_congested: bool,
 }
 
 impl Relay {
@@ -53,7 +95,7 @@ impl Relay {
         let mut http = ClientMachine::new();
         // `CONNECT` is refused: its response is an error then.
         let _ = http.expect_response(method);
-        Self { http, reply: Some(reply), answer: None }
+        Self { http, reply: Some(reply), answer: None, is_congested: false }
     }
 
     /// Passes on what these bytes hold, always from the first unused byte on. Returns how many are used. `None`: the answer is
@@ -79,9 +121,11 @@ impl Relay {
             }
         };
         // The bytes of one read are one part.
-        if !body.is_empty() && !self.answer.as_mut()?.write(body).is_accepted() {
+        let sent = if body.is_empty() { Sent::Queued } else { self.answer.as_mut()?.write(body) };
+        if !sent.is_accepted() {
             return self.give_up();
         }
+        self.is_congested = sent == Sent::Congested && !is_complete;
         if is_complete {
             self.answer.take()?.finish();
             return None;
@@ -89,9 +133,18 @@ impl Relay {
         Some(used)
     }
 
-    /// The other server has closed its side, behind these unused bytes: the end of a body without a length.
-    pub fn end_of_input(&mut self, rest: &[u8]) {
-        if rest.is_empty() && matches!(self.http.end_of_input(), Ok(Some(_))) {
+    /// Whether the last [`Relay::read`] found more than `limits.reactor.outbox_bytes_high` on their way to the peer. Then pause
+    /// reading the other server until the peer has taken them; otherwise they may reach `outbox_bytes_max`, and the answer is
+    /// broken off.
+    #[must_use]
+    pub fn is_congested(&self) -> bool {
+        self.is_congested
+    }
+
+    /// The other server has closed its side, behind these unused bytes: the end of a body without a length. If the connection was cut
+    /// ([`Raw::was_cut`](crate::Raw::was_cut)), such a body is broken off, because some of it may be missing (RFC 9112 section 9.8).
+    pub fn end_of_input(&mut self, rest: &[u8], was_cut: bool) {
+        if rest.is_empty() && !was_cut && matches!(self.http.end_of_input(), Ok(Some(_))) {
             let _ = self.answer.take().map(ReplyStream::finish);
         }
         self.give_up();
@@ -112,7 +165,7 @@ impl Relay {
 
     /// An answer that has begun is broken off by dropping it.
     fn give_up(&mut self) -> Option<usize> {
-        self.answer = None;
+        (self.answer, self.is_congested) = (None, false);
         if let Some(reply) = self.reply.take() {
             reply.error(502);
         }

@@ -240,6 +240,29 @@ fn l7_a_unix_socket_stops_and_resumes() {
     real::wait_until(|| UnixStream::connect(&path).is_ok());
 }
 
+/// A service manager has passed it and keeps it. The fault: it was closed here, so new connections got no answer, and could not
+/// be opened again.
+#[test]
+fn l7_a_socket_that_was_passed_is_not_closed_by_a_stop() {
+    let kept = TcpListener::bind("127.0.0.1:0").unwrap();
+    let passed = Listener::from_std(kept.try_clone().unwrap());
+    let builder = Server::builder().listen(passed).listen("127.0.0.1:0").reactors(1);
+    let live = Live::serve(builder, Named::at);
+    let mut stays = live.connect();
+    real::ask(&mut stays, get("/"));
+    live.handle.stop_listening(0).unwrap();
+    assert_eq!(live.handle.listeners()[0].state, ListenerState::Stopped);
+    // Behind this answer the listener is stopped: commands come first.
+    real::ask(&mut stays, get("/"));
+    let mut waits = live.connect();
+    ask(&mut waits);
+    real::ask(&mut stays, get("/"));
+    assert_eq!(live.handle.listeners()[0].connections, 1, "it waits in the backlog");
+    live.handle.resume_listening(0).unwrap();
+    assert!(real::ask(&mut waits, "").ends_with("0 None"), "it was accepted");
+    assert_eq!(live.handle.listeners()[0].state, ListenerState::Listening);
+}
+
 #[test]
 fn l7_an_address_that_was_taken_meanwhile_is_reported() {
     let notes = Notes::default();

@@ -42,6 +42,40 @@ fn deaf_member() -> (Lab, FarEnd) {
     (lab, far)
 }
 
+/// The fault: what waited in the queue was sent to an outbox that was exactly full. There the connection's own policy counted, and
+/// closed it.
+#[test]
+fn i337_the_queue_is_sent_only_while_the_outbox_has_room() {
+    // Ten frames of 1000 bytes fill the outbox, and nine messages the queue.
+    const BYTES_MAX: usize = 10_000;
+    for policy in [Overflow::DropOldest, Overflow::NewestPerKey] {
+        let options = low_marks_and(|limits| {
+            let reactor = &mut limits.reactor;
+            (reactor.outbox_bytes_low, reactor.outbox_bytes_high) = (BYTES_MAX / 2, BYTES_MAX);
+            reactor.outbox_bytes_max = BYTES_MAX;
+        });
+        let mut lab = Lab::with_options(options, || Probe {
+            on_open: |_, socket| _ = socket.subscribe("room"),
+            ..Probe::default()
+        });
+        lab.server.handle().declare_topic("room", History::none().overflow(policy));
+        let far = lab.websocket();
+        far.set_room(Some(0));
+        let texts: Vec<String> = (0..19).map(|number| format!("{number:0996}")).collect();
+        for text in &texts {
+            lab.server.handle().publish("room", text);
+            lab.run();
+        }
+        // It has drained, and has room for five of them.
+        far.set_room(Some(BYTES_MAX / 2));
+        lab.run();
+        far.set_room(None);
+        lab.run();
+        assert_eq!(socket::texts(&far.take()), texts, "{policy:?}");
+        assert_eq!((lab.server.handle().metrics().dropped, lab.connections()), (0, 1), "{policy:?}");
+    }
+}
+
 /// The fault: what waited in the queue and had no room in the outbox was neither sent nor counted.
 #[test]
 fn what_has_no_room_when_the_policy_becomes_give_back_is_counted() {

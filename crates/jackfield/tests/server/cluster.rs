@@ -635,6 +635,8 @@ impl Narrow {
         site.server.run();
         let mut narrow = Self { site, number, stays };
         settle_narrow(std::slice::from_mut(&mut narrow));
+        // It has got an id, and no event yet.
+        narrow.stays.take();
         narrow
     }
 
@@ -674,6 +676,59 @@ fn settle_narrow(sites: &mut [Narrow]) {
         for Narrow { site, .. } in &mut *sites {
             site.node.pump(Faults::default());
             site.server.run();
+        }
+    }
+}
+
+/// The fault: what was published after a member had come, and before the broker could be known to be away, was taken for something
+/// that the member had got.
+#[test]
+fn i330_what_is_published_before_the_broker_is_known_to_be_away_comes() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut witness = sites[1].read("");
+    let reader = sites[0].read("");
+    settle(&mut sites);
+    sites[0].publish("before");
+    settle(&mut sites);
+    reader.reset();
+    sites[0].server.run();
+    sites[0].publish("to nobody here");
+    // The broker does not answer, and counts as up.
+    let mut member = sites[0].read("");
+    sites[0].publish("waits");
+    assert_eq!(data(&member.take()), [""; 0]);
+    sites[0].node.set_up(false);
+    sites[0].server.run();
+    sites[0].publish("ahead");
+    assert_eq!(data(&member.take()), ["waits", "ahead"]);
+    sites[0].node.set_up(true);
+    settle(&mut sites);
+    assert_eq!(data(&member.take()), [""; 0], "each comes once");
+    assert_eq!(data(&witness.take()), ["before", "to nobody here", "waits", "ahead"]);
+}
+
+/// The fault: the first stream of a topic on a server had no id before its first message, because the broker had not answered yet.
+#[test]
+fn i334_with_a_broker_a_stream_that_has_got_nothing_yet_resumes_too() {
+    let (_hub, mut sites) = two(History::new(100).numbered());
+    sites[1].publish("before");
+    settle(&mut sites);
+    for is_first in [true, false] {
+        let mut reader = sites[0].read("");
+        settle(&mut sites);
+        assert_eq!(data(&reader.take()), [""; 0], "an id is no event");
+        let last = reader.last().to_owned();
+        assert_eq!(last, if is_first { "e.1" } else { "e.2" });
+        reader.reset();
+        sites[0].server.run();
+        sites[1].publish("missed");
+        settle(&mut sites);
+        let mut back = sites[0].read(&last);
+        settle(&mut sites);
+        assert_eq!(data(&back.take()), ["missed"]);
+        if is_first {
+            back.reset();
+            sites[0].server.run();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Topics with a history: whoever comes back gets exactly what it has missed and then what comes, in order, or is told.
 
 use crate::support;
+use allocation_counter::measure;
 use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, EventScratch, Limits as Bounds};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
@@ -617,6 +618,50 @@ fn a_topic_without_history_says_so() {
             assert_eq!(events(&take(&far)), [expected], "{topic}");
         }
     }
+}
+
+/// The fault: each time it left an entry in a list, which grew as long as one turn lasted.
+#[test]
+fn i336_a_client_that_resumes_again_and_again_takes_one_place() {
+    const TIMES: usize = 100_000;
+    let mut server = server(History::new(10));
+    let stream = open(&mut server, "t", "");
+    publish(&mut server, 1..=3);
+    let last = events(&take(&stream))[0].2.clone();
+    stream.reset();
+    let far = open_socket(&mut server, "");
+    far.take();
+    let handle = server.handle();
+    let resume = move |_: &mut Reader, connection: &mut Connection<'_>| {
+        for _ in 0..TIMES {
+            assert!(connection.unsubscribe("t"));
+            assert_eq!(connection.subscribe_from("t", &last), Subscribed::New);
+        }
+    };
+    let left = measure(|| {
+        handle.with_client(handle.ids()[0], resume).expect("it is there");
+        server.run();
+    });
+    assert!(left.bytes_current < 10_000, "{} bytes", left.bytes_current);
+    assert_eq!(socket::texts(&far.take()), ["2", "3"]);
+}
+
+/// The fault: it got what it had published itself, because it had not got yet what was published before that.
+#[test]
+fn i333_a_client_that_publishes_before_it_has_caught_up_does_not_hear_itself() {
+    let mut server = server(History::new(10));
+    let stream = open(&mut server, "t", "");
+    publish(&mut server, 1..=3);
+    let seen = events(&take(&stream));
+    let far = server.connect();
+    far.send(socket::UPGRADE.as_bytes());
+    server.run();
+    far.take();
+    far.send(&[socket::text(&format!("resume {}", seen[0].2)), socket::text("own")].concat());
+    server.run();
+    publish(&mut server, 4..=4);
+    assert_eq!(socket::texts(&far.take()), ["2", "3", "4"]);
+    assert_eq!(data(&events(&take(&stream))), ["own", "4"]);
 }
 
 /// A WebSocket that is a member of the topic, from this id on.

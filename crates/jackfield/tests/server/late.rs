@@ -102,7 +102,8 @@ fn a_reply_has_the_verbs_of_an_exchange() {
         },
         |reply, _| {
             let mut body = reply.stream(200, "text/plain");
-            assert_eq!([body.write("a"), body.write(vec![b'b'])], [Sent::Queued; 2]);
+            let sent = [body.write("a"), body.write(vec![b'b'])];
+            assert!(sent == [Sent::Queued; 2] || sent == [Sent::Gone; 2], "it is for HEAD: {sent:?}");
             body.finish_with(trailers());
         },
     );

@@ -2,7 +2,10 @@
 
 use crate::support;
 use jackfield::test::TestServer;
-use jackfield::{Client, Exchange, Relay, Request};
+use jackfield::{Client, Connection, ConnectionId, Exchange, Outgoing, Peer, Raw, Relay, Reply, Request};
+use std::any::Any;
+use std::cell::Cell;
+use std::rc::Rc;
 use support::{get, text};
 
 /// Answers each request with what another server has sent, which comes in pieces.
@@ -23,7 +26,7 @@ impl Client for Front {
             rx.drain(..used);
         }
         if self.closes {
-            relay.end_of_input(&rx);
+            relay.end_of_input(&rx, false);
         }
     }
 }
@@ -76,4 +79,85 @@ fn a_response_is_passed_on_wherever_it_is_cut() {
             }
         }
     }
+}
+
+/// The answer that the next connection to the other server owes.
+type Owed = Rc<Cell<Option<Reply>>>;
+
+/// The two connections of the example of [`Relay`].
+enum Side {
+    Front(Option<ConnectionId>, Owed),
+    Upstream(ConnectionId, Box<Relay>),
+}
+
+impl Client for Side {
+    fn on_request(&mut self, mut exchange: Exchange<'_>, _request: &Request<'_>) {
+        let Self::Front(upstream, owed) = self else { return };
+        *upstream = exchange.connect(Outgoing::tcp("192.0.2.1:80").tag(1)).ok();
+        owed.set(Some(exchange.defer()));
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        let Self::Upstream(peer, relay) = self else { return data.len() };
+        let used = relay.read(data);
+        if relay.is_congested() {
+            raw.pause_read();
+            raw.handle().post(*peer, ()).unwrap();
+        }
+        used.unwrap_or_else(|| {
+            raw.close();
+            data.len()
+        })
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn Any + Send>) {
+        match self {
+            Self::Front(..) => _ = connection.notify_sent(0),
+            Self::Upstream(..) => connection.resume_read(),
+        }
+    }
+
+    fn on_sent(&mut self, connection: &mut Connection<'_>, _tag: u64) {
+        if let Self::Front(Some(upstream), _) = self {
+            connection.handle().post(*upstream, ()).unwrap();
+        }
+    }
+}
+
+/// The fault: the relay did not say that the peer reads slowly, and broke off its answer at `outbox_bytes_max`.
+#[test]
+fn i343_a_slow_reader_gets_the_whole_answer_and_little_of_it_is_held() {
+    const BYTES: usize = 10 << 20;
+    let owed = Owed::default();
+    let mut server = TestServer::new(move |peer: &Peer| match peer.tag() {
+        None => Side::Front(None, owed.clone()),
+        Some(_) => {
+            let reply = owed.take().expect("it is deferred by then");
+            Side::Upstream(reply.id(), Box::new(Relay::new(reply, "GET")))
+        }
+    });
+    let far = server.connect();
+    far.set_room(Some(0));
+    far.send(get("/").as_bytes());
+    server.run();
+    let upstream = server.take_dials().remove(0).far;
+    upstream.accept();
+    upstream.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {BYTES}\r\n\r\n").as_bytes());
+    upstream.send(&vec![b'x'; BYTES]);
+    let mut got = Vec::new();
+    loop {
+        server.run();
+        let held = server.wires().memory_bytes();
+        assert!(held < 1 << 20, "{held} bytes are held");
+        let before = got.len();
+        far.set_room(Some(100_000));
+        server.run();
+        got.extend(far.take());
+        far.set_room(Some(0));
+        if got.len() == before {
+            break;
+        }
+    }
+    let head = got.windows(4).position(|four| four == b"\r\n\r\n").expect("it is answered") + 4;
+    assert_eq!((got.len() - head, far.is_reset()), (BYTES, false));
 }

@@ -1,10 +1,15 @@
-//! What is counted of bytes that TLS keeps, and how a connection ends during the handshake of STARTTLS.
+//! What is counted of bytes that TLS keeps, and how a connection ends during the handshake of STARTTLS, and what is published to it
+//! then.
 
+use crate::support::congested::low_marks_and;
 use crate::support::probe::Log;
-use crate::support::text;
+use crate::support::{get, text};
 use crate::tls::{Identity, Secured};
 use jackfield::test::{TestOptions, TestServer, listener};
-use jackfield::{Client, Connection, Disconnect, Drain, Limits, Raw, Reason, TimerId};
+use jackfield::{
+    Client, Connection, Disconnect, Drain, Exchange, History, Limits, Overflow, Raw, Reason, Request, TimerId,
+};
+use jackfield_fuzz::hub::{Faults, Hub};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,4 +170,107 @@ fn in_the_handshake_of_starttls_a_half_close_waits() {
     assert_eq!(log.take(), ["secure", "more"]);
     peer.finish(&mut server);
     assert_eq!(log.events(), ["Peer"]);
+}
+
+/// A member of `t` from the id in its first line on. Its second line begins TLS.
+struct Member(Arc<rustls::ServerConfig>, Option<Overflow>);
+
+impl Client for Member {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.events().subscribe_from("t", "");
+    }
+
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        if line == b"STARTTLS" {
+            return raw.start_tls(self.0.clone()).expect("it is plain and open");
+        }
+        if let Some(policy) = self.1 {
+            raw.set_overflow(policy);
+        }
+        raw.subscribe_from("t", &text(line));
+    }
+
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {
+        raw.send("secure\n");
+    }
+}
+
+/// Such a client, and what it has heard after its handshake, if this is done in the middle of that. It is new, or comes back with
+/// the first id of the topic.
+fn begin_as_member(
+    options: TestOptions,
+    policy: Option<Overflow>,
+    is_new: bool,
+    act: impl FnOnce(&mut TestServer),
+) -> (TestServer, Secured, String) {
+    let identity = Identity::new();
+    let config = identity.server_config();
+    let mut server = TestServer::with_options(options, move |_peer| Member(config.clone(), policy));
+    assert!(server.handle().declare_topic("t", History::new(100)));
+    let stream = server.connect();
+    stream.send(get("/").as_bytes());
+    server.run();
+    let begun = text(&stream.take());
+    // A broker that has not answered yet has given none.
+    let first = begun.split("id: ").nth(1).map_or("e.0", str::trim_end);
+    let far = server.connect_to(listener::LINES);
+    let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+    peer.far.send(format!("{}\nSTARTTLS\n", if is_new { "" } else { first }).as_bytes());
+    let hello = peer.hello();
+    peer.far.send(&hello[..3]);
+    server.run();
+    act(&mut server);
+    server.run();
+    peer.far.send(&hello[3..]);
+    let heard = text(&peer.say(&mut server, ""));
+    (server, peer, heard)
+}
+
+/// The fault: a member got nothing of what was published in its handshake, and nothing was counted. A client that wanted to catch
+/// up never did.
+#[test]
+fn i335_what_is_published_in_the_handshake_of_starttls_waits() {
+    const POLICIES: [Option<Overflow>; 6] = [
+        None,
+        Some(Overflow::Close),
+        Some(Overflow::GiveBack),
+        Some(Overflow::DropNewest),
+        Some(Overflow::DropOldest),
+        Some(Overflow::NewestPerKey),
+    ];
+    let publish = |server: &mut TestServer| {
+        server.handle().publish("t", "published");
+    };
+    for policy in POLICIES {
+        for (is_new, expected) in [(true, "publishedsecure\n"), (false, "secure\npublished")] {
+            let (server, _, heard) = begin_as_member(TestOptions::default(), policy, is_new, publish);
+            assert_eq!(heard, expected, "{policy:?}, new: {is_new}");
+            assert_eq!(server.handle().metrics().dropped, 0);
+        }
+    }
+    // The broker begins to answer in the handshake, and does not end before that does.
+    let node = Hub::default().node(0xa, 10);
+    node.set_up(true);
+    let options = TestOptions { broker: Some(Arc::new(node.clone())), ..TestOptions::default() };
+    let (mut server, mut peer, heard) = begin_as_member(options, None, false, |server| {
+        (0..2).for_each(|_| publish(server));
+        node.pump(Faults { hand_in_max: Some(1), ..Faults::default() });
+    });
+    assert_eq!(heard, "secure\n");
+    node.pump(Faults::default());
+    server.run();
+    assert_eq!(text(&peer.hear()), "publishedpublished");
+}
+
+#[test]
+fn i335_what_waits_in_the_handshake_of_starttls_has_a_bound() {
+    const MESSAGES: u64 = 50;
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000);
+    let (server, _, heard) = begin_as_member(options, None, true, |server| {
+        (0..MESSAGES).for_each(|number| _ = server.handle().publish("t", format!("<{number:098}>")));
+    });
+    let dropped = server.handle().metrics().dropped;
+    let came = heard.matches('<').count() as u64;
+    assert!(came > 5 && came + dropped == MESSAGES, "{came} came, and {dropped} were dropped");
+    assert!(heard.ends_with("49>secure\n"), "the newest come: {heard}");
 }

@@ -361,13 +361,15 @@ fn page(all: &[Series], origin: &Origin) -> String {
             h1 { (TITLE) }
             p.lead { (headline::of(all)) }
         }
+        h2 { "The figures" }
         @for series in all {
-            h2 { (series.title) }
-            (series.plot())
-            div.scroll {
-                table {
-                    thead { tr { @for column in series.columns() { th.number { (column) } } } }
-                    tbody { @for cells in series.cells() { tr { @for cell in cells { td.number { (cell) } } } } }
+            div.sides {
+                (series.plot())
+                div.scroll {
+                    table {
+                        thead { tr { @for column in series.columns() { th.number { (column) } } } }
+                        tbody { @for cells in series.cells() { tr { @for cell in cells { td.number { (cell) } } } } }
+                    }
                 }
             }
         }

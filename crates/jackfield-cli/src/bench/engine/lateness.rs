@@ -9,11 +9,14 @@ use jackfield_reactor::{ConnectionId, Reason, Wires};
 const SWEEPS: u64 = 20;
 const SWEEP_NS_MIN: u64 = 5_000_000;
 const SWEEP_NS_MAX: u64 = 500_000_000;
+/// How long the server has to end a connection behind its last answer. A browser ends it at once. But the side that ends first
+/// keeps the connection in TIME_WAIT, and this program would run out of ports.
+const END_NS_MAX: u64 = 200_000_000;
 /// The name of an answer that did not come in time.
 pub(super) const NO_ANSWER: &str = "no answer in time";
 
 impl<S: Speaker> Engine<S> {
-    /// Closes connections whose answer takes too long. Checks all of them only from time to time.
+    /// Closes connections whose answer or end takes too long. Checks all of them only from time to time.
     #[inline]
     pub(crate) fn sweep(&mut self, wires: &mut Wires) {
         let now = self.now();
@@ -24,13 +27,18 @@ impl<S: Speaker> Engine<S> {
     }
 
     fn sweep_all(&mut self, wires: &mut Wires, now: u64) {
-        let is_late = |link: &&Link<S::State>| {
-            link.owes() && now.saturating_sub(link.waits_since) > self.setup.timeout_ns
+        let waiting = |is_meant: fn(&Link<S::State>) -> bool, ns_max: u64| -> Vec<ConnectionId> {
+            let is_late =
+                |link: &&Link<S::State>| is_meant(link) && now.saturating_sub(link.waits_since) > ns_max;
+            self.links.iter().flatten().filter(is_late).map(|link| link.id).collect()
         };
-        let late: Vec<ConnectionId> =
-            self.links.iter().flatten().filter(is_late).map(|link| link.id).collect();
+        let (late, left) =
+            (waiting(Link::owes, self.setup.timeout_ns), waiting(|link| link.is_over, END_NS_MAX));
         for id in late {
             self.time_out(wires, id);
+        }
+        for id in left {
+            wires.close(id, Reason::Local);
         }
     }
 

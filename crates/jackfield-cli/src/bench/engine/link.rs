@@ -23,7 +23,7 @@ pub(super) struct Link<T> {
     pub(super) is_over: bool,
     /// When the operations in flight were due.
     pub(super) in_flight: VecDeque<u64>,
-    /// Since when the server owes the next answer, if it owes one.
+    /// Since when the server owes the next answer, if it owes one, or its end, if the connection is over.
     pub(super) waits_since: u64,
     /// When the last byte came.
     pub(super) heard_at: u64,

@@ -17,7 +17,7 @@ use super::speaker::Speaker;
 use super::tally::{Kind, Tally};
 use jackfield_reactor::ConnectionId;
 use link::Link;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
@@ -46,6 +46,26 @@ pub(crate) struct Setup {
     pub(crate) timeout_ns: u64,
 }
 
+#[cfg(test)]
+impl Setup {
+    /// One connection to this address.
+    pub(crate) fn of_one(target: SocketAddr) -> Self {
+        Self {
+            target,
+            tls: None,
+            places: 0..1,
+            slow_readers: 0,
+            pipeline: 1,
+            rate: None,
+            operations: None,
+            deliveries: None,
+            publishes: false,
+            renews: false,
+            timeout_ns: 0,
+        }
+    }
+}
+
 /// The client's side of all connections.
 #[derive(Debug)]
 pub(crate) struct Engine<S: Speaker> {
@@ -56,8 +76,8 @@ pub(crate) struct Engine<S: Speaker> {
     begin: Instant,
     /// By slot.
     links: Vec<Option<Link<S::State>>>,
-    /// Places without a connection.
-    vacant: Vec<usize>,
+    /// Places without a connection, by the time from which on each may have one.
+    vacant: BTreeSet<(u64, usize)>,
     /// At a fixed rate: connections with room for an operation.
     waiting: VecDeque<ConnectionId>,
     /// The connection that publishes. It is served whenever others have received something.
@@ -67,7 +87,6 @@ pub(crate) struct Engine<S: Speaker> {
     /// The server has answered once.
     is_proven: bool,
     first_error: Option<Kind>,
-    retry_at: u64,
     /// When connections are next checked for late answers.
     sweep_at: u64,
     /// Fires when an operation is due, if there are fixed times.
@@ -86,14 +105,13 @@ impl<S: Speaker> Engine<S> {
             speaker,
             begin,
             links: Vec::new(),
-            vacant: setup.places.clone().rev().collect(),
+            vacant: setup.places.clone().map(|place| (0, place)).collect(),
             waiting: VecDeque::new(),
             publisher: ConnectionId::NONE,
             open: 0,
             ready: 0,
             is_proven: false,
             first_error: None,
-            retry_at: 0,
             sweep_at: 0,
             alarm: None,
             alarm_at: None,

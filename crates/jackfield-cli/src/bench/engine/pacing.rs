@@ -45,11 +45,7 @@ impl<S: Speaker> Engine<S> {
             let Some(id) = self.waiting.pop_front() else { return };
             if let Some(link) = link(&mut self.links, id) {
                 link.is_waiting = false;
-                let free_since = link.free_since;
-                let due = self.pace.due(now).unwrap_or(now);
                 if self.begin_operation(wires, id, now) {
-                    // It could have been sent since then: the rest is this program's own delay.
-                    self.tally.record_delay(now - due.max(free_since).min(now));
                     // One that took nothing is full, or is closing and will never take anything.
                     self.queue_up(id, now);
                 }
@@ -69,13 +65,19 @@ impl<S: Speaker> Engine<S> {
     /// connections.
     pub(crate) fn until_next(&self, most: Duration) -> Duration {
         let now = self.now();
-        let next = self.pace.next().filter(|next| *next > now);
+        let next = self.next_after(now);
         next.map_or(most, |next| Duration::from_nanos(next - now).min(most))
     }
 
-    /// Sets the alarm for the next operation. One that is due already waits for a connection, and not for a time.
+    /// When there is something to do next: an operation is due, or a place has rested.
+    fn next_after(&self, now: u64) -> Option<u64> {
+        let rested = self.vacant.first().map(|(from, _)| *from);
+        rested.into_iter().chain(self.pace.next()).filter(|next| *next > now).min()
+    }
+
+    /// Sets the alarm for that. An operation that is due already waits for a connection, and not for a time.
     fn set_alarm(&mut self, now: u64) {
-        let next = self.pace.next().filter(|next| *next > now && self.alarm_at != Some(*next));
+        let next = self.next_after(now).filter(|next| self.alarm_at != Some(*next));
         if let Some((alarm, due)) = self.alarm.as_ref().zip(next) {
             alarm.set(Duration::from_nanos(due.saturating_sub(self.now())));
             self.alarm_at = Some(due);
@@ -91,6 +93,9 @@ impl<S: Speaker> Engine<S> {
         }
         let Some(outbox) = wires.outbox(id) else { return false };
         let Some(due) = self.pace.take(now) else { return false };
+        if self.pace.is_fixed() {
+            self.tally.record_delay(due.max(link.free_since), now);
+        }
         self.speaker.send(&mut link.state, due, outbox.tail());
         if !self.speaker.is_settled(&mut link.state) {
             if link.in_flight.is_empty() {

@@ -3,10 +3,12 @@
 use super::Engine;
 use super::lateness::NO_ANSWER;
 use super::link::{link, nap};
+use super::opening::REST_NS;
 use crate::bench::speaker::{Fault, Speaker};
 use crate::bench::tally::Kind;
 use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Wires};
 use rustls::HandshakeKind;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Operations behind one that has failed, on the same connection.
@@ -68,11 +70,12 @@ impl<S: Speaker> Service for Engine<S> {
         wires.close(id, Reason::Peer);
     }
 
-    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, reason: Reason) {
+    fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason) {
         let Some(link) = self.links.get_mut(id.slot()).and_then(Option::take) else { return };
+        let is_heard = wires.wire_stats(id).is_some_and(|stats| stats.bytes_in > 0);
+        self.vacant.insert((self.now() + if is_heard { 0 } else { REST_NS }, link.place));
         self.open -= 1;
         self.ready -= usize::from(link.is_ready);
-        self.vacant.push(link.place);
         self.speaker.lose(link.in_flight.len());
         if !link.is_over {
             // The first of them has the reason as its name.
@@ -95,9 +98,8 @@ impl<S: Speaker> Service for Engine<S> {
 
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         let now = self.now();
-        let is_resumed =
-            wires.tls(id).is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed));
-        if let Some(link) = link(&mut self.links, id) {
+        if let Some((session, link)) = wires.tls(id).zip(link(&mut self.links, id)) {
+            let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
             self.tally.record_handshake(is_resumed, link.waits_since, now);
         }
         self.begin(wires, id, now);
@@ -161,6 +163,11 @@ fn kind_of(reason: Reason, is_slow: bool) -> Kind {
         }
         Reason::Timeout(Timeout::Handshake) => NO_ANSWER.into(),
         Reason::Timeout(Timeout::Write) => "nothing could be sent for a long time".into(),
+        Reason::Connect(ErrorKind::AddrNotAvailable) => {
+            "connect: all local ports are in use (Linux: see net.ipv4.ip_local_port_range)".into()
+        }
+        Reason::Connect(ErrorKind::QuotaExceeded) => "connect: no file descriptor is left".into(),
+        Reason::Connect(kind) => format!("connect: {kind}").into(),
         Reason::Io(kind) => kind.to_string().into(),
         other => format!("{other:?}").into(),
     }

@@ -8,7 +8,7 @@ use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Owed};
 use crate::http1::body::OutgoingFraming;
 use crate::http1::encode::{self, Delimiter, Fate};
 use crate::http1::inbound::Plan;
-use crate::http1::{BodyDue, BodyError, DateBlock, Fields, ResponseToSend};
+use crate::http1::{BodyDue, BodyError, DateBlock, Fields, ResponseToSend, has_no_body};
 
 impl Machine {
     /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
@@ -48,9 +48,12 @@ impl Machine {
 
     /// Writes the head of an answer whose body follows in parts.
     ///
-    /// Without `body_bytes` the body is chunked; in HTTP/1.0 it ends with the connection. The parts are accepted but not
-    /// written in answer to `HEAD`, with 204, 205 and 304, and if the head can't be written ([`ResponseToSend::check`]) and a
-    /// 500 was written instead. If no answer is due, nothing is written.
+    /// Without `body_bytes` the body is chunked; in HTTP/1.0 it ends with the connection. If no answer is due, nothing is
+    /// written.
+    ///
+    /// An answer without a body is complete with its head, and [`owed`](Self::owed) says so: in answer to `HEAD`, with 204, 205
+    /// and 304, and if the head can't be written ([`ResponseToSend::check`]) and a 500 was written instead. Its
+    /// parts and its end are accepted all the same, and nothing is written for them.
     pub fn respond_stream(
         &mut self,
         head: &ResponseToSend<'_>,
@@ -61,9 +64,6 @@ impl Machine {
         if !self.is_due() {
             return;
         }
-        if self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
-            self.give_up_body();
-        }
         let (head, delimiter) = if head.check().is_ok() {
             self.outgoing = self.outgoing(head.final_status(), body_bytes);
             (head, self.delimiter(head.final_status(), body_bytes))
@@ -71,11 +71,19 @@ impl Machine {
             self.outgoing = OutgoingFraming::SKIP;
             (&UNWRITABLE, Delimiter::Length(0))
         };
+        // The peer takes such an answer for complete, and goes on: so does this side.
+        let is_complete = self.outgoing == OutgoingFraming::SKIP;
+        if is_complete || self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
+            self.give_up_body();
+        }
         if self.outgoing == OutgoingFraming::UNTIL_CLOSE {
             self.flags |= CLOSE;
         }
         encode::encode_head(head, delimiter, self.fate(), date, out);
         self.owed = Owed::Streaming;
+        if is_complete {
+            self.finish();
+        }
     }
 
     /// Writes the head of an answer whose body lasts until the connection closes, in HTTP/1.1 too. The result says whether
@@ -132,9 +140,11 @@ impl Machine {
         self.outgoing.encode_part(part, out)
     }
 
-    /// Whether parts of the present answer are accepted and dropped, because it has no body: the answer to `HEAD`, 204, 304.
-    pub fn skips_body(&self) -> bool {
-        self.outgoing == OutgoingFraming::SKIP
+    /// Whether the request was `HEAD`, so that its answer has no body.
+    #[must_use]
+    #[inline]
+    pub const fn is_head(&self) -> bool {
+        self.flags & HEAD != 0
     }
 
     /// Ends the body. Trailers are written only in the chunked coding. Fields that must not be trailers (RFC 9110 section
@@ -145,7 +155,8 @@ impl Machine {
     /// The body is shorter than was announced, after which the connection must close; or no body is being sent.
     pub fn encode_end(&mut self, trailers: &Fields, out: &mut Vec<u8>) -> Result<(), BodyError> {
         let ended = self.outgoing.encode_end(trailers, out);
-        if ended == Err(BodyError::NotStreaming) {
+        // An answer without a body was complete before, and the next request may be open.
+        if self.owed != Owed::Streaming {
             return ended;
         }
         if ended.is_err() {
@@ -223,7 +234,7 @@ impl Machine {
 
     /// Whether the answer has no body, even if the caller gives one (RFC 9112 section 6.3).
     const fn is_bodiless(&self, status: u16) -> bool {
-        self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
+        self.is_head() || has_no_body(status)
     }
 
     fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> OutgoingFraming {

@@ -76,7 +76,8 @@ impl Listener {
     /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: the address that they name for a request is believed,
     /// and [`Connection::client_ip`](crate::Connection::client_ip) returns it. They must set `X-Forwarded-For`, or add to it,
     /// on every request. No limit by address applies to them, because they connect for others. Behind
-    /// [`Listener::proxy_required`] the address in the PROXY header is compared. May be repeated. Default: none.
+    /// [`Listener::proxy_required`] the address in the PROXY header is compared. Peers of a unix socket have no address without such a
+    /// header, so there it is a mistake that `bind` reports. May be repeated. Default: none.
     #[must_use]
     pub fn trusted_proxies<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         self.proxies.extend(networks.into_iter().map(|network| network.to_string()));
@@ -84,7 +85,8 @@ impl Listener {
     }
 
     /// The trusted proxies set `Forwarded` (RFC 7239) instead of `X-Forwarded-For`. Only one of the two is read: the other
-    /// may come from the client itself, and the proxy may have passed it on.
+    /// may come from the client itself, and the proxy may have passed it on. Without [`Listener::trusted_proxies`] it is a mistake that
+    /// `bind` reports.
     #[must_use]
     pub fn reads_forwarded(mut self) -> Self {
         self.reads_forwarded = true;

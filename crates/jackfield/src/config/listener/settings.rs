@@ -36,6 +36,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) reads_forwarded: bool,
     /// Each reactor accepts at its own socket, and hands no connection over.
     pub(crate) each_reactor: bool,
+    /// Its socket was passed to this process, and others may hold it too.
+    pub(crate) is_adopted: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ListenerTls>,
 }
@@ -90,6 +92,7 @@ impl Listener {
             required_proxies,
             reads_forwarded: self.reads_forwarded,
             each_reactor: self.each_reactor,
+            is_adopted: self.place.is_adopted(),
             #[cfg(feature = "tls")]
             tls,
         })
@@ -102,24 +105,12 @@ impl Listener {
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
             faults.push(format!("`{}` is a listener for HTTP, which has no banner", self.place));
         }
-        if self.allowed.as_ref().is_some_and(Vec::is_empty) {
-            faults.push(format!("`{}` allows no network, so no peer could connect", self.place));
-        }
-        let has_lists = self.allowed.is_some() || !self.denied.is_empty();
-        if has_lists && self.place.has_no_addresses() && self.required_proxies.is_none() {
-            faults.push(format!(
-                "`{}` is a unix socket, whose peers have no addresses: the rights of its file decide which users may connect",
-                self.place
-            ));
-        }
+        faults.extend(self.faults_of_networks());
         if self.each_reactor && !(cfg!(target_os = "linux") && matches!(self.place, Place::Tcp(_))) {
             faults.push(format!(
                 "`{}` can only be one socket: `each_reactor` needs Linux and an IP address",
                 self.place
             ));
-        }
-        if self.required_proxies.as_ref().is_some_and(Vec::is_empty) {
-            faults.push(format!("`{}` requires proxies, but names no network", self.place));
         }
         if self.options.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid()) {
             faults.push(format!(
@@ -129,6 +120,31 @@ impl Listener {
         }
         if self.options.deferred && !self.banner.is_empty() {
             faults.push(format!("`{}` sends first, so `defer_accept` is not possible", self.place));
+        }
+        faults
+    }
+
+    fn faults_of_networks(&self) -> Vec<String> {
+        let (place, mut faults) = (&self.place, Vec::new());
+        if self.allowed.as_ref().is_some_and(Vec::is_empty) {
+            faults.push(format!("`{place}` allows no network, so no peer could connect"));
+        }
+        if self.required_proxies.as_ref().is_some_and(Vec::is_empty) {
+            faults.push(format!("`{place}` requires proxies, but names no network"));
+        }
+        let has_no_addresses = place.has_no_addresses() && self.required_proxies.is_none();
+        if has_no_addresses && (self.allowed.is_some() || !self.denied.is_empty()) {
+            faults.push(format!(
+                "`{place}` is a unix socket, whose peers have no addresses: the rights of its file decide which users may connect"
+            ));
+        }
+        if has_no_addresses && !self.proxies.is_empty() {
+            faults.push(format!(
+                "`{place}` is a unix socket, whose peers have no addresses: `trusted_proxies` needs `proxy_required` there"
+            ));
+        }
+        if self.reads_forwarded && self.proxies.is_empty() {
+            faults.push(format!("`{place}` has no `trusted_proxies`, and `reads_forwarded` is about theirs"));
         }
         faults
     }
@@ -184,6 +200,7 @@ impl ListenerSettings {
             required_proxies: None,
             reads_forwarded: false,
             each_reactor: false,
+            is_adopted: false,
             #[cfg(feature = "tls")]
             tls: None,
         })

@@ -27,9 +27,10 @@ impl Listener {
         self
     }
 
-    /// TLS below the protocol, with the certificates of this host for peers that ask for one of its names. A peer that asks
-    /// for no known name gets those of [`Listener::tls`], otherwise those of the first host. May be repeated. The files are
-    /// read when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
+    /// TLS below the protocol, with the certificates of this host for peers that ask for one of its names. A peer gets the host that
+    /// has the name itself, otherwise the first one that has it by a star. A peer that asks for no known name gets the certificates of
+    /// [`Listener::tls`], otherwise those of the first host. May be repeated; the same name in two hosts is a mistake that `bind`
+    /// reports. The files are read when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
     #[doc(alias = "SNI")]
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {

@@ -110,7 +110,7 @@ impl Links {
     }
 
     /// Whether the server may send what waits for a connection. If not, it does so when the connection has drained, or when
-    /// its message in fragments has ended.
+    /// its message in fragments or its handshake of STARTTLS has ended.
     pub(crate) fn may_send_waiting(&mut self, wires: &Wires, id: ConnectionId) -> bool {
         wires.is_open(id) && !wires.is_congested(id) && self.fragments(id).is_none()
     }
@@ -124,10 +124,19 @@ impl Links {
     /// and when a message in fragments has ended.
     pub(crate) fn send_queued(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.send_owed_resync(wires, id);
-        while self.may_send_waiting(wires, id) {
+        while self.has_room_for_waiting(wires, id) {
             let Some(message) = self.take_queued(wires, id) else { return };
             self.send(wires, id, Content::Prepared(&message));
         }
+    }
+
+    /// The handshake of STARTTLS is over: what has waited for that is sent. It all goes to the outbox, because what is published
+    /// from now on does not go through the queue unless its policy has one, and must not overtake it.
+    #[cold]
+    pub(crate) fn send_after_handshake(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.send_owed_resync(wires, id);
+        self.empty_queue(wires, id);
+        self.queue_replay(wires, id);
     }
 
     /// Sets the policy of a connection. With one that does not queue, what waits in the queue goes to the outbox now, by the new

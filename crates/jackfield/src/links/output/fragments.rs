@@ -2,6 +2,7 @@
 //! messages for the same connection wait for its end; control frames don't (RFC 6455, section 5.4).
 
 use crate::disconnect::Reason;
+use crate::guard::guard;
 use crate::links::Links;
 use crate::links::fragments::Fragments;
 use crate::links::link::Link;
@@ -9,15 +10,16 @@ use crate::message::{Content, MessageFormat, Prepared, Sent};
 use crate::topics::Overflow;
 use jackfield_proto::websocket::{Message, Opcode, encode_frame, encode_masked};
 use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
-use std::any::Any;
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A reader's piece, which becomes one frame.
 const PIECE_BYTES: usize = 16 << 10;
 
 /// Pieces that one connection may read in a turn.
 const PIECES_PER_TURN: usize = 4;
+
+/// Connections whose readers a turn continues. The others are first in the next turn.
+const READERS_PER_TURN: usize = 16;
 
 impl Links {
     /// Begins a message in fragments. If it is not accepted, no message has begun; `Full` also means that an earlier
@@ -42,8 +44,14 @@ impl Links {
             return Sent::Full;
         }
         self.end_fan_out(wires);
-        let fragments =
-            Fragments { kind, has_begun: false, waiting: Vec::new(), notices: Vec::new(), reader };
+        let fragments = Fragments {
+            kind,
+            has_begun: false,
+            waiting: Vec::new(),
+            notices: Vec::new(),
+            reader,
+            is_listed: false,
+        };
         self.link(id).extra().fragments = Some(Box::new(fragments));
         self.count_fragmenting(1);
         self.charge(wires, id);
@@ -172,15 +180,31 @@ impl Links {
 
     /// Continues with the readers that used up their part of the last turn.
     pub(crate) fn continue_fragments(&mut self, wires: &mut Wires) {
-        for id in std::mem::take(&mut self.pulling) {
+        let rest = self.pulling.split_off(self.pulling.len().min(READERS_PER_TURN));
+        if !rest.is_empty() {
+            wires.request_next_turn();
+        }
+        for id in std::mem::replace(&mut self.pulling, rest) {
             if wires.is_open(id) {
+                self.fragments(id).into_iter().for_each(|fragments| fragments.is_listed = false);
                 self.pull_fragments(wires, id);
             }
         }
     }
 
+    /// The reader of a connection goes on in the next turn, if there is one.
+    pub(crate) fn queue_fragments(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(fragments) = self.fragments(id).filter(|fragments| fragments.reader.is_some()) else {
+            return;
+        };
+        if !std::mem::replace(&mut fragments.is_listed, true) {
+            self.pulling.push(id);
+            wires.request_next_turn();
+        }
+    }
+
     /// Sends the next pieces of a connection's reader, if it has one and is not congested.
-    pub(crate) fn pull_fragments(&mut self, wires: &mut Wires, id: ConnectionId) {
+    fn pull_fragments(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(mut reader) = self.fragments(id).and_then(|fragments| fragments.reader.take()) else {
             return;
         };
@@ -212,14 +236,13 @@ impl Links {
         };
         self.return_scratch(scratch);
         if is_over {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(reader))) {
-                self.report_reader(id, &*payload);
+            if let Err(payload) = guard(|| drop(reader)) {
+                self.report_panic(id, payload);
             }
         } else if let Some(fragments) = self.fragments(id) {
             fragments.reader = Some(reader);
             if !wires.is_congested(id) {
-                self.pulling.push(id);
-                wires.request_next_turn();
+                self.queue_fragments(wires, id);
             }
         }
     }
@@ -227,20 +250,15 @@ impl Links {
     /// Reads one piece. A panic of the reader ends only its connection.
     fn read_piece(&mut self, id: ConnectionId, reader: &mut dyn Read, piece: &mut [u8]) -> io::Result<usize> {
         loop {
-            match catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
+            match guard(|| reader.read(piece)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(read) => return read.map(|bytes| bytes.min(piece.len())),
                 Err(payload) => {
-                    self.report_reader(id, &*payload);
+                    self.report_panic(id, payload);
                     return Err(io::Error::other(Reason::Panic.to_string()));
                 }
             }
         }
-    }
-
-    fn report_reader(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
-        self.metrics.panics.add(1);
-        self.settings.observer.on_panic(id, payload);
     }
 
     fn send_frame_of_message(

@@ -34,6 +34,18 @@ struct To {
     window: Option<u8>,
 }
 
+/// What a publish learns on its way through the members: whether the next messages of this turn can go to all of them at once.
+struct BroadcastPlan {
+    /// How the first member gets it. All others have to get the same bytes.
+    common: Option<DeliveryFormat>,
+    /// No member has been found yet that rules a broadcast out.
+    is_possible: bool,
+    /// Congested members, which stand apart.
+    left_out: Vec<ConnectionId>,
+    /// The most bytes that are queued for a member which does not stand apart.
+    fullest: usize,
+}
+
 impl Links {
     /// Publishes on all reactors.
     pub(crate) fn publish(
@@ -272,40 +284,35 @@ impl Links {
         has_form: impl Fn(MessageFormat) -> bool,
         mut append: impl FnMut(DeliveryFormat, &mut Outbox, &mut Masks),
     ) -> usize {
-        let To { place, but, is_long, window } = to;
+        let To { place, but, window, .. } = to;
         self.end_fan_out(wires);
         let (high, holds) = (wires.lowest_marks().high, self.fragmenting > 0);
         // Lent, because the policy for a slow member needs all of the links. It changes no membership.
         let members = self.topics.take_members(place);
         wires.stats().visits.add(members.len() as u64);
-        let common = members.first().and_then(|id| self.look(*id, window));
-        let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
+        let mut plan = BroadcastPlan {
+            common: members.first().and_then(|id| self.look(*id, window)),
+            is_possible: may_go_on && members.len() >= BROADCAST_MEMBERS_MIN,
+            left_out: Vec::new(),
+            fullest: 0,
+        };
         // Members with the message in their queue, or behind the fragments of another: it is counted as sent there.
-        let mut held_back = 0;
-        let (mut prepared, mut left_out, mut fullest) = (None, Vec::new(), 0);
+        let (mut count, mut held_back, mut prepared) = (0, 0, None);
         for &id in &members {
             let look = self.look(id, window);
-            is_even &= look == common;
+            plan.is_possible &= look == plan.common;
             if id == but {
-                is_even = is_even
-                    && match wires.is_congested(id) {
-                        true => self.leave_out(id, look, &mut left_out),
-                        false => {
-                            let queued = wires.outbox(id).map_or(usize::MAX, |outbox| outbox.queued_bytes());
-                            fullest = fullest.max(queued);
-                            !self.needs_own_frames(id, look) && queued < high
-                        }
-                    };
+                self.plan_for_publisher(wires, id, look, &mut plan);
                 continue;
             }
             // Asked first, so that what a member can't get takes nothing from its queue and does not close it.
             let Some(format) = look.filter(|look| has_form(look.form)) else {
-                is_even = false;
+                plan.is_possible = false;
                 continue;
             };
             if holds {
                 if let Some(sent) = self.hold_back_published(wires, id, content, place, &mut prepared) {
-                    is_even = false;
+                    plan.is_possible = false;
                     held_back += usize::from(sent.is_accepted());
                     continue;
                 }
@@ -315,7 +322,7 @@ impl Links {
                 _ => {
                     let is_congested = wires.is_congested(id);
                     if is_congested {
-                        is_even = is_even && self.leave_out(id, look, &mut left_out);
+                        self.leave_out(id, look, &mut plan);
                         if self.waits(wires, to, id, content, &mut prepared) {
                             held_back += 1;
                             continue;
@@ -324,7 +331,9 @@ impl Links {
                     match self.outbox_for_published(wires, id, place) {
                         Some(outbox) => outbox,
                         None => {
-                            is_even &= is_congested;
+                            let waits = self.waits_for_handshake(wires, to, id, content, &mut prepared);
+                            held_back += usize::from(waits);
+                            plan.is_possible &= is_congested && !waits;
                             continue;
                         }
                     }
@@ -334,49 +343,65 @@ impl Links {
             count += 1;
             let queued = outbox.queued_bytes();
             if queued <= high {
-                fullest = fullest.max(queued);
+                plan.fullest = plan.fullest.max(queued);
             } else {
-                // A member that was congested before is in `left_out` already. Otherwise this message has congested it.
-                is_even &= left_out.last() == Some(&id);
+                // A member that was congested before is left out already. Otherwise this message has congested it.
+                plan.is_possible &= plan.left_out.last() == Some(&id);
                 Self::flush_early(wires, id);
             }
             if format.is_deflated && self.link(id).protocol.compression().has_own() {
                 self.pass_by_own(id);
-                is_even = false;
+                plan.is_possible = false;
             }
         }
-        match common {
-            Some(look)
-                if is_even
-                    && look.form != MessageFormat::Masked
-                    && members.len() - left_out.len() >= BROADCAST_MEMBERS_MIN =>
-            {
+        self.begin_fan_out(wires, to, members, plan);
+        self.metrics.messages_out.add(count as u64);
+        count + held_back
+    }
+
+    /// Begins a broadcast for the next messages to this topic, or gives the members back.
+    fn begin_fan_out(&mut self, wires: &mut Wires, to: To, members: Vec<ConnectionId>, plan: BroadcastPlan) {
+        let To { place, is_long, .. } = to;
+        let BroadcastPlan { common, is_possible, left_out, fullest } = plan;
+        let has_enough = members.len() - left_out.len() >= BROADCAST_MEMBERS_MIN;
+        match common.filter(|look| is_possible && has_enough && look.form != MessageFormat::Masked) {
+            Some(look) => {
                 let (members_count, has_left_out) = (members.len(), !left_out.is_empty());
                 self.fan_out = Some(FanOut { place, members: members_count, has_left_out, look, is_long });
                 let room = self.lowest_backlog_max(wires, place).saturating_sub(fullest);
                 wires.begin_broadcast(members, left_out, room);
             }
-            _ => self.topics.put_members_back(place, members),
+            None => self.topics.put_members_back(place, members),
         }
-        self.metrics.messages_out.add(count as u64);
-        count + held_back
     }
 
-    /// Puts a congested member apart from those that get the broadcast. False: no broadcast is possible, because too many
-    /// stand apart, or because this member can't get the same bytes.
-    #[cold]
+    /// The publisher does not get this message, but may get the next ones.
     #[inline(never)]
-    fn leave_out(
+    fn plan_for_publisher(
         &mut self,
+        wires: &mut Wires,
         id: ConnectionId,
         look: Option<DeliveryFormat>,
-        left_out: &mut Vec<ConnectionId>,
-    ) -> bool {
-        let may = left_out.len() < LEFT_OUT_MAX && !self.needs_own_frames(id, look);
-        if may {
-            left_out.push(id);
+        plan: &mut BroadcastPlan,
+    ) {
+        if wires.is_congested(id) {
+            return self.leave_out(id, look, plan);
         }
-        may
+        let queued = wires.outbox(id).map_or(usize::MAX, |outbox| outbox.queued_bytes());
+        plan.fullest = plan.fullest.max(queued);
+        plan.is_possible &= queued < wires.lowest_marks().high && !self.needs_own_frames(id, look);
+    }
+
+    /// Puts a congested member apart from those that get the broadcast. No broadcast is possible if too many stand apart, or if
+    /// this member can't get the same bytes.
+    #[cold]
+    #[inline(never)]
+    fn leave_out(&mut self, id: ConnectionId, look: Option<DeliveryFormat>, plan: &mut BroadcastPlan) {
+        plan.is_possible =
+            plan.is_possible && plan.left_out.len() < LEFT_OUT_MAX && !self.needs_own_frames(id, look);
+        if plan.is_possible {
+            plan.left_out.push(id);
+        }
     }
 
     /// Whether a member can't get the same bytes as the others: a message in fragments is being sent to it, or its own
@@ -408,14 +433,42 @@ impl Links {
         content: Content<'_>,
         prepared: &mut Option<Prepared>,
     ) -> bool {
-        let policy = self.policy_of(id, to.place);
-        let waits = policy.has_queue() && wires.is_open(id);
+        let waits = self.policy_of(id, to.place).has_queue() && wires.is_open(id);
         if waits {
-            let message = prepared.get_or_insert_with(|| content.prepare()).clone();
-            let cap = self.backlog_max(wires, id, to.place);
-            self.queue_up(wires, id, message, to.place, (policy, cap));
+            self.wait_in_queue(wires, to, id, content, prepared);
         }
         waits
+    }
+
+    /// The same for a connection in a handshake of STARTTLS, whatever the policy: nothing can be sent to it before the end of that.
+    #[cold]
+    #[inline(never)]
+    fn waits_for_handshake(
+        &mut self,
+        wires: &mut Wires,
+        to: To,
+        id: ConnectionId,
+        content: Content<'_>,
+        prepared: &mut Option<Prepared>,
+    ) -> bool {
+        let waits = wires.is_handshaking(id);
+        if waits {
+            self.wait_in_queue(wires, to, id, content, prepared);
+        }
+        waits
+    }
+
+    fn wait_in_queue(
+        &mut self,
+        wires: &mut Wires,
+        to: To,
+        id: ConnectionId,
+        content: Content<'_>,
+        prepared: &mut Option<Prepared>,
+    ) {
+        let message = prepared.get_or_insert_with(|| content.prepare()).clone();
+        let bounds = (self.policy_of(id, to.place), self.backlog_max(wires, id, to.place));
+        self.queue_up(wires, id, message, to.place, bounds);
     }
 
     /// Ends the broadcast, and takes the lent list of members back. Called before a connection joins or leaves a topic.

@@ -10,7 +10,7 @@ use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseToSend};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// Begins the answer that is owed. Its body follows in parts.
+    /// Begins the answer that is owed. Its body follows in parts, unless it has none: then it is complete.
     pub(crate) fn begin_stream(
         &mut self,
         wires: &mut Wires,
@@ -71,9 +71,7 @@ impl Links {
 
     /// A piece of a pulled body was sent: the next is read now, or when the connection has drained.
     fn pull_next(&mut self, wires: &mut Wires, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
-        if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.skips_body()) {
-            let _ = self.end_stream(wires, id, &Fields::new());
-        } else if wires.is_congested(id) {
+        if wires.is_congested(id) {
             self.link(id).extra().source = Some((sequence, source));
             self.charge(wires, id);
         } else {

@@ -2,9 +2,8 @@
 
 use super::fast_line::LINE_BYTES;
 use super::stamp::Stamp;
-use crate::shared::panic_text;
+use crate::guard::{discard, guard, panic_text};
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
@@ -22,6 +21,8 @@ struct Lanes {
     lanes: [Lane; LANES],
     /// Lines that were dropped so far.
     dropped: Arc<AtomicU64>,
+    /// Since the thread last looked, a line came into an empty lane, or the end.
+    is_due: AtomicBool,
     is_over: AtomicBool,
 }
 
@@ -41,6 +42,7 @@ impl Spool {
         let lanes = Arc::new(Lanes {
             lanes: Default::default(),
             dropped: Arc::default(),
+            is_due: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
         let theirs = lanes.clone();
@@ -72,9 +74,14 @@ impl Spool {
         let is_appended = line(&mut lines);
         drop(lines);
         if was_empty && is_appended {
-            self.writer.unpark();
+            self.wake();
         }
         is_appended
+    }
+
+    fn wake(&self) {
+        self.lanes.is_due.store(true, Ordering::Release);
+        self.writer.unpark();
     }
 
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
@@ -85,10 +92,12 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         self.lanes.is_over.store(true, Ordering::Release);
-        self.writer.unpark();
+        self.wake();
         if let Some(join) = self.join.take() {
             // The thread panics only if the user's sink does when it is dropped, and that does not concern the server.
-            let _ = join.join();
+            if let Err(payload) = join.join() {
+                discard(payload);
+            }
         }
     }
 }
@@ -113,10 +122,18 @@ impl Lanes {
             if is_over {
                 return;
             }
-            thread::park();
+            self.wait();
             if !self.is_over.load(Ordering::Acquire) {
                 thread::sleep(GATHER);
             }
+        }
+    }
+
+    /// Sleeps until there is something to do. A sink that parks this thread itself may have used up the wake-up of a line; so a
+    /// flag says what is due, and between a look at it and `park` nothing of the user's runs.
+    fn wait(&self) {
+        while !self.is_due.swap(false, Ordering::Acquire) {
+            thread::park();
         }
     }
 }
@@ -125,8 +142,12 @@ fn write(sink: &mut Box<dyn Write + Send>, lines: &[u8], has_failed: &mut bool) 
     if lines.is_empty() {
         return;
     }
-    let written = catch_unwind(AssertUnwindSafe(|| sink.write_all(lines).and_then(|()| sink.flush())));
-    match written.unwrap_or_else(|payload| Err(io::Error::other(panic_text(&*payload)))) {
+    let written = guard(|| sink.write_all(lines).and_then(|()| sink.flush())).unwrap_or_else(|payload| {
+        let error = io::Error::other(panic_text(&*payload));
+        discard(payload);
+        Err(error)
+    });
+    match written {
         Ok(()) => *has_failed = false,
         Err(error) if !*has_failed => {
             *has_failed = true;
@@ -141,3 +162,61 @@ const LANES: usize = 16;
 const LANE_BYTES_MAX: usize = 1 << 20;
 /// The time for which lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{self, Receiver, Sender};
+
+    /// What does not come about is waited for with an end.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A sink that parks its thread until there is room, as many channels do. It says when it begins to wait, and looks for room
+    /// only when it was woken.
+    struct Parks {
+        begun: Sender<()>,
+        room: Receiver<()>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Parks {
+        fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+            let _ = self.begun.send(());
+            thread::park();
+            while self.room.try_recv().is_err() {
+                thread::park();
+            }
+            self.written.lock().unwrap().extend_from_slice(lines);
+            Ok(lines.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The fault: what woke the thread for a line, or for the end, was used up by the sink. So the line was not written, and the
+    /// server never ended.
+    #[test]
+    fn i340_a_sink_may_park_its_thread() {
+        let (begun, begins) = mpsc::channel();
+        let (give_room, room) = mpsc::channel();
+        let (ended, ends) = mpsc::channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let spool = Spool::start(Box::new(Parks { begun, room, written: written.clone() })).unwrap();
+        thread::spawn(move || {
+            for line in ["one ", "two ", "three"] {
+                spool.append(0, 0, |lines| {
+                    lines.bytes.extend_from_slice(line.as_bytes());
+                    true
+                });
+                begins.recv().unwrap();
+                give_room.send(()).unwrap();
+            }
+            drop(spool);
+            ended.send(()).unwrap();
+        });
+        ends.recv_timeout(LONG).expect("all lines are written, and it ends");
+        assert_eq!(*written.lock().unwrap(), b"one two three");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place, contradiction};
-use crate::gate::EXACT;
+use crate::gate::{EXACT, PathList};
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -100,6 +100,11 @@ impl ServerBuilder {
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/health`")));
         let wrong = self.websockets.iter().flatten().filter(listed);
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/chat`")));
+        let paths = [&self.reserved[..], self.websockets.as_deref().unwrap_or_default()];
+        let crowded = paths.into_iter().flat_map(PathList::crowded);
+        faults.extend(
+            crowded.map(|path| format!("`{path}` has two parameters in one segment: one is allowed")),
+        );
         let wrong = self.status.0.iter().flatten().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/metrics`")));
         faults

@@ -221,9 +221,9 @@ impl ServerBuilder {
 
     /// Sets the paths at which a request may become a WebSocket; a path that ends with `/` stands for itself and all paths below
     /// it, and `/` for all paths. `=/chat/` stands for `/chat/` alone. `{name}` stands for one segment or a part of it and `{*name}`
-    /// for the rest of the path, so that `Router::websocket_paths` can give its paths (feature `router`). At other paths an upgrade
-    /// is ignored (RFC 9110 section 7.8), and the request comes with `on_request` like any other. Repeated calls add to the list.
-    /// Default: any path, and `on_upgrade` decides.
+    /// for the rest of the path, so that `Router::websocket_paths` can give its paths (feature `router`); two of them in one segment are
+    /// a mistake that `bind` reports. At other paths an upgrade is ignored (RFC 9110 section 7.8), and the request comes with
+    /// `on_request` like any other. Repeated calls add to the list. Default: any path, and `on_upgrade` decides.
     #[must_use]
     pub fn websocket_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.websockets.get_or_insert_default().extend(paths.into_iter().map(Into::into));

@@ -35,7 +35,8 @@ use std::sync::Arc;
 ///
 /// The `ETag` is made of a file's length and its time of modification. A time before 1981, to which tools such as Nix or OSTree
 /// set all files, identifies no version: then there is no `Last-Modified`, and on Unix the `ETag` has the time of the last
-/// change of anything in the file's inode.
+/// change of anything in the file's inode. `If-Range` takes the `ETag`; with a date it gets the whole file, because a file may
+/// change twice in a second.
 ///
 /// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, `%2F`, or a segment that begins with `.`; paths
 /// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
@@ -393,7 +394,7 @@ impl FileRequest {
             let _ = describe(status).body("", "");
             return;
         }
-        let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag, &stamp));
+        let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag));
         let selected = wanted.map_or(Selected::All, |ranges| ranges.select(stamp.bytes));
         let boundary = format!("jackfield{:016x}", stamp.hash());
         let (status, kind, pieces) = match &selected {
