@@ -450,6 +450,11 @@ impl Machine {
             }
             _ => match self.step(&rx[used..], slots, whole, limits) {
                 Step::Need(more) => Step::Need(used + more),
+                // Its body may be put off, and begins behind the head then: `used` would not tell where, with what was drained.
+                Step::Event(_, Event::Request(request)) if request.has_body() => {
+                    self.put_off_body(&request, limits);
+                    Step::Event(used + request.head_bytes(), Event::Head(request.head_only()))
+                }
                 Step::Event(more, event) => Step::Event(used + more, event),
                 Step::Paused => Step::Need(used),
                 Step::Fault(error) => Step::Fault(error),

@@ -1,8 +1,10 @@
 //! Bugs that a sixth review found, one test each.
 
+use crate::support::{statuses, text};
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Disconnect, Drain, Handle, Limits, MessageKind, Peer, Raw, TimerId, WebSocket,
+    BodyPlan, Client, Connection, Disconnect, Drain, Exchange, Handle, Limits, MessageKind, Peer, Raw,
+    Request, TimerId, WebSocket,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -72,6 +74,55 @@ fn i321_i322_the_watchdog_sees_no_callback_when_none_runs() {
     server.handle().shutdown(Drain::now());
     server.run();
     check(&server, "the end");
+}
+
+/// Answers `/no` at its head, and pauses at the head of any other request for a millisecond.
+struct Patient;
+
+impl Client for Patient {
+    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        if request.path() == "/no" {
+            return BodyPlan::Reject(404);
+        }
+        connection.pause_read();
+        connection.set_timer(TimerId(1), MS);
+        BodyPlan::Collect
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+        connection.resume_read();
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        exchange.ok("text/plain", request.body());
+    }
+}
+
+/// The fault: if the rest of a body that nobody wanted came together with the next request, whose client paused at its head, then
+/// a part of the unwanted body was read as the body of that request.
+#[test]
+fn i357_a_body_that_is_put_off_begins_behind_its_own_head() {
+    let bodies = [
+        "Content-Length: 5\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+    ];
+    for body in bodies {
+        let refused = format!("POST /no HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\n{}", "x".repeat(50));
+        let both =
+            format!("{refused}POST /yes HTTP/1.1\r\nHost: h\r\n{body}GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        for at in 0..both.len() {
+            let mut server = TestServer::new(|_peer: &Peer| Patient);
+            let far = server.connect();
+            for part in [&both[..at], &both[at..]] {
+                far.send(part.as_bytes());
+                server.run();
+            }
+            server.advance(MS);
+            let answers = far.take();
+            assert_eq!(statuses(&answers), [404, 200, 200], "{at}: {}", text(&answers));
+            assert!(text(&answers).contains("\r\n\r\nhelloHTTP/1.1"), "{at}: {}", text(&answers));
+        }
+    }
 }
 
 /// Endless zeros up to a length, and counts the reads.
