@@ -24,6 +24,7 @@ mod upgrade;
 mod visit;
 mod websocket;
 
+pub(crate) use boxed::{AnyClient, MakeAny};
 #[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use connection::{Connection, TimerId};

@@ -41,7 +41,7 @@ pub use tls::TlsClient;
 pub use websocket::{TestMessage, TestWebSocket};
 
 use self::core::Core;
-use crate::client::{Closure, IntoClient, Setup};
+use crate::client::{AnyClient, Closure, IntoClient, MakeAny, Setup};
 use crate::dispatch::Dispatcher;
 use crate::shared::{Guarded, Handle, Listeners, Observer, Peer, Pool, RemoteReactor};
 use client_end::ClientEnd;
@@ -141,8 +141,10 @@ impl TestServer {
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);
         let mut setup = Setup::new(0, handle.clone());
-        let factory = Closure(maker(&mut setup));
-        let mut service = Dispatcher::new(setup, factory, Arc::new(settings));
+        let mut make = maker(&mut setup);
+        // All test servers have one type of clients, so the compiler makes the server's code once and not for each of them.
+        let make: MakeAny = Box::new(move |peer| make(peer).into_client().map(AnyClient::new));
+        let mut service = Dispatcher::new(setup, Closure(make), Arc::new(settings));
         service.start_up(&mut driver.reactor.wires);
         Self {
             core: Core::new(driver, Box::new(service), handle),
