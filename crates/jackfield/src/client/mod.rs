@@ -24,7 +24,8 @@ mod upgrade;
 mod visit;
 mod websocket;
 
-pub(crate) use boxed::{AnyClient, MakeAny};
+#[cfg(feature = "test-util")]
+pub(crate) use boxed::any::{AnyClient, MakeAny};
 #[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use connection::{Connection, TimerId};
