@@ -118,7 +118,8 @@ impl ClientMachine {
     }
 
     /// Writes the head of a request. If it has a body, this follows with [`encode_part`](Self::encode_part) and
-    /// [`encode_end`](Self::encode_end).
+    /// [`encode_end`](Self::encode_end). A body of an announced length is also finished without `encode_end` when all of it is
+    /// written, so one of length 0 is at once.
     ///
     /// # Errors
     ///
@@ -131,7 +132,7 @@ impl ClientMachine {
         out: &mut Vec<u8>,
     ) -> Result<(), RequestError> {
         check_request(head)?;
-        if self.outgoing != OutgoingFraming::NONE {
+        if !self.outgoing.is_complete() {
             return Err(RequestError::BodyUnfinished);
         }
         self.expect_response(head.method)?;

@@ -219,6 +219,31 @@ fn requests_are_written() {
     assert_eq!(machine.outstanding(), 2);
 }
 
+/// The fault: the next request was refused until the end of a body that has no bytes.
+#[test]
+fn i403_a_body_without_bytes_is_complete_at_once() {
+    let none = Fields::new();
+    let head = RequestToSend { method: "POST", target: "/", host: "a", fields: &none };
+    for (bytes, next) in [(0, Ok(())), (1, Err(RequestError::BodyUnfinished))] {
+        let (mut machine, mut out) = (ClientMachine::new(), Vec::new());
+        machine.encode_request(&head, RequestBody::Length(bytes), &mut out).unwrap();
+        assert_eq!(machine.encode_part(b"", &mut out), Ok(()));
+        assert_eq!(machine.encode_request(&head, RequestBody::None, &mut out), next, "{bytes}");
+    }
+    // The same when all of its bytes are written; and its end may be said, or not.
+    for is_ended in [true, false] {
+        let (mut machine, mut out) = (ClientMachine::new(), Vec::new());
+        machine.encode_request(&head, RequestBody::Length(1), &mut out).unwrap();
+        machine.encode_part(b"x", &mut out).unwrap();
+        if is_ended {
+            assert_eq!(machine.encode_end(&none, &mut out), Ok(()));
+        }
+        assert_eq!(machine.encode_request(&head, RequestBody::Chunked, &mut out), Ok(()));
+        let next = machine.encode_request(&head, RequestBody::None, &mut out);
+        assert_eq!(next, Err(RequestError::BodyUnfinished));
+    }
+}
+
 #[test]
 fn requests_that_cannot_be_sent_are_refused() {
     let (none, mut hosts) = (Fields::new(), Fields::new());

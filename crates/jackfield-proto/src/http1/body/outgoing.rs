@@ -27,6 +27,11 @@ impl OutgoingFraming {
         Self(bytes.min(Self::LENGTH_MAX))
     }
 
+    /// Whether nothing more has to be sent: there is no body, or all bytes of an announced length are written.
+    pub(crate) const fn is_complete(self) -> bool {
+        matches!(self, Self::NONE | Self(0))
+    }
+
     /// Frames one part. An empty one writes nothing, since an empty chunk would end the body.
     pub(crate) fn encode_part(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
         match *self {
