@@ -265,8 +265,8 @@ impl ReplyStream {
     /// [`Sent::Congested`]: it was accepted, and more than `limits.reactor.outbox_bytes_high` are on their way to the peer.
     /// [`Sent::Full`]: it was not accepted, because the parts on their way have reached `outbox_bytes_max` less that, or
     /// because the mailbox of the reactor is full. Then [`ReplyStream::wait_for_room`] waits, or you try again later. If the
-    /// peer is what is slow, `on_drain` of its client comes too. [`Sent::Gone`]: the peer has left, or the request was `HEAD`, so
-    /// that its answer is complete.
+    /// peer is what is slow, `on_drain` of its client comes too. [`Sent::Gone`]: the peer has left, or the answer is complete because it
+    /// has no body: to `HEAD`, or with a status such as 204.
     ///
     /// A part that is longer than what is left of the announced length resets the connection.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
@@ -310,7 +310,7 @@ impl ReplyStream {
         self.finish_with(Fields::new());
     }
 
-    /// Ends the body, with trailers if the peer accepts them.
+    /// Ends the body, with trailers as [`ResponseStream::finish_with`](crate::ResponseStream::finish_with) sends them.
     pub fn finish_with(mut self, trailers: Fields) {
         self.end(PartKind::End(trailers));
     }

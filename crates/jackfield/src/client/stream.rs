@@ -37,7 +37,8 @@ pub struct ResponseStream<'a> {
 context!(ResponseStream);
 
 impl ResponseStream<'_> {
-    /// Sends a part. A part that would exceed the announced length is [`Sent::Unsupported`].
+    /// Sends a part. A part that would exceed the announced length is [`Sent::Unsupported`]. [`Sent::Gone`]: the connection is gone
+    /// or closing, or the answer has no body (to `HEAD`, or because of a status such as 204 or 304) and is complete already.
     pub fn write(&mut self, part: &(impl AsRef<[u8]> + ?Sized)) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         links.send_part(wires, *id, part.as_ref())
@@ -51,7 +52,8 @@ impl ResponseStream<'_> {
         self.finish_with(&Fields::new())
     }
 
-    /// Ends the body, with trailers if the peer accepts them.
+    /// Ends the body, with trailers. They are sent in HTTP/1.1, if no length was announced; otherwise they are dropped, as the peer
+    /// may drop them too (RFC 9110 section 6.5.1).
     ///
     /// # Errors
     /// As [`ResponseStream::finish`].

@@ -16,7 +16,9 @@ pub(crate) use forwarded::{ForwardedBy, client_ip};
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
-pub(crate) use path_list::{EXACT, PathList};
+pub(crate) use path_list::PathList;
+#[cfg(feature = "router")]
+pub(crate) use path_list::{EXACT, EXCEPT};
 pub(crate) use status::{Page, StatusPaths};
 
 use jackfield_reactor::planted::planted;

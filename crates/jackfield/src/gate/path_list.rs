@@ -2,7 +2,7 @@
 
 /// A list of paths. A path that ends with `/` stands for itself, with or without that `/`, and all paths below it: `/` for
 /// all paths. After a `=` it stands for itself alone. `{name}` and `{*name}` are parameters, as in a router: one in a segment
-/// at most ([`PathList::crowded`]).
+/// at most ([`PathList::crowded`]). What stands behind a `!` is not in the list, if nothing before it has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathList(pub(crate) Vec<String>);
 
@@ -17,18 +17,36 @@ impl PathList {
         paths.iter().filter(|path| is_crowded(path))
     }
 
-    /// True if the list has this path.
+    /// Those that are no paths.
+    pub(crate) fn malformed(paths: &[String]) -> impl Iterator<Item = &String> {
+        let path = |listed| without(EXACT, without(EXCEPT, listed));
+        paths.iter().filter(move |listed| !path(listed).starts_with('/'))
+    }
+
+    /// True if the list has this path: the first entry for it decides.
     pub(crate) fn contains(&self, path: &str) -> bool {
-        self.0.iter().any(|listed| match (listed.strip_prefix(EXACT), listed.strip_suffix('/')) {
-            (Some(exact), _) => fits(exact, path, &str::is_empty),
-            (None, Some(above)) => fits(above, path, &|below| below.is_empty() || below.starts_with('/')),
-            (None, None) => fits(listed, path, &str::is_empty),
-        })
+        let first = self.0.iter().find(|listed| stands_for(without(EXCEPT, listed), path));
+        first.is_some_and(|listed| !listed.starts_with(EXCEPT))
     }
 }
 
 /// Begins a path that stands for itself alone, even if it ends with `/`.
 pub(crate) const EXACT: char = '=';
+/// Begins a path that the list does not have, before [`EXACT`] if both are there.
+pub(crate) const EXCEPT: char = '!';
+
+fn without(mark: char, listed: &str) -> &str {
+    listed.strip_prefix(mark).unwrap_or(listed)
+}
+
+/// Whether an entry of a list is about this path.
+fn stands_for(listed: &str, path: &str) -> bool {
+    match (listed.strip_prefix(EXACT), listed.strip_suffix('/')) {
+        (Some(exact), _) => fits(exact, path, &str::is_empty),
+        (None, Some(above)) => fits(above, path, &|below| below.is_empty() || below.starts_with('/')),
+        (None, None) => fits(listed, path, &str::is_empty),
+    }
+}
 
 /// Whether a path fits a pattern, and what is left of it is an end: `{name}` stands for a part of a segment, as long as can
 /// be, `{*name}` for the rest of the path. Neither is empty. Doubled braces stand for braces.
@@ -118,6 +136,31 @@ mod tests {
         ] {
             assert_eq!(PathList(vec![reserved.into()]).contains(path), expected, "{reserved} {path}");
         }
+    }
+
+    #[test]
+    fn i401_the_first_that_stands_for_a_path_decides() {
+        for (list, path, expected) in [
+            (&["!/a", "/{x}"][..], "/a", false),
+            (&["!/a", "/{x}"], "/b", true),
+            (&["/{x}", "!/a"], "/a", true),
+            (&["!/a"], "/b", false),
+            (&["!/a/", "/"], "/a/b", false),
+            (&["!=/a/", "/"], "/a/", false),
+            (&["!=/a/", "/"], "/a/b", true),
+            (&["=/a/b", "!/a/", "/"], "/a/b", true),
+            (&["!/a/{x}.j", "/a/{x}"], "/a/b.j", false),
+            (&["!/a/{x}.j", "/a/{x}"], "/a/b", true),
+        ] {
+            let list = PathList(list.iter().copied().map(str::to_owned).collect());
+            assert_eq!(list.contains(path), expected, "{list:?} {path}");
+        }
+    }
+
+    #[test]
+    fn a_path_begins_with_a_slash() {
+        let paths = ["/a", "=/a", "!/a", "!=/a", "a", "", "=a", "!", "=!/a", "!!/a"].map(str::to_owned);
+        assert_eq!(PathList::malformed(&paths).collect::<Vec<_>>(), ["a", "", "=a", "!", "=!/a", "!!/a"]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Handles the bytes of a connection at a listener that serves only these pages. Returns how many were used.
+    /// Handles the bytes of a connection at a listener that serves only these pages, and as many events in a turn as a client would
+    /// get. Returns how many bytes were used.
     #[cold]
     pub(crate) fn feed_status(
         &mut self,
@@ -26,8 +27,13 @@ impl Links {
     ) -> usize {
         let (settings, pages) = (Arc::clone(&self.settings), StatusPaths::usual());
         let limits = &settings.listeners[usize::from(self.link(id).listener)].limits.http;
-        let mut at = 0;
+        let (mut at, mut budget) = (0, self.events_per_turn);
         while at < rx.len() {
+            if budget == 0 {
+                wires.yield_turn(id);
+                break;
+            }
+            budget -= 1;
             let Protocol::Http(machine) = &mut self.link(id).protocol else { return rx.len() };
             match machine.step(&rx[at..], slots, whole, limits) {
                 Step::Event(used, event) => {

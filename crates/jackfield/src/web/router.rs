@@ -1,7 +1,8 @@
 //! From paths to the user's own routes.
 
+mod websocket_paths;
+
 use crate::client::Exchange;
-use crate::gate::EXACT;
 use jackfield_proto::http1::Request;
 use memchr::{memchr, memrchr};
 use percent_encoding::percent_decode_str;
@@ -179,7 +180,9 @@ impl<R> Routes<R> {
     pub fn build(self) -> Result<Router<R>, RouterError> {
         let (mut tree, mut literal, mut faults) = (matchit::Router::new(), PathTable::default(), Vec::new());
         let last = last_parameters(self.paths.iter().map(|(path, _)| path.as_str()));
-        let (mut entries, mut websocket_paths) = (Vec::new(), Vec::new());
+        let paths = self.paths.iter().map(|(path, entry)| (path.as_str(), !entry.websockets.is_empty()));
+        let websocket_paths = websocket_paths::list(paths);
+        let mut entries = Vec::new();
         for (path, mut entry) in self.paths {
             if !path.starts_with('/') {
                 faults.push(format!("`{path}` does not begin with `/`"));
@@ -189,10 +192,6 @@ impl<R> Routes<R> {
             entry.get = entry.methods.iter().position(|(method, _)| method == "GET");
             if let Err(error) = tree.insert(path.clone(), entries.len()) {
                 faults.push(format!("`{path}`: {error}"));
-            }
-            if !entry.websockets.is_empty() {
-                let exact = if path.ends_with('/') { format!("{EXACT}{path}") } else { path.clone() };
-                websocket_paths.push(exact);
             }
             // Doubled braces stand for braces, and the tree handles them.
             if !path.contains(['{', '}']) {
@@ -287,7 +286,8 @@ impl<R> Router<R> {
 
     /// The paths that have a route for WebSockets, for
     /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths): at all other paths a request for a WebSocket
-    /// is then an ordinary request.
+    /// is then an ordinary request. Before a path with parameters there are, after a `!`, the paths of other routes that have priority
+    /// over it.
     ///
     /// ```
     /// use jackfield::{Router, Server};
@@ -484,6 +484,7 @@ impl std::error::Error for RouterError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::PathList;
 
     const SEGMENTS: [&str; 8] = ["a", "ab", "{p}", "{p}.j", "a{p}", "{*r}", "a{*r}", "{{a}}"];
     const SENT: [&str; 6] = ["", "a", "ab", "b.j", "abc", "{a}"];
@@ -529,5 +530,29 @@ mod tests {
             }
         }
         assert!(by_last > 1000, "{by_last} by the table");
+    }
+
+    /// Whether a WebSocket may begin says the list, without the tree. (Where the tree finds nothing the list may have a path: the
+    /// tree does not try a parameter again with another end of its segment.)
+    #[test]
+    fn i401_the_list_of_websocket_paths_says_what_the_tree_finds() {
+        let (routes, sent) = (paths(&SEGMENTS, 2), paths(&SENT, 2));
+        let mut exceptions = 0;
+        for (at, first) in routes.iter().enumerate() {
+            for second in &routes[at + 1..] {
+                for [page, room] in [[first, second], [second, first]] {
+                    let builder = Router::builder().get("/a/{p}", ()).get(page, ()).websocket(room, ());
+                    let Ok(router) = builder.build() else { continue };
+                    let list = PathList(router.websocket_paths().map(str::to_owned).collect());
+                    exceptions += list.0.len() - 1;
+                    for path in &sent {
+                        let Some((entry, _)) = router.entry(path) else { continue };
+                        let expected = !entry.websockets.is_empty();
+                        assert_eq!(list.contains(path), expected, "{path} of {page}, and {room} in {list:?}");
+                    }
+                }
+            }
+        }
+        assert!(exceptions > 100, "{exceptions} exceptions");
     }
 }

@@ -255,6 +255,28 @@ fn h11_conditions_are_evaluated_in_order() {
     assert_ne!(line(&check(&mut server, "/a.txt", 200).0, "ETag"), etag);
 }
 
+/// The fault: a list of tags with a byte that is not UTF-8 counted as none.
+#[test]
+fn h11_tags_that_are_not_utf8_are_tags() {
+    let folder = usual();
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    let etag = line(&check(&mut server, "/a.txt", 200).0, "ETag").to_owned();
+    let after = "Thu, 01 Jan 2026 00:00:01 GMT";
+    for (lines, status) in [
+        ("If-Match: \"\u{e9}\"".to_owned(), 412),
+        (format!("If-Match: \"\u{e9}\", {etag}"), 200),
+        (format!("If-None-Match: \"\u{e9}\"\r\nIf-Modified-Since: {after}"), 200),
+        (format!("If-None-Match: \"\u{e9}\", {etag}"), 304),
+    ] {
+        let request = format!("GET /a.txt HTTP/1.1\r\nHost: h\r\n{lines}\r\n\r\n");
+        // As Latin-1: one byte for each character.
+        let request: Vec<u8> = request.chars().map(|one| one as u8).collect();
+        let far = server.connect();
+        far.send(&request);
+        assert_eq!(statuses(&take_all(&mut server, &far)), [status], "{lines}");
+    }
+}
+
 #[test]
 fn h11_ranges_are_parts_or_416() {
     let folder = usual();
@@ -509,7 +531,7 @@ fn with_one_thread(files: Files) -> (Live, TcpStream, ConnectionId) {
     let builder = builder.limits(|limits| limits.http_idle = Duration::ZERO);
     let live = Live::serve(builder, move |_peer| Page(files.clone()));
     let mut stays = live.connect();
-    assert_eq!(statuses(real::ask(&mut stays, get("/missing")).as_bytes()), [404]);
+    assert!(real::ask(&mut stays, get("/missing")).starts_with("HTTP/1.1 "));
     let id = live.handle.ids()[0];
     (live, stays, id)
 }
@@ -517,10 +539,16 @@ fn with_one_thread(files: Files) -> (Live, TcpStream, ConnectionId) {
 /// The status of the answer for a file.
 #[cfg(target_os = "linux")]
 fn status_of(live: &Live, path: &str) -> u16 {
+    statuses(answer_of(live, path, "").as_bytes())[0]
+}
+
+/// The answer for a file, to a request with these lines.
+#[cfg(target_os = "linux")]
+fn answer_of(live: &Live, path: &str, lines: &str) -> String {
     let mut stream = live.connect();
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lines}\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    statuses(real::read_to_end(&mut stream).as_bytes())[0]
+    real::read_to_end(&mut stream)
 }
 
 /// Gives the only thread of the pool a job that waits for this barrier, and as many jobs behind it as the pool takes. Returns how
@@ -561,6 +589,63 @@ fn h11_a_file_that_is_kept_needs_no_pool() {
         assert_eq!(status_of(&live, "a.txt"), status);
         end.wait();
     }
+}
+
+/// The fault: as soon as compressed neighbours were looked for, a browser got nothing from the cache.
+#[cfg(target_os = "linux")]
+#[test]
+fn h11_a_file_without_compressed_neighbours_needs_no_pool() {
+    const ACCEPTS: &str = "Accept-Encoding: gzip, br\r\n";
+    let folder = usual();
+    folder.write("sub/y.js", b"long");
+    folder.write("sub/y.js.gz", b"short");
+    thread::sleep(Duration::from_millis(30));
+    let one = folder.root().join("a.txt");
+    for (files, path) in [(Files::folder(folder.root()), "a.txt"), (Files::file(&one), "any")] {
+        let (live, _stays, id) = with_one_thread(files.unwrap().precompressed(true));
+        let ask = |path: &str| answer_of(&live, path, ACCEPTS);
+        assert_eq!(statuses(ask(path).as_bytes()), [200]);
+        let (end, _) = fill_pool(&live, id);
+        let answer = ask(path);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("0123456789"), "{answer}");
+        assert_eq!((line(&answer, "Vary"), line(&answer, "Content-Encoding")), ("Accept-Encoding", ""));
+        end.wait();
+    }
+    // Whether there is one is asked again when something was added to the folder, and that needs the pool.
+    let (live, _stays, id) = with_one_thread(Files::folder(folder.root()).unwrap().precompressed(true));
+    let ask = |path: &str| answer_of(&live, path, ACCEPTS);
+    assert_eq!(status_of(&live, "sub/y.js"), 200);
+    assert!(ask("sub/y.js").ends_with("short") && ask("a.txt").ends_with("0123456789"));
+    folder.write("a.txt.gz", b"zipped");
+    let (end, _) = fill_pool(&live, id);
+    let refused = ["sub/y.js", "a.txt"].map(|path| statuses(ask(path).as_bytes())[0]);
+    // Who takes no encoding needs no pool.
+    assert_eq!((refused, status_of(&live, "a.txt")), ([503; 2], 200));
+    end.wait();
+    real::wait_until(|| ask("a.txt").ends_with("zipped"));
+    fs::remove_file(folder.root().join("a.txt.gz")).unwrap();
+    assert!(ask("a.txt").ends_with("0123456789"));
+}
+
+/// The fault: a file that the pool sent again was cached again, and others were dropped for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn h11_a_cached_file_is_not_cached_again() {
+    let names: Vec<String> = (0..8).map(|number| format!("{number}.bin")).collect();
+    let files: Vec<_> = names.iter().map(|name| (&**name, &[7; 1024][..])).collect();
+    let folder = Folder::new(&files);
+    // A path with a link always needs the pool.
+    std::os::unix::fs::symlink(folder.root().join("0.bin"), folder.root().join("link")).unwrap();
+    thread::sleep(Duration::from_millis(30));
+    // Each takes 2 KiB.
+    let (live, _stays, id) = with_one_thread(Files::folder(folder.root()).unwrap().cache(16 << 10));
+    for path in names.iter().map(String::as_str).chain(["link"; 8]) {
+        assert_eq!(status_of(&live, path), 200);
+    }
+    let (end, _) = fill_pool(&live, id);
+    let kept: Vec<_> = names.iter().map(|name| status_of(&live, name)).collect();
+    assert_eq!((kept, status_of(&live, "link")), (vec![200; 8], 503));
+    end.wait();
 }
 
 /// Of 16 files of 1 MiB the first is dropped, because each takes somewhat more than its bytes.

@@ -221,7 +221,7 @@ fn w1_paths_for_websocket_are_declared() {
     let error = Server::builder().listen("127.0.0.1:0").websocket_paths(["chat"]).bind().unwrap_err();
     assert!(error.to_string().contains("`chat` is not a path"), "{error}");
     // The router tells its paths, so that nobody has to write them twice.
-    assert_eq!(ROUTES.websocket_paths().collect::<Vec<_>>(), ["/chat", "/rooms/{id}", "/both"]);
+    assert_eq!(ROUTES.websocket_paths().collect::<Vec<_>>(), ["/both", "/chat", "/rooms/{id}"]);
     let paths = Some(ROUTES.websocket_paths().map(str::to_owned).collect());
     let mut server =
         TestServer::with_options(TestOptions { websocket_paths: paths, ..TestOptions::default() }, |_peer| {
@@ -272,6 +272,55 @@ fn w1_the_paths_of_a_router_are_those_that_it_matches() {
         server.run();
         let is_matched = ["/", "/lists/", "/rooms/a/", "/feeds/a.json"].contains(&path);
         assert_eq!(statuses(&far.take()) == [101], is_matched, "{path}");
+    }
+}
+
+/// The fault: a WebSocket began at a path of another route, if the path of a WebSocket fitted too, with a parameter.
+#[test]
+fn w1_the_route_that_goes_first_decides_whether_a_websocket_begins() {
+    let routes = Router::builder()
+        .get("/admin", ())
+        .websocket("/admin/", ())
+        .websocket("/{room}", ())
+        .websocket("/rooms/{n}", ())
+        .post("/rooms/{n}.json", ())
+        .websocket("/rooms/7.json", ())
+        .websocket("/{a}/x", ())
+        .get("/b/{c}", ())
+        .websocket("/b/{c}/x", ())
+        .get("/=/!", ())
+        .websocket("/={a}/{*rest}", ())
+        .websocket("/files/{*rest}", ())
+        .get("/files/list", ())
+        .get("/files/{{a}}", ())
+        .build()
+        .unwrap();
+    let paths = Some(routes.websocket_paths().map(str::to_owned).collect());
+    let options = TestOptions { websocket_paths: paths, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Probe::default());
+    for (path, expected) in [
+        ("/admin", false),
+        ("/admin/", true),
+        ("/admins", true),
+        ("/rooms/7", true),
+        ("/rooms/6.json", false),
+        ("/rooms/7.json", true),
+        ("/a/x", true),
+        ("/b/x", false),
+        ("/b/y", false),
+        ("/b/y/x", true),
+        ("/=/!", false),
+        ("/=a/!", true),
+        ("/files/a", true),
+        ("/files/list", false),
+        ("/files/list/a", true),
+        ("/files/{a}", false),
+        ("/files/{b}", true),
+    ] {
+        let far = server.connect();
+        far.send(socket::UPGRADE.replace("/ws", path).as_bytes());
+        server.run();
+        assert_eq!(statuses(&far.take()) == [101], expected, "{path}");
     }
 }
 

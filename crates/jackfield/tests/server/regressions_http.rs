@@ -1,8 +1,9 @@
-//! Bugs of answers that a seventh review found, one test each.
+//! Bugs of answers that reviews found, one test each.
 
 use crate::support;
+use jackfield::test::TestOptions;
 use jackfield::{
-    Compression, Connection, Cors, Exchange, Limits, Reply, ReplyStream, Request, Sent, TimerId,
+    Compression, Connection, Cors, Exchange, Limits, Listener, Reply, ReplyStream, Request, Sent, TimerId,
 };
 use std::cell::RefCell;
 use std::io;
@@ -175,5 +176,61 @@ fn i346_an_answer_in_parts_that_may_be_compressed_varies() {
         let got = lab.ask(&far, get(path).replace("\r\n\r\n", "\r\nAccept-Encoding: gzip\r\n\r\n"));
         assert_eq!(got.matches("\r\nVary: Accept-Encoding\r\n").count(), 1, "{path}: {got}");
         assert_eq!(got.contains("Content-Encoding"), path == "/body", "{path}: {got}");
+    }
+}
+
+/// The fault: a status listener answered in one turn all that had come in one read.
+#[test]
+fn i400_a_status_listener_answers_few_requests_in_a_turn() {
+    const REQUESTS: usize = 100;
+    let limits = Limits::default().with(|limits| limits.events_per_turn = 1);
+    let listeners = vec![Listener::tcp("http"), Listener::tcp("status").status()];
+    let options = TestOptions { limits, listeners, ..TestOptions::default() };
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |probe, exchange, _| {
+            probe.log.note(exchange.handle().metrics().requests.to_string());
+            exchange.ok("", "");
+        },
+        ..Probe::default()
+    });
+    let (counts, looks) = (lab.connect(), lab.connect_to(1));
+    lab.log.take();
+    counts.send(get("/").repeat(REQUESTS).as_bytes());
+    looks.send(head("/metrics").repeat(REQUESTS).as_bytes());
+    lab.run();
+    // One that counts and one that looks in each turn.
+    let so_far: Vec<usize> = lab.log.take().iter().filter_map(|count| count.parse().ok()).collect();
+    assert_eq!(so_far.len(), REQUESTS);
+    assert!(so_far.windows(2).all(|pair| pair[1] - pair[0] <= 2), "{so_far:?}");
+    assert_eq!(statuses(&looks.take()), [200; REQUESTS]);
+}
+
+thread_local! {
+    static SENT: RefCell<Vec<Sent>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The fault: a callback was told that each part of a body that nobody gets is on its way.
+#[test]
+fn i405_a_callback_learns_that_no_part_is_awaited() {
+    for (request, sent) in [
+        (get("/200"), Sent::Queued),
+        (head("/200"), Sent::Gone),
+        (get("/204"), Sent::Gone),
+        (get("/205"), Sent::Gone),
+        (get("/304"), Sent::Gone),
+    ] {
+        let mut lab = Lab::new(|| Probe {
+            on_request: |_, exchange, request| {
+                let status = request.path()[1..].parse().expect("it is a status");
+                let mut stream = exchange.stream(status, "text/plain");
+                let sent = ["a part", ""].map(|part| stream.write(part));
+                SENT.with_borrow_mut(|all| all.extend(sent));
+                assert_eq!(stream.finish(), Ok(()));
+            },
+            ..Probe::default()
+        });
+        let far = lab.connect();
+        assert_eq!(statuses(&lab.say(&far, request.repeat(2))).len(), 2, "{request}");
+        assert_eq!(SENT.take(), [sent; 4], "{request}");
     }
 }

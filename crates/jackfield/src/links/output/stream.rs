@@ -30,7 +30,7 @@ impl Links {
         }
     }
 
-    /// Sends a part of a body. A part beyond the announced length is `Unsupported`.
+    /// Sends a part of a body. A part beyond the announced length is `Unsupported`; a part of an answer without a body is `Gone`.
     pub(crate) fn send_part(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
         let cap = wires.lowest_marks().max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
@@ -43,11 +43,15 @@ impl Links {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let encoded = match &mut self.link(id).protocol {
-            Protocol::Http(machine) => machine.encode_part(part, &mut scratch),
+            Protocol::Http(machine) => {
+                machine.encode_part(part, &mut scratch).map(|()| machine.owed() == Owed::Streaming)
+            }
             _ => Err(BodyError::NotStreaming),
         };
         let sent = match encoded {
-            Ok(()) => self.send_uncounted(wires, id, &scratch),
+            Ok(true) => self.send_uncounted(wires, id, &scratch),
+            // The answer has no body, and its head was all of it.
+            Ok(false) => Sent::Gone,
             Err(_) => Sent::Unsupported,
         };
         self.return_scratch(scratch);

@@ -2,7 +2,7 @@
 
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place, contradiction};
-use crate::gate::{EXACT, PathList};
+use crate::gate::PathList;
 use crate::server::error::{Error, Result};
 use jackfield_reactor::REACTORS_MAX;
 use std::io;
@@ -95,13 +95,12 @@ impl ServerBuilder {
         let mut faults: Vec<String> = Vec::new();
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
         faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
-        let listed = |path: &&String| !path.strip_prefix(EXACT).unwrap_or(path).starts_with('/');
-        let wrong = self.reserved.iter().filter(listed);
+        let (reserved, websockets) = (&self.reserved[..], self.websockets.as_deref().unwrap_or_default());
+        let wrong = PathList::malformed(reserved);
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/health`")));
-        let wrong = self.websockets.iter().flatten().filter(listed);
+        let wrong = PathList::malformed(websockets);
         faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/chat`")));
-        let paths = [&self.reserved[..], self.websockets.as_deref().unwrap_or_default()];
-        let crowded = paths.into_iter().flat_map(PathList::crowded);
+        let crowded = [reserved, websockets].into_iter().flat_map(PathList::crowded);
         faults.extend(
             crowded.map(|path| format!("`{path}` has two parameters in one segment: one is allowed")),
         );

@@ -210,9 +210,9 @@ impl ServerBuilder {
     }
 
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. A path
-    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths; `{name}`, `{*name}` and `=` mean what
-    /// they mean in [`ServerBuilder::websocket_paths`]. May be repeated. If there is such a path, new connections are accepted even under
-    /// overload, and the head of their first request decides whether they stay; with TLS that costs a handshake. Default: none.
+    /// that ends with `/` stands for itself and all paths below it, and `/` for all paths; `{name}`, `{*name}`, `=` and `!` mean
+    /// what they mean in [`ServerBuilder::websocket_paths`]. May be repeated. If there is such a path, new connections are accepted even
+    /// under overload, and the head of their first request decides whether they stay; with TLS that costs a handshake. Default: none.
     #[must_use]
     pub fn overload_exempt(mut self, path: impl Into<String>) -> Self {
         self.reserved.push(path.into());
@@ -221,8 +221,9 @@ impl ServerBuilder {
 
     /// Sets the paths at which a request may become a WebSocket; a path that ends with `/` stands for itself and all paths below
     /// it, and `/` for all paths. `=/chat/` stands for `/chat/` alone. `{name}` stands for one segment or a part of it and `{*name}`
-    /// for the rest of the path, so that `Router::websocket_paths` can give its paths (feature `router`); two of them in one segment are
-    /// a mistake that `bind` reports. At other paths an upgrade is ignored (RFC 9110 section 7.8), and the request comes with
+    /// for the rest of the path; two of them in one segment are a mistake that `bind` reports. After a `!` a path stands for paths at
+    /// which none begins, if no path before it in the list stands for them: `["!/admin", "/{room}"]`. So `Router::websocket_paths` can
+    /// give its paths (feature `router`). At other paths an upgrade is ignored (RFC 9110 section 7.8), and the request comes with
     /// `on_request` like any other. Repeated calls add to the list. Default: any path, and `on_upgrade` decides.
     #[must_use]
     pub fn websocket_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {

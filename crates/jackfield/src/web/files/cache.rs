@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A cached file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CachedFile {
     pub(super) version: Version,
+    /// The version of its folder in which it has no compressed neighbours, if that is known.
+    pub(super) alone_in: Option<Version>,
     pub(super) stamp: Stamp,
     pub(super) content_type: String,
     pub(super) etag: String,
@@ -54,6 +56,18 @@ impl Cache {
         }
         let cached = self.lock().files.get(path).cloned()?;
         (Version::at_once(path)? == cached.version).then_some(cached)
+    }
+
+    /// The file at a path, if it is cached in this version.
+    pub(super) fn at_version(&self, path: &Path, version: &Version) -> Option<Arc<CachedFile>> {
+        self.lock().files.get(path).filter(|cached| cached.version == *version).cloned()
+    }
+
+    /// Notes in which version of its folder a cached file has no compressed neighbours.
+    pub(super) fn note_alone(&self, path: &Path, alone_in: Option<Version>) {
+        if let Some(cached) = self.lock().files.get_mut(path) {
+            *cached = Arc::new(CachedFile { alone_in, ..CachedFile::clone(cached) });
+        }
     }
 
     /// Makes room for a file of this length, by dropping the oldest files that are not being sent. False: it must not
@@ -109,6 +123,11 @@ impl Inside {
 }
 
 impl CachedFile {
+    /// Whether nothing was added to its folder since it was seen to have no compressed neighbours.
+    pub(super) fn is_alone(&self, path: &Path) -> bool {
+        self.alone_in.is_some() && path.parent().and_then(Version::at_once) == self.alone_in
+    }
+
     fn bytes(&self) -> usize {
         self.body.len() + FILE_BYTES
     }
@@ -139,6 +158,7 @@ mod tests {
             let (etag, content_type) = Default::default();
             CachedFile {
                 version,
+                alone_in: None,
                 stamp,
                 content_type,
                 etag,

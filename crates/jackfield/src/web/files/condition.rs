@@ -72,8 +72,8 @@ impl Stamp {
 impl Condition {
     pub(super) fn of(request: &Request<'_>) -> Self {
         let list = |name: &str| {
-            let values: Vec<_> =
-                request.header_all(name).filter_map(|it| std::str::from_utf8(it).ok()).collect();
+            // A tag of another encoding is a tag, but never one of ours.
+            let values: Vec<_> = request.header_all(name).map(String::from_utf8_lossy).collect();
             (!values.is_empty()).then(|| values.join(","))
         };
         let date =

@@ -1,6 +1,9 @@
 //! Compressed files beside the original.
 
+use super::version::Version;
 use jackfield_proto::http1::Request;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// An encoding, and the extension of its files.
@@ -24,6 +27,15 @@ impl Encoding {
         name.push(self.ending);
         name.into()
     }
+}
+
+/// The version of a file's folder, if nothing stands beside the file that could be a compressed neighbour. As long as the folder has
+/// this version, nothing does.
+pub(super) fn without_neighbours(path: &Path) -> Option<Version> {
+    let folder = Version::at_once(path.parent()?)?.once_settled()?;
+    let is_missing =
+        |path: PathBuf| fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    ENCODINGS.iter().all(|encoding| is_missing(encoding.beside(path))).then_some(folder)
 }
 
 /// The encodings that the client accepts, in our order.

@@ -20,6 +20,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use version::Version;
 
 /// A folder, or one file, as answers: with the right media type, `ETag` and `Last-Modified`, the `If-` headers, ranges
 /// (several too), and files that are compressed already (feature `files`).
@@ -131,8 +132,9 @@ impl Files {
     /// A file is cached when it is first sent whole, if it takes at most an eighth of these bytes and at most 1 MiB, and if
     /// its last change was more than 20 ms ago (3 s on file systems that know only whole seconds). Before each answer its
     /// device, inode, length and times are compared, so a changed file is read again. The oldest files that are not
-    /// being sent make room for new ones. Ranges, compressed neighbours and paths with a symbolic link are never answered
-    /// from the cache, and other systems than Linux have none.
+    /// being sent make room for new ones. Ranges, compressed neighbours and paths with a symbolic link always need the
+    /// pool. With [`Files::precompressed`] a file without compressed neighbours needs it again after a change in its folder. Other
+    /// systems than Linux have no cache.
     #[must_use]
     pub fn cache(self, bytes: usize) -> Self {
         self.with(|options| options.cache = Arc::new(Cache::new(bytes)))
@@ -204,8 +206,8 @@ impl Files {
         let range = request.header_str("range").filter(|_| request.method() == "GET");
         let ranges = range.and_then(Ranges::parse);
         let encodings = if self.0.precompressed { encoding::accepted(request) } else { Vec::new() };
-        if ranges.is_none() && encodings.is_empty() {
-            if let Some(cached) = self.0.cached(&relative, is_folder) {
+        if ranges.is_none() {
+            if let Some(cached) = self.0.cached(&relative, is_folder, !encodings.is_empty()) {
                 return self.0.answer_from_cache(exchange, &cached, &condition);
             }
         }
@@ -242,13 +244,16 @@ impl Options {
         }
     }
 
-    /// The file at a path, if it is cached and has not changed.
-    fn cached(&self, relative: &Path, is_folder: bool) -> Option<Arc<CachedFile>> {
-        if self.is_file {
-            return self.cache.find(&self.root);
-        }
-        let path = self.root.join(relative);
-        if is_folder { self.cache.find(&path.join(self.index.as_ref()?)) } else { self.cache.find(&path) }
+    /// The file at a path, if it is cached and has not changed; for a client that takes its compressed neighbours, if it has none.
+    fn cached(&self, relative: &Path, is_folder: bool, takes_neighbours: bool) -> Option<Arc<CachedFile>> {
+        let path = match &self.index {
+            // Its path is the root's own.
+            _ if self.is_file => self.root.clone(),
+            Some(index) if is_folder => self.root.join(relative).join(index),
+            None if is_folder => return None,
+            _ => self.root.join(relative),
+        };
+        self.cache.find(&path).filter(|cached| !takes_neighbours || cached.is_alone(&path))
     }
 
     /// Answers with a cached file.
@@ -412,15 +417,36 @@ impl FileRequest {
         }
         let source = FileSource::new(file, stamp, pieces);
         let cache = &self.options.cache;
-        if selected == Selected::All && encoding.is_none() && !self.is_head {
-            if let Some(version) = source.version().filter(|_| cache.make_room(path, stamp.bytes)) {
-                let cached =
-                    CachedFile { version, stamp, content_type, etag, last_modified, body: Arc::new([]) };
+        let may_be_cached = selected == Selected::All && encoding.is_none() && !self.is_head;
+        if let Some(version) = may_be_cached.then(|| source.version()).flatten() {
+            let alone_in =
+                || self.options.precompressed.then(|| encoding::without_neighbours(path)).flatten();
+            if let Some(cached) = cache.at_version(path, &version) {
+                return send_again(answer, cache, path, &cached, alone_in());
+            }
+            if cache.make_room(path, stamp.bytes) {
+                let (alone_in, body) = (alone_in(), Arc::new([]));
+                let cached = CachedFile { version, alone_in, stamp, content_type, etag, last_modified, body };
                 return send_and_cache(answer, cache, path, source, cached);
             }
         }
         send_source(answer, path, &kind, source, self.is_head);
     }
+}
+
+/// Sends a file that is cached, and notes in which version of its folder it has no compressed neighbours, if that was found.
+fn send_again(
+    answer: ResponseBuilder<Reply>,
+    cache: &Cache,
+    path: &Path,
+    cached: &CachedFile,
+    alone_in: Option<Version>,
+) {
+    if alone_in.is_some() {
+        cache.note_alone(path, alone_in);
+    }
+    // Lines that can't be written have become a 500.
+    let _ = answer.body(&cached.content_type, cached.body.clone());
 }
 
 /// Sends a file for which the cache has room, and caches it.

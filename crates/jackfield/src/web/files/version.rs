@@ -1,10 +1,10 @@
-//! Identifies a version of a file, without access to a disk.
+//! Identifies a version of a file or folder, without access to a disk.
 
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A version of a file: equal versions have equal bytes.
+/// A version of a file: equal versions have equal bytes. Equal versions of a folder have the same names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     device: (u32, u32),
@@ -19,9 +19,13 @@ impl Version {
     /// The version of an open file. `None`: the system does not give it, or the file was changed so recently that the
     /// next change might get the same time.
     pub(super) fn settled(file: &File) -> Option<Self> {
-        let version = system::version(file)?;
+        system::version(file)?.once_settled()
+    }
+
+    /// This version, unless the change was so recent that the next one might get the same time.
+    pub(super) fn once_settled(self) -> Option<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        version.is_settled(now).then_some(version)
+        self.is_settled(now).then_some(self)
     }
 
     /// The version of the file at a path, if the system has the whole path in memory, and no part of it is a symbolic
