@@ -881,3 +881,18 @@ fn a_message_in_parts_has_no_buffer() {
     }
     assert_eq!(peer.events, ["SB*65536"], "with the last part");
 }
+
+/// The fault: half a character had the buffer of the part before it, as long as its peer liked.
+#[test]
+fn i389_half_a_character_holds_no_large_buffer() {
+    let limits = Limits { stream_above: 125, message_bytes_max: 100 << 20, ..Limits::default() };
+    let mut peer = Peer::new(Role::Server, limits);
+    peer.feed(&[0x81, 0xff, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
+    peer.feed(&[b'a'; 64 << 10]);
+    assert_eq!(peer.parts.len(), 64 << 10);
+    peer.feed(&[0xe2]);
+    assert!(peer.machine.heap_bytes() < 300, "{}", peer.machine.heap_bytes());
+    peer.feed(&[0x82, 0xac]);
+    assert!(peer.parts.ends_with("\u{20ac}".as_bytes()));
+    assert!(peer.machine.heap_bytes() < 300, "{}", peer.machine.heap_bytes());
+}

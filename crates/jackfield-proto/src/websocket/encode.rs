@@ -39,6 +39,34 @@ pub fn frame_bytes(bytes: &[u8]) -> usize {
     })
 }
 
+/// The bytes at the front of these whole frames that belong to messages which have begun to be sent, if the first `taken` bytes
+/// have been sent. So it is the end of a message, or of all frames if the last message has not ended. Frames that go on with
+/// a message from before them, and the control frames between them, belong to one that has begun too.
+///
+/// The frames were encoded here, masked or not.
+pub fn begun_bytes(frames: &[u8], taken: usize) -> usize {
+    let (mut end, mut is_inside) = (0, goes_on(frames));
+    while end < frames.len() && (end < taken || is_inside) {
+        let frame = &frames[end..];
+        if let Some(header) = header_of(frame).filter(|header| !header.opcode.is_control()) {
+            is_inside = !header.fin;
+        }
+        end = end.saturating_add(frame_bytes(frame)).min(frames.len());
+    }
+    end
+}
+
+/// Whether the first frame that is no control frame goes on with a message.
+fn goes_on(mut frames: &[u8]) -> bool {
+    while let Some(header) = header_of(frames) {
+        if !header.opcode.is_control() {
+            return header.opcode == Opcode::Continuation;
+        }
+        frames = frames.get(frame_bytes(frames)..).unwrap_or_default();
+    }
+    false
+}
+
 /// Appends a client's frame, masked with `key`, which must be new, random and unpredictable for each frame (RFC 6455, section
 /// 10.3).
 pub fn encode_masked(opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {

@@ -41,7 +41,7 @@ mod utf8;
 
 pub use close::{CloseError, is_valid_close_code};
 pub use encode::{
-    FrameHeader, encode, encode_frame, encode_masked, encode_masked_with_header, frame_bytes, frame_header,
+    FrameHeader, begun_bytes, encode, encode_frame, encode_masked, encode_masked_with_header, frame_bytes, frame_header,
     mask_encoded_frame,
 };
 pub use error::Error;

@@ -100,9 +100,11 @@ impl Spanning {
         self.kind
     }
 
-    /// A vector to use again for the next part.
-    pub(super) fn reuse(&mut self, whole: &mut Vec<u8>) {
-        if self.is_streamed && self.bytes.capacity() < whole.capacity() {
+    /// A vector to use again for the next part, which is in `rx`. One that is much larger would be this connection's memory as
+    /// long as the part is less than a character.
+    pub(super) fn reuse(&mut self, whole: &mut Vec<u8>, rx: &[u8]) {
+        let fits = whole.capacity() <= 2 * self.frame_bytes_left.min(rx.len());
+        if self.is_streamed && fits && self.bytes.capacity() < whole.capacity() {
             whole.clear();
             whole.extend_from_slice(&self.bytes);
             std::mem::swap(&mut self.bytes, whole);

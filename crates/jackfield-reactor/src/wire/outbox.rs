@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// bodies, and bytes that are shared with other outboxes.
 ///
 /// After [`Outbox::begin_messages`] it can tell which message the kernel has begun to take. A buffer is freed only when the
-/// kernel has all of it. So the first buffer begins at a message, or with bytes from before all messages, or it is the rest
-/// of one message.
+/// kernel has all of it. So the first buffer begins at a message or at a part of one, or with bytes from before all messages,
+/// or it is the rest of one message or part.
 #[derive(Debug, Default)]
 pub struct Outbox {
     tail: Vec<u8>,
@@ -39,7 +39,7 @@ struct Piece {
     sent: usize,
     /// Bytes at its front, sent or not, that come before the first message.
     head: usize,
-    /// It is the rest of a message that has begun.
+    /// It is the rest of a message, or of a part of one, that has begun. Only the first piece is.
     is_rest: bool,
     counts: bool,
 }
@@ -127,8 +127,8 @@ impl Outbox {
     }
 
     /// Marks the beginning of the messages. Bytes that were appended before belong to no message, and are never dropped.
-    /// From now on each message must be appended whole, so that [`Wires::drop_backlog`](crate::Wires::drop_backlog) can
-    /// tell which one has begun.
+    /// From now on each message must be appended whole, or in parts that show that they are parts, so that
+    /// [`Wires::drop_backlog`](crate::Wires::drop_backlog) can tell which one has begun.
     pub fn begin_messages(&mut self) {
         self.head = self.tail.len();
         self.pieces.iter_mut().for_each(|piece| piece.head = piece.bytes().len());
@@ -140,26 +140,28 @@ impl Outbox {
         self.queued_bytes() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
     }
 
-    /// Drops all messages that have not begun, and returns the number of dropped bytes. `message_bytes` returns the length
-    /// of the message at the beginning of the given bytes, which are whole messages. A result beyond their end counts as
-    /// their length.
+    /// Drops all messages that have not begun, and returns the number of dropped bytes. `begun_bytes` gets whole messages, or
+    /// parts of them, and how many of these bytes the kernel has taken. It returns the length of those at their front that
+    /// belong to messages which have begun.
     #[cold]
-    pub(crate) fn drop_unbegun(&mut self, message_bytes: fn(&[u8]) -> usize) -> usize {
+    pub(crate) fn drop_unbegun(&mut self, begun_bytes: fn(&[u8], usize) -> usize) -> usize {
         let before = self.queued_bytes();
-        let kept = |bytes: &[u8], sent: usize, head: usize| {
-            let mut end = head;
-            while end < sent {
-                end += message_bytes(&bytes[end..]).clamp(1, bytes.len() - end);
-            }
+        // Behind the first byte that is dropped nothing has begun.
+        let mut is_dropping = false;
+        let mut kept = |bytes: &[u8], sent: usize, head: usize| {
+            let begun = || head + begun_bytes(&bytes[head..], sent.saturating_sub(head));
+            let end = if is_dropping { 0 } else { begun().min(bytes.len()) };
+            is_dropping = end < bytes.len();
             end
         };
         let mut pieces = std::mem::take(&mut self.pieces);
         (self.piece_bytes, self.piece_bytes_counted, self.owned_bytes, self.body_bytes) = (0, 0, 0, 0);
         for mut piece in pieces.drain(..) {
-            match kept(piece.bytes(), piece.sent, piece.head) {
-                _ if piece.is_rest => {}
-                0 => continue,
-                end => piece.shorten(end),
+            if !piece.is_rest {
+                match kept(piece.bytes(), piece.sent, piece.head) {
+                    0 => continue,
+                    end => piece.shorten(end),
+                }
             }
             self.push_piece(piece);
         }
@@ -480,13 +482,25 @@ mod tests {
         }
     }
 
-    /// A message: its length in four bytes, and then its bytes.
-    fn message(len: usize, fill: u8) -> Vec<u8> {
-        [&(len as u32).to_be_bytes()[..], &vec![fill; len]].concat()
+    /// In the length of a part: it goes on with the message before it.
+    const GOES_ON: u32 = 1 << 31;
+
+    /// A message or a part of one: its length in four bytes, and then its bytes.
+    fn part(len: usize, fill: u8, goes_on: bool) -> Vec<u8> {
+        let mark = if goes_on { GOES_ON } else { 0 };
+        [&(len as u32 | mark).to_be_bytes()[..], &vec![fill; len]].concat()
     }
 
-    fn message_bytes(bytes: &[u8]) -> usize {
-        4 + u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize
+    fn begun_bytes(bytes: &[u8], taken: usize) -> usize {
+        let mut end = 0;
+        while end < bytes.len() {
+            let length = u32::from_be_bytes(bytes[end..end + 4].try_into().unwrap());
+            if end >= taken && length & GOES_ON == 0 {
+                break;
+            }
+            end += 4 + (length & !GOES_ON) as usize;
+        }
+        end
     }
 
     proptest! {
@@ -495,7 +509,9 @@ mod tests {
         #[test]
         fn a_message_that_has_begun_is_kept_and_no_other(
             head in prop::collection::vec(0usize..5000, 0..3),
-            acts in prop::collection::vec((0usize..4, prop_oneof![0usize..50, 2000usize..9000], 0usize..9000), 0..40),
+            acts in prop::collection::vec(
+                (0usize..6, prop_oneof![0usize..50, 2000usize..9000], 0usize..9000), 0..40,
+            ),
             drops in 1usize..20,
         ) {
             let (near, far) = Pipe::pair();
@@ -510,11 +526,17 @@ mod tests {
             outbox.begin_messages();
             // The ends of the messages that are still in the outbox.
             let mut ends = vec![wanted.len()];
+            let mut may_go_on = false;
             for (number, (how, len, room)) in acts.into_iter().enumerate() {
-                let bytes = message(len, number as u8);
+                let goes_on = how % 2 == 1 && may_go_on;
+                let bytes = part(len, number as u8, goes_on);
                 wanted.extend(&bytes);
+                if goes_on {
+                    ends.pop();
+                }
                 ends.push(wanted.len());
-                match how {
+                may_go_on = true;
+                match how % 4 {
                     0 => outbox.push_shared(&bytes.into()),
                     1 => drop(outbox.write_through(&mut session, &bytes[..4], &bytes[4..])),
                     _ => outbox.tail().extend(bytes),
@@ -525,7 +547,8 @@ mod tests {
                 far.set_room(Some(room % 300));
                 if number % drops == drops - 1 {
                     let end = ends.iter().copied().find(|end| *end >= far.bytes_received()).unwrap();
-                    let dropped = outbox.drop_unbegun(message_bytes);
+                    let dropped = outbox.drop_unbegun(begun_bytes);
+                    may_go_on = false;
                     prop_assert_eq!(dropped, wanted.len() - end);
                     wanted.truncate(end);
                     ends.retain(|earlier| *earlier <= end);

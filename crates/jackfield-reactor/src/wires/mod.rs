@@ -100,7 +100,7 @@ pub struct Wires {
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) drained: Vec<ConnectionId>,
     /// Wires from which the kernel has taken bytes, for which the layer above has asked to be told.
-    written: Vec<ConnectionId>,
+    written: VecDeque<ConnectionId>,
     /// The in-memory wires that have events.
     pub(crate) ready: ReadyList,
     /// The attempts of outgoing in-memory wires.
@@ -174,7 +174,7 @@ impl Wires {
             again: Vec::new(),
             ending: Vec::new(),
             drained: Vec::new(),
-            written: Vec::new(),
+            written: VecDeque::new(),
             ready: ReadyList::default(),
             dials: Vec::new(),
             outboxes: Vec::new(),

@@ -81,20 +81,21 @@ impl Wires {
     }
 
     /// Drops all queued messages that the kernel has not begun to take, frees their memory, and returns the number of
-    /// dropped bytes. A message that is partly encrypted has begun. `message_bytes` returns the length of the message at
-    /// the beginning of the given bytes. Call it before the last message of a connection that takes no further messages:
+    /// dropped bytes. A message that is partly encrypted has begun. `begun_bytes` gets bytes and how many of them the kernel has
+    /// taken; it returns the length of the messages at their front that have begun. The bytes begin where a message does, or
+    /// where a part of one was appended. Call it before the last message of a connection that takes no further messages:
     /// `on_drain` does not come.
     #[cold]
     #[inline(never)]
-    pub fn drop_backlog(&mut self, id: ConnectionId, message_bytes: fn(&[u8]) -> usize) -> usize {
+    pub fn drop_backlog(&mut self, id: ConnectionId, begun_bytes: fn(&[u8], usize) -> usize) -> usize {
         self.interrupt_broadcast();
         let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return 0 };
         if id == self.current {
-            let dropped = self.cork.drop_unbegun(message_bytes);
+            let dropped = self.cork.drop_unbegun(begun_bytes);
             self.charge_cork();
             return dropped;
         }
-        let dropped = wire.outbox.as_mut().map_or(0, |outbox| outbox.drop_unbegun(message_bytes));
+        let dropped = wire.outbox.as_mut().map_or(0, |outbox| outbox.drop_unbegun(begun_bytes));
         self.charge_outbox(id);
         dropped
     }

@@ -34,18 +34,16 @@ impl Wires {
     /// Appends at most `most` connections of which the kernel has taken something since they were last given here, each once. The
     /// others are given in the next turn. Some of them may be gone.
     pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>, most: usize) {
-        let mut written = std::mem::take(&mut self.written);
-        let most = most.min(written.len());
-        for id in written.drain(..most) {
+        for _ in 0..most.min(self.written.len()) {
+            let Some(id) = self.written.pop_front() else { break };
             if let Some(wire) = self.wire_mut(id) {
                 wire.flags.remove(Flags::WRITE_UNREPORTED);
             }
             ids.push(id);
         }
-        if !written.is_empty() {
+        if !self.written.is_empty() {
             self.request_next_turn();
         }
-        self.written = written;
     }
 
     /// The kernel has taken bytes: if the service has asked for that, it is woken in the next turn.
@@ -53,7 +51,7 @@ impl Wires {
     pub(crate) fn note_write(&mut self, id: ConnectionId) {
         let Some(wire) = self.wire_mut(id) else { return };
         if wire.has(Flags::TELLS_WRITES) && wire.raise(Flags::WRITE_UNREPORTED) && !planted(67) {
-            self.written.push(id);
+            self.written.push_back(id);
             self.request_next_turn();
         }
     }

@@ -28,7 +28,8 @@ pub(super) fn feed<C: Client>(
         }
         budget -= 1;
         let rest = &mut rx[at..];
-        let (given, used) = match connection.links.link(connection.id).extra().frame {
+        let state = connection.links.link(connection.id).extra().frame;
+        let (given, used) = match state {
             FrameState::Head => match next(connection, rest, limits) {
                 NextFrame::Head(head) => {
                     let used = ask(client, connection, &head);
@@ -47,6 +48,11 @@ pub(super) fn feed<C: Client>(
                 let used = websocket::feed(client, connection, &mut rest[..given], scratch, limits);
                 set(connection, after(left, used));
                 (given, used)
+            }
+            // Nothing comes to the client after our Close.
+            FrameState::Taken(payload) if has_sent_close(connection) => {
+                set(connection, FrameState::Dropped(payload));
+                (0, 0)
             }
             FrameState::Taken(payload) => {
                 let used = hand_out(client, connection, rest, payload);
@@ -72,6 +78,10 @@ fn next(connection: &mut Connection<'_>, rx: &[u8], limits: &Limits) -> NextFram
         Protocol::WebSocket(machine) => machine.next_frame(rx, &limits.websocket),
         _ => NextFrame::Machines,
     }
+}
+
+fn has_sent_close(connection: &mut Connection<'_>) -> bool {
+    matches!(connection.protocol(), Protocol::WebSocket(machine) if machine.has_sent_close())
 }
 
 /// Asks the client about a frame. Returns how many bytes were used.

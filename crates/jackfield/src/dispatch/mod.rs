@@ -203,8 +203,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let mask = self.links.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };
-        if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
-            let _ = planted(35) || machine.encode_queued_pong(mask, outbox.tail());
+        let had_pong = match &mut self.links.link(id).protocol {
+            Protocol::WebSocket(machine) => !planted(35) && machine.encode_queued_pong(mask, outbox.tail()),
+            _ => false,
+        };
+        if had_pong {
+            self.links.charge(wires, id);
         }
         self.links.send_queued(wires, id);
         self.links.queue_replay(wires, id);

@@ -215,6 +215,7 @@ impl Links {
         wires.close_output(id);
         // The peer's Close must be read.
         wires.unthrottle(id);
+        wires.resume(id);
         wires.set_timer(id, key::CLOSE, self.limits_of(id).close_wait);
         self.leave_soon(wires, id);
         Ok(())

@@ -135,8 +135,12 @@ impl Links {
     /// Stops reading, by the user's wish. A raw or line connection that is being drained ends if nothing is unread: that is known
     /// after the callback.
     pub(crate) fn pause_read(&mut self, wires: &mut Wires, id: ConnectionId) {
-        wires.pause(id);
         let link = self.link(id);
+        // After our Close only the peer's is read, and it must be.
+        if matches!(&link.protocol, Protocol::WebSocket(machine) if machine.has_sent_close()) {
+            return;
+        }
+        wires.pause(id);
         let is_drained = matches!(link.reason, Some(Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)));
         if is_drained && matches!(link.protocol, Protocol::Raw | Protocol::Lines { .. }) {
             wires.set_timer(id, key::DRAIN, Duration::ZERO);

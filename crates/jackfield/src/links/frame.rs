@@ -12,7 +12,7 @@ pub(crate) enum FrameState {
     Passing(u64),
     /// In a frame that its client has taken over.
     Taken(FramePayload),
-    /// In the frame at which its client has closed the connection.
+    /// In the frame at which its connection was closed.
     Dropped(FramePayload),
 }
 

@@ -65,7 +65,7 @@ use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{Bandwidth, ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires, table};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub(crate) struct Links {
     /// Connections in the middle of a message that is sent in fragments.
     fragmenting: usize,
     /// Those of them whose readers continue in the next turn.
-    pulling: Vec<ConnectionId>,
+    pulling: VecDeque<ConnectionId>,
     /// Messages shorter than this are encoded at once: they are neither compressed nor written from their own buffer.
     pub(crate) short_bytes: usize,
     pub(crate) reactor: usize,
@@ -157,7 +157,7 @@ impl Links {
             checks,
             compressors,
             fragmenting: 0,
-            pulling: Vec::new(),
+            pulling: VecDeque::new(),
             short_bytes,
             reactor,
             scratch: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::support;
 use jackfield::test::{TestOptions, listener};
-use jackfield::{LateUpgrade, Limits, Message, Prepared, Server};
+use jackfield::{LateUpgrade, Limits, Message, Prepared, Server, WebSocket};
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -584,6 +584,35 @@ fn w14_the_wait_for_the_peers_close_ends_after_5_s() {
     lab.advance(SECOND * 2);
     assert_eq!(lab.connections(), 0);
     assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
+}
+
+/// The fault I386: a WebSocket that was not read when it was closed did not hear the peer's Close.
+#[test]
+fn w14_the_peers_close_is_read_although_the_user_has_paused() {
+    let pauses: [fn(&mut Probe, &mut WebSocket<'_>, Message<'_>); 2] = [
+        |_, socket, _| {
+            socket.pause_read();
+            socket.close_with(4000, "");
+        },
+        |_, socket, _| {
+            socket.close_with(4000, "");
+            socket.pause_read();
+        },
+    ];
+    for (number, on_message) in pauses.into_iter().enumerate() {
+        let mut lab = Lab::new(move || Probe {
+            on_message,
+            on_disconnect: |probe, _, end| {
+                probe.log.note(format!("{:?} {:?}", end.close_code, end.close_reason));
+            },
+            ..Probe::default()
+        });
+        let far = lab.websocket();
+        lab.say(&far, socket::text("x"));
+        lab.say(&far, [socket::text("late"), socket::close(1000, "bye")].concat());
+        let events = lab.log.events();
+        assert_eq!(events[4..], ["disconnect Local", "Some(1000) \"bye\"", "drop"], "{number}");
+    }
 }
 
 #[test]

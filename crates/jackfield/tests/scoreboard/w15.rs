@@ -568,3 +568,28 @@ fn w16_a_message_for_all_reactors_is_compressed_once() {
     }
     assert_eq!(live.handle.metrics().compressed, 1);
 }
+
+/// The fault I387: with a compressor of its own, a message was sent compressed also if that made it longer.
+#[test]
+fn w15_with_takeover_a_message_that_gets_no_shorter_goes_out_as_it_is() {
+    let mut lab = lab(Deflate::dedicated(), Probe::default);
+    let mut peer = Deflating::open(&mut lab, OFFER);
+    let first = long(5000);
+    for bytes in [300, 9000, 100_000] {
+        for _ in 0..2 {
+            let (heard, took) = peer.say(&mut lab, &first);
+            assert_eq!((&heard[0], took < 500), (&first, true), "{took} bytes");
+        }
+        let noise = noise(bytes);
+        let frame = peer.encode(Message::Binary(&noise));
+        peer.far.send(&frame);
+        lab.run();
+        assert_eq!(peer.hear(), [text(&noise)]);
+    }
+    let noise = noise(9000);
+    let frame = peer.encode(Message::Binary(&noise));
+    peer.far.send(&frame);
+    lab.run();
+    let frames = socket::frames(&peer.far.take());
+    assert_eq!((frames[0].first, &frames[0].payload), (FIN | socket::BINARY, &noise));
+}

@@ -201,3 +201,37 @@ fn w18_a_frame_that_is_taken_over_needs_no_memory_and_has_a_deadline() {
     lab.advance(Duration::from_secs(60));
     assert!(lab.log.has("disconnect Timeout(Message)"), "{:?}", lab.log.events().last());
 }
+
+/// The fault I385: the parts of a frame went on to come after the server had sent its Close.
+#[test]
+fn w18_no_part_of_a_frame_comes_after_the_close() {
+    let mut lab = Lab::new(looking);
+    let far = lab.websocket();
+    let own = masked(FIN | 3, b"first and second and third");
+    lab.say(&far, &own[..11]);
+    let id = lab.server.handle().ids()[0];
+    lab.server.handle().close_with(id, 4000, "").expect("it is there");
+    lab.run();
+    lab.say(&far, &own[11..20]);
+    lab.say(&far, [&own[20..], &masked(FIN | 3, b"another"), &socket::close(4000, "")].concat());
+    let events = lab.log.events();
+    assert_eq!(events[3..5], ["frame 3 of 26, true 0", "body first"], "{events:?}");
+    assert_eq!(events[5..], ["disconnect Local", "drop"], "{events:?}");
+    assert_eq!(lab.server.handle().metrics().messages_in, 0);
+}
+
+/// The same for a frame without a payload at which the client closes, and which it takes over all the same.
+#[test]
+fn w18_an_empty_frame_does_not_come_after_the_close() {
+    let closing = || Probe {
+        wants_frames: true,
+        on_frame: |_, socket, _| {
+            socket.close_with(4000, "");
+            FrameAction::TakeOver
+        },
+        ..Probe::default()
+    };
+    let (log, back) = check(closing, &[masked(FIN | 3, b""), socket::text("x"), socket::close(4000, "")]);
+    assert_eq!(log, ["frame 3 of 0, true 0", "disconnect Local", "drop"]);
+    assert_eq!(back.last().and_then(Frame::code), Some(4000));
+}

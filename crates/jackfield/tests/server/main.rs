@@ -12,6 +12,7 @@ mod cluster;
 mod defence;
 mod delivered;
 mod finished;
+mod fragments;
 mod goodbyes;
 mod handle;
 mod history;

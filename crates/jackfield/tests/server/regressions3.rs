@@ -18,7 +18,7 @@ use support::{Lab, get, statuses, text};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a member does when it is posted.
-type Act = fn(&mut WebSocket<'_>);
+pub(crate) type Act = fn(&mut WebSocket<'_>);
 
 /// A member of `room` that does what it is posted.
 fn member() -> Probe {
@@ -33,28 +33,28 @@ fn member() -> Probe {
 }
 
 /// Six members, of which the first is the one that a test is about.
-fn members(options: TestOptions) -> (Lab, ConnectionId, Vec<FarEnd>) {
+pub(crate) fn members(options: TestOptions) -> (Lab, ConnectionId, Vec<FarEnd>) {
     let mut lab = Lab::with_options(options, member);
     let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
     let id = lab.server.handle().ids()[0];
     (lab, id, members)
 }
 
-fn act(lab: &mut Lab, id: ConnectionId, act: Act) {
+pub(crate) fn act(lab: &mut Lab, id: ConnectionId, act: Act) {
     lab.server.handle().post(id, act).expect("it is there");
     lab.run();
 }
 
-fn publish(lab: &mut Lab, text: &str) {
+pub(crate) fn publish(lab: &mut Lab, text: &str) {
     lab.server.handle().publish("room", text);
     lab.run();
 }
 
-fn begin(socket: &mut WebSocket<'_>) {
+pub(crate) fn begin(socket: &mut WebSocket<'_>) {
     socket.begin(MessageKind::Text).expect("no other has begun").write("part");
 }
 
-fn end(socket: &mut WebSocket<'_>) {
+pub(crate) fn end(socket: &mut WebSocket<'_>) {
     assert!(socket.writer().expect("one has begun").finish().is_accepted());
 }
 
@@ -244,6 +244,25 @@ fn a_queue_is_charged_as_long_as_it_is_there() {
         lab.run();
         assert_eq!(charged(&lab), before, "{bound}");
     }
+}
+
+/// The fault: a pong that waits was charged only when something else was, and then stayed charged.
+#[test]
+fn i388_a_pong_that_waits_is_charged_as_long_as_it_is_there() {
+    let held = [&[][..], &[b'p'; 125]].map(|last| {
+        let (mut lab, id, members) = members(low_marks());
+        let before = lab.server.wires().memory_of(id);
+        members[0].set_room(Some(0));
+        // The first eight make the connection congested.
+        lab.say(&members[0], [socket::ping(&[b'p'; 125]).repeat(8), socket::ping(last)].concat());
+        let held = lab.server.wires().memory_of(id);
+        members[0].set_room(None);
+        lab.run();
+        assert_eq!(socket::frames(&members[0].take()).len(), 9);
+        assert_eq!(lab.server.wires().memory_of(id), before);
+        held
+    });
+    assert_eq!(held[1] - held[0], 125);
 }
 
 /// The list of notices stayed charged after it was given back.

@@ -116,10 +116,12 @@ impl Deflater {
             // An empty message, with nothing to flush (RFC 7692, section 7.2.3.6).
             out.push(0);
         }
-        if !self.takeover {
+        let is_shorter = self.compressed.len() < payload.len();
+        // What goes out uncompressed does not enter the peer's window, so the next message must not refer to it.
+        if !self.takeover || !is_shorter {
             self.inner.reset();
         }
-        self.takeover || self.compressed.len() < payload.len()
+        is_shorter
     }
 }
 

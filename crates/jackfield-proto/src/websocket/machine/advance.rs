@@ -101,7 +101,7 @@ impl Machine {
             return Ok(self.finish(whole));
         }
         if message.frame_bytes_left() > 0 && !rx.is_empty() {
-            message.reuse(whole);
+            message.reuse(whole, rx);
             return message.take(rx).map(Advance::Took);
         }
         let header = if message.frame_bytes_left() > 0 { None } else { Header::parse(rx, accepts)? };

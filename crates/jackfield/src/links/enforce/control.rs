@@ -49,7 +49,10 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return };
         let Protocol::WebSocket(machine) = &mut self.link(id).protocol else { return };
         match mask {
-            _ if congested => machine.queue_pong(payload),
+            _ if congested => {
+                machine.queue_pong(payload);
+                self.charge(wires, id);
+            }
             None => encode_frame(Opcode::Pong, true, payload, outbox.tail()),
             Some(mask) => encode_masked(Opcode::Pong, true, payload, mask, outbox.tail()),
         }

@@ -230,8 +230,8 @@ impl Links {
     /// server does not know where messages end, it drops all of it and resets the connection.
     fn drop_backlog(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dropped = match &self.link(id).protocol {
-            Protocol::WebSocket(_) => wires.drop_backlog(id, websocket::frame_bytes),
-            Protocol::Events => wires.drop_backlog(id, sse::encoded_event_len),
+            Protocol::WebSocket(_) => wires.drop_backlog(id, websocket::begun_bytes),
+            Protocol::Events => wires.drop_backlog(id, begun_event_bytes),
             _ => return,
         };
         self.link(id).extra().unsent += dropped as u64;
@@ -245,4 +245,13 @@ impl Links {
         self.metrics.dropped.add(1);
         self.settings.observer.on_dropped(id);
     }
+}
+
+/// The bytes of the events of which the first `taken` bytes are taken.
+fn begun_event_bytes(events: &[u8], taken: usize) -> usize {
+    let mut end = 0;
+    while end < taken {
+        end += sse::encoded_event_len(&events[end..]);
+    }
+    end
 }

@@ -65,23 +65,31 @@ impl Links {
         let is_text = matches!(part, Message::Text(_));
         match is_text == (fragments.kind == Opcode::Text) {
             true if part.is_empty() => Sent::Queued,
+            // It is no message, so it does not count as a dropped one: its sender may send it again.
+            true if self.link(id).overflow.is_some_and(|own| own != Overflow::Close)
+                && Self::has_no_room(wires, id) =>
+            {
+                Sent::Full
+            }
             true => self.send_frame_of_message(wires, id, part.as_bytes(), false),
             false => Sent::Unsupported,
         }
     }
 
-    /// Ends the message, and sends what has waited for that.
+    /// Ends the message, and sends what has waited for that. If none of its fragments was accepted, the outbox may refuse it as
+    /// it may refuse any other message; it is over all the same.
     pub(crate) fn end_fragments(&mut self, wires: &mut Wires, id: ConnectionId) -> Sent {
-        if self.fragments(id).is_none() {
-            return Sent::Gone;
-        }
-        let sent = self.send_frame_of_message(wires, id, &[], true);
-        if !sent.is_accepted() {
+        let Some(fragments) = self.fragments(id) else { return Sent::Gone };
+        let sent = match fragments.has_begun {
+            true => self.send_end_of_begun(wires, id),
+            false => self.send_frame_of_message(wires, id, &[], true),
+        };
+        if !wires.is_open(id) {
             return sent;
         }
         let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
         self.count_fragmenting(-1);
-        self.metrics.messages_out.add(1);
+        self.metrics.messages_out.add(sent.is_accepted().into());
         let (at, notices) = (wires.bytes_submitted(id), fragments.notices.iter());
         let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
         let due = self.link(id).extra().notices.as_mut();
@@ -123,12 +131,9 @@ impl Links {
         place: usize,
         prepared: &mut Option<Prepared>,
     ) -> Option<Sent> {
-        let waiting = self.fragments(id)?.waiting.len();
         let bounds @ (policy, cap) = (self.policy_of(id, place), self.backlog_max(wires, id, place));
-        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
-            return Some(Sent::Gone);
-        };
-        if policy.has_queue() && (counted + waiting >= cap || self.has_queue(id)) {
+        let is_full = self.is_full_with_waiting(wires, id, cap)?;
+        if policy.has_queue() && wires.is_open(id) && (is_full || self.has_queue(id)) {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
             self.queue_up(wires, id, message, place, bounds);
             return Some(Sent::Queued);
@@ -144,14 +149,14 @@ impl Links {
         (policy, cap): (Overflow, usize),
         is_published: bool,
     ) -> Option<Sent> {
-        let waiting = self.fragments(id)?.waiting.len();
+        let is_full = self.is_full_with_waiting(wires, id, cap)?;
         if content.payload().is_none() {
             return Some(Sent::Unsupported);
         }
-        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted_bytes()) else {
+        if !wires.is_open(id) {
             return Some(Sent::Gone);
-        };
-        if counted + waiting >= cap {
+        }
+        if is_full {
             self.apply_overflow(wires, id, policy, is_published);
             return Some(Sent::Full);
         }
@@ -167,6 +172,13 @@ impl Links {
         Some(Sent::Queued)
     }
 
+    /// Whether the backlog has reached the cap together with what waits for the end of the message. `None`: none is being sent.
+    fn is_full_with_waiting(&mut self, wires: &mut Wires, id: ConnectionId, cap: usize) -> Option<bool> {
+        let room = cap.saturating_sub(self.fragments(id)?.waiting.len());
+        // A broadcast may hold bytes for it.
+        Some(wires.outbox(id).is_some() && Self::is_full_after_flush(wires, id, room))
+    }
+
     /// A connection with this link has ended.
     pub(crate) fn forget(&mut self, link: &Link) {
         self.compressors.release_reserved(link.protocol.compression());
@@ -180,15 +192,15 @@ impl Links {
 
     /// Continues with the readers that used up their part of the last turn.
     pub(crate) fn continue_fragments(&mut self, wires: &mut Wires) {
-        let rest = self.pulling.split_off(self.pulling.len().min(READERS_PER_TURN));
-        if !rest.is_empty() {
-            wires.request_next_turn();
-        }
-        for id in std::mem::replace(&mut self.pulling, rest) {
+        for _ in 0..self.pulling.len().min(READERS_PER_TURN) {
+            let Some(id) = self.pulling.pop_front() else { break };
             if wires.is_open(id) {
                 self.fragments(id).into_iter().for_each(|fragments| fragments.is_listed = false);
                 self.pull_fragments(wires, id);
             }
+        }
+        if !self.pulling.is_empty() {
+            wires.request_next_turn();
         }
     }
 
@@ -198,7 +210,7 @@ impl Links {
             return;
         };
         if !std::mem::replace(&mut fragments.is_listed, true) {
-            self.pulling.push(id);
+            self.pulling.push_back(id);
             wires.request_next_turn();
         }
     }
@@ -272,15 +284,23 @@ impl Links {
         let Some(fragments) = self.fragments(id) else { return Sent::Gone };
         let opcode = if fragments.has_begun { Opcode::Continuation } else { fragments.kind };
         let mut frame = Vec::with_capacity(14 + payload.len().min(WRITE_THROUGH_BYTES_MIN));
-        match mask {
-            Some(mask) => encode_masked(opcode, fin, payload, mask, &mut frame),
-            None => encode_frame(opcode, fin, payload, &mut frame),
-        }
+        append_frame(opcode, fin, payload, mask, &mut frame);
         let sent = self.send_uncounted(wires, id, &frame);
         if let Some(fragments) = self.fragments(id).filter(|_| sent.is_accepted()) {
             fragments.has_begun = true;
         }
         sent
+    }
+
+    /// The empty last frame of a message of which a fragment was accepted. It always has room, or the message would never end: it
+    /// has 6 bytes at most, and comes once for such a message.
+    fn send_end_of_begun(&mut self, wires: &mut Wires, id: ConnectionId) -> Sent {
+        let mask = self.mask_for(id);
+        let high = wires.lowest_marks().high;
+        let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
+        append_frame(Opcode::Continuation, true, &[], mask, outbox.tail());
+        let is_high = outbox.queued_bytes() > high;
+        if is_high && Self::flush_early(wires, id) { Sent::Congested } else { Sent::Queued }
     }
 
     pub(super) fn fragments(&mut self, id: ConnectionId) -> Option<&mut Fragments> {
@@ -293,5 +313,12 @@ impl Links {
         let message_bytes_min = self.compressors.message_bytes_min();
         self.short_bytes =
             if self.fragmenting > 0 { 0 } else { message_bytes_min.min(WRITE_THROUGH_BYTES_MIN) };
+    }
+}
+
+fn append_frame(opcode: Opcode, fin: bool, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    match mask {
+        Some(mask) => encode_masked(opcode, fin, payload, mask, out),
+        None => encode_frame(opcode, fin, payload, out),
     }
 }
