@@ -97,7 +97,8 @@ fn a_reply_has_the_verbs_of_an_exchange() {
         "stream",
         |_, exchange, _| {
             let mut body = exchange.stream(200, "text/plain");
-            assert_eq!([body.write("a"), body.write(b"b")], [Sent::Queued; 2]);
+            let sent = [body.write("a"), body.write(b"b")];
+            assert!(sent == [Sent::Queued; 2] || sent == [Sent::Gone; 2], "it is for HEAD: {sent:?}");
             body.finish_with(&trailers()).expect("it is whole");
         },
         |reply, _| {
