@@ -381,7 +381,7 @@ impl Connection<'_> {
         self.wires.set_read_while_congested(self.id, reads);
     }
 
-    /// Subscribes it to a topic.
+    /// Subscribes it to a topic. An event stream gets an id as it does with an empty one in [`Connection::subscribe_from`].
     #[doc(alias = "join")]
     pub fn subscribe(&mut self, topic: &str) -> Subscribed {
         self.links.subscribe(self.wires, self.id, topic)
@@ -397,11 +397,11 @@ impl Connection<'_> {
     ///
     /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the peer gets exactly the
     /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the
-    /// id is not one of this topic, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not known) and
-    /// an id from which it can resume, and then the new messages. So a new WebSocket that needs an id at once may begin with one
-    /// that names nothing, such as `"?"`. Messages that it has missed are sent also if an earlier connection of the same client
-    /// published them. A long history comes in portions, as fast as the peer reads. Until it is complete, the connection is not
-    /// counted as a subscriber.
+    /// id is not one of this topic, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not known; with a
+    /// broker at most `N`, if the server was cut off from it) and an id from which it can resume, and then the new messages. So a
+    /// new WebSocket that needs an id at once may begin with one that names nothing, such as `"?"`. Messages that it has missed are
+    /// sent also if an earlier connection of the same client published them. A long history comes in portions, as fast as the peer
+    /// reads. Until it is complete, the connection is not counted as a subscriber.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request, last_event_id};

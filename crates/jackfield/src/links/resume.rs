@@ -132,11 +132,10 @@ impl Links {
             // It takes no publications, so it could not get a `resync` either.
             return Subscribed::Refused;
         }
-        let log = self.handle.shared().logs.find(topic);
         if last_event_id.is_empty() {
-            return self.subscribe_at_present(wires, id, topic, log);
+            return self.subscribe(wires, id, topic);
         }
-        let Some(log) = log else {
+        let Some(log) = self.handle.shared().logs.find(topic) else {
             let subscribed = self.subscribe(wires, id, topic);
             if subscribed == Subscribed::New {
                 self.link(id).extra().replays.owes_resync = true;
@@ -169,22 +168,20 @@ impl Links {
 
     /// Subscribes a connection that has got nothing yet. An event stream of a topic with a history gets an id at once, without
     /// an event: if it is lost before the first message, it can resume too. With a broker it gets the id as soon as that is known.
-    fn subscribe_at_present(
-        &mut self,
-        wires: &mut Wires,
-        id: ConnectionId,
-        topic: &str,
-        log: Option<Arc<TopicLog<Prepared>>>,
-    ) -> Subscribed {
-        let subscribed = self.subscribe(wires, id, topic);
+    pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
+        if let Err(refused) = self.may_subscribe(wires, id, topic) {
+            return refused;
+        }
+        self.join(wires, id, topic, None);
         let is_stream = self.link(id).protocol.message_format() == Some(MessageFormat::Event);
-        let Some(log) = log.filter(|_| subscribed == Subscribed::New && is_stream) else { return subscribed };
+        let log = if is_stream { self.handle.shared().logs.find(topic) } else { None };
+        let Some(log) = log else { return Subscribed::New };
         if let Some(place) = self.place_of_members(&log) {
             self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));
         } else if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.owes_id = true;
         }
-        subscribed
+        Subscribed::New
     }
 
     /// A connection gets its turn, if it has missed something that it has not got yet.
@@ -242,7 +239,7 @@ impl Links {
                 return Some(found.visits);
             }
             let _followed = self.end_replay(wires, id, index);
-            let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
+            let after = matches!(lost, Lost::Count(_)).then_some(after);
             self.skip_to_present(wires, id, &log, after);
             return Some(found.visits);
         }
@@ -277,7 +274,7 @@ impl Links {
         found: &Portion<Prepared>,
     ) -> ReadPosition {
         for logged in &found.items {
-            if wires.is_congested(id) {
+            if !self.has_room_for_waiting(wires, id) {
                 return at;
             }
             if logged.but == id {
@@ -361,17 +358,20 @@ impl Links {
         replay
     }
 
-    /// A client can't get all messages after this offset: it gets a `resync`, and then the new messages.
+    /// A client can't get all messages after this place: it gets a `resync`, and then the new messages.
     fn skip_to_present(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
         log: &Arc<TopicLog<Prepared>>,
-        after: Option<u64>,
+        after: Option<ReadPosition>,
     ) {
         self.join(wires, id, &log.name, None);
         let present = self.place_of_members(log).unwrap_or_default();
-        let missed = |after| present.position.offset.saturating_sub(after) + log.ahead_at(&present);
+        let missed = |after: ReadPosition| {
+            let with_position = present.position.offset.saturating_sub(after.position.offset);
+            with_position + log.count_ahead(&after, &present)
+        };
         let missed = after.map(missed);
         let resync = resync(log, &present, missed);
         self.send(wires, id, Content::Prepared(&resync));

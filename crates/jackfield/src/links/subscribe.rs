@@ -8,14 +8,6 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
-        if let Err(refused) = self.may_subscribe(wires, id, topic) {
-            return refused;
-        }
-        self.join(wires, id, topic, None);
-        Subscribed::New
-    }
-
     /// Whether a connection may have one more subscription, to this topic.
     pub(super) fn may_subscribe(
         &self,

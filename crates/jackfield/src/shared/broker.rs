@@ -158,13 +158,16 @@ impl BrokerInbox {
         self.0.receive(topic, messages);
     }
 
-    /// All that the broker has of a topic was delivered, up to this position; messages from now on are new. Call it
+    /// All that the broker has of a topic was delivered, up to this position; messages after it are new, also if they were
+    /// delivered before this call. Until the first call for a topic that is followed its members get nothing of what is
+    /// delivered, unless [`BrokerInbox::topic_down`] was called. Call it
     /// again after each [`BrokerInbox::down`], when the messages of that time were delivered.
     pub fn topic_live(&self, topic: &str, head: Position) {
         self.0.topic_live(topic, head);
     }
 
-    /// The broker can be reached. Each followed topic works normally again after its [`BrokerInbox::topic_live`].
+    /// The broker can be reached. Each followed topic works normally again after its [`BrokerInbox::topic_live`]. Before the first
+    /// call of this or of [`BrokerInbox::down`] the answer of the broker is waited for, so call one of them soon after the start.
     pub fn up(&self) {
         self.0.up();
     }

@@ -3,10 +3,15 @@
 use crate::message::Prepared;
 use crate::shared::broker::{Broker, BrokerEvent, SharedTopic};
 use crate::topics::{Elsewhere, MessageOrigin, Position, TopicLog};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 type Teller = Box<dyn Fn(BrokerEvent<'_>) + Send + Sync>;
+
+/// Neither was it reached, nor is it known to be away.
+const UNKNOWN: u8 = 0;
+const UP: u8 = 1;
+const DOWN: u8 = 2;
 
 /// The broker of a server, and its state.
 pub(crate) struct Cluster {
@@ -15,7 +20,8 @@ pub(crate) struct Cluster {
     /// The subscribers on other servers.
     pub(crate) elsewhere: Elsewhere,
     teller: OnceLock<Teller>,
-    is_up: AtomicBool,
+    /// [`UNKNOWN`], [`UP`] or [`DOWN`].
+    state: AtomicU8,
     has_told_refusal: AtomicBool,
     refused: AtomicU64,
 }
@@ -27,7 +33,7 @@ impl Cluster {
             broker,
             elsewhere: Elsewhere::default(),
             teller: OnceLock::new(),
-            is_up: AtomicBool::new(false),
+            state: AtomicU8::new(UNKNOWN),
             has_told_refusal: AtomicBool::new(false),
             refused: AtomicU64::new(0),
         }
@@ -45,10 +51,10 @@ impl Cluster {
         self.broker.publish(&shared(log), message).is_ok()
     }
 
-    /// Makes the broker read a topic, and returns whether it can be reached.
+    /// Makes the broker read a topic, and returns whether its answer is waited for: it is not known to be away.
     pub(super) fn follow(&self, log: &TopicLog<Prepared>, from: Option<Position>) -> bool {
         self.broker.follow(&shared(log), from);
-        self.is_up()
+        self.state.load(Ordering::Acquire) != DOWN
     }
 
     pub(super) fn unfollow(&self, log: &TopicLog<Prepared>) {
@@ -70,11 +76,11 @@ impl Cluster {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.is_up.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) == UP
     }
 
     pub(super) fn set_is_up(&self, is_up: bool) {
-        self.is_up.store(is_up, Ordering::Release);
+        self.state.store(if is_up { UP } else { DOWN }, Ordering::Release);
         if is_up {
             self.has_told_refusal.store(false, Ordering::Relaxed);
         }

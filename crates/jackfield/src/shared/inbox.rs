@@ -92,7 +92,9 @@ impl Receive for Receiver {
     fn topic_down(&self, topic: &str, why: &str) {
         if let Some((handle, log)) = self.find(topic) {
             log.set_refused(true);
-            mark_down(&handle, &log);
+            log.mark_down();
+            // What came in may be read now, although the topic is not live.
+            handle.notify_all_reactors(&log);
             self.observer.on_broker(BrokerEvent::TopicDown { topic, why });
         }
     }

@@ -181,8 +181,10 @@ impl Queue {
         let jobs = std::mem::take(&mut inside.jobs);
         drop(inside);
         self.has_work.notify_all();
-        // The user's jobs, whose `Drop` may panic.
-        let _ = attempt(|| drop(jobs));
+        // The user's jobs, whose `Drop` may panic: each by itself, because a panic while another is under way aborts.
+        for job in jobs {
+            let _ = attempt(|| drop(job));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -266,6 +268,39 @@ mod tests {
         }
         drop(release);
         pool.end();
+    }
+
+    struct Bomb(mpsc::Sender<()>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+            panic!("a bomb goes off");
+        }
+    }
+
+    /// The fault: the second panic came while the first one was under way, and aborted the process.
+    #[test]
+    fn i376_each_job_that_waits_at_the_end_may_panic_when_it_is_dropped() {
+        const BOMBS: usize = 3;
+        let pool = Pool::new("test", 1);
+        let (started, starts) = mpsc::channel();
+        let (release, gate) = mpsc::channel::<()>();
+        pool.submit(|| {
+            Box::new(move || {
+                started.send(()).unwrap();
+                let _ = gate.recv();
+            })
+        });
+        starts.recv().unwrap();
+        let (sender, dropped) = mpsc::channel();
+        for _ in 0..BOMBS {
+            let bomb = Bomb(sender.clone());
+            assert!(pool.submit(|| Box::new(move || drop(bomb))));
+        }
+        pool.end();
+        assert_eq!(dropped.try_iter().count(), BOMBS);
+        drop(release);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! While the broker can't be reached, the members here get the publications of this node at once, ahead of their
 //! position. When such a publication comes back, its number identifies it, so that no member gets it twice.
 
-use crate::topics::position::MessageOrigin;
+use crate::topics::position::{MessageOrigin, Position, ReadPosition};
 use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
@@ -15,16 +15,18 @@ const OUT_MAX: usize = 1 << 14;
 /// The most nodes whose last number is kept. The node that has published nothing for the longest time is dropped first.
 const NODES_MAX: usize = 256;
 
+/// Of so many publications without followers it is kept who does not get them. The oldest is forgotten first.
+const WITHHELD_MAX: usize = 256;
+
 #[derive(Debug)]
 pub(crate) struct Brokered<T> {
     pub(crate) node: u64,
     /// The number of the last publication of this node.
     sequence: u64,
-    /// That number when the first follower came.
-    followed_after: u64,
+    begin: Begin,
     /// All messages of the broker were received, and new ones are received too.
     is_live: bool,
-    /// The broker can be reached, and does not refuse the topic.
+    /// The broker can be reached, or is not known to be away yet, and does not refuse the topic.
     is_up: bool,
     /// The broker can be reached, and refuses the topic.
     pub(crate) is_refused: bool,
@@ -37,8 +39,21 @@ pub(crate) struct Brokered<T> {
     followers: usize,
     /// The publications that are out, in their order.
     out: VecDeque<Own<T>>,
+    /// Of publications that are out and not kept, because nobody followed: the number, and the publisher that does not get it.
+    withheld: VecDeque<(u64, ConnectionId)>,
     /// The last number of each node, the node that has published nothing for the longest time first.
     nodes: Vec<MessageOrigin>,
+}
+
+/// What was known when the first follower came.
+#[derive(Debug, Default)]
+struct Begin {
+    /// The position of the newest message.
+    head: Position,
+    /// The last number of this node.
+    sequence: u64,
+    /// The last number of this node that had come back.
+    returned: u64,
 }
 
 /// A publication of this node that has not come back.
@@ -66,7 +81,8 @@ pub(crate) enum SendOutcome {
 pub(crate) enum Outcome<T> {
     /// A publication of this node, which still has it.
     Own(Own<T>),
-    New,
+    /// With its publisher, if that was here and does not get it.
+    New(ConnectionId),
     /// It came before.
     Twice,
 }
@@ -76,7 +92,7 @@ impl<T: Clone> Brokered<T> {
         Self {
             node,
             sequence: 0,
-            followed_after: 0,
+            begin: Begin::default(),
             is_live: false,
             is_up: false,
             is_refused: false,
@@ -85,6 +101,7 @@ impl<T: Clone> Brokered<T> {
             skipped: 0,
             followers: 0,
             out: VecDeque::new(),
+            withheld: VecDeque::new(),
             nodes: Vec::new(),
         }
     }
@@ -103,6 +120,8 @@ impl<T: Clone> Brokered<T> {
         self.sequence = sequence;
         if self.followers > 0 {
             self.out.push_back(Own { sequence, item: item.clone(), bytes, but });
+        } else {
+            self.withhold(sequence, but);
         }
         if self.is_up { SendOutcome::Out } else { SendOutcome::Ahead }
     }
@@ -116,10 +135,35 @@ impl<T: Clone> Brokered<T> {
             let older = self.out.partition_point(|own| own.sequence < origin.sequence);
             self.out.drain(..older);
             if self.out.front().is_some_and(|own| own.sequence == origin.sequence) {
-                return self.out.pop_front().map_or(Outcome::New, Outcome::Own);
+                return self.out.pop_front().map_or(Outcome::New(ConnectionId::NONE), Outcome::Own);
             }
+            return Outcome::New(self.take_withheld(origin.sequence));
         }
-        Outcome::New
+        Outcome::New(ConnectionId::NONE)
+    }
+
+    /// Keeps that this publication, which is not kept itself, is not for its publisher: it may follow before it comes back.
+    fn withhold(&mut self, sequence: u64, but: ConnectionId) {
+        if but != ConnectionId::NONE {
+            if self.withheld.len() >= WITHHELD_MAX {
+                self.withheld.pop_front();
+            }
+            self.withheld.push_back((sequence, but));
+        }
+    }
+
+    /// The publisher that does not get the publication with this number, which has come back.
+    fn take_withheld(&mut self, sequence: u64) -> ConnectionId {
+        let mut but = ConnectionId::NONE;
+        while let Some((number, publisher)) =
+            self.withheld.front().copied().filter(|(number, _)| *number <= sequence)
+        {
+            if number == sequence {
+                but = publisher;
+            }
+            self.withheld.pop_front();
+        }
+        but
     }
 
     /// Whether this number is higher than all earlier numbers of its node. Stores it.
@@ -170,11 +214,12 @@ impl<T: Clone> Brokered<T> {
         std::mem::replace(&mut self.is_up, false)
     }
 
-    /// `read` makes the broker read the topic, and returns whether the broker can be reached.
-    pub(crate) fn follow(&mut self, read: impl FnOnce() -> bool) {
+    /// `read` makes the broker read the topic after `head`, and returns whether its answer is waited for.
+    pub(crate) fn follow(&mut self, head: Position, read: impl FnOnce() -> bool) {
         self.followers += 1;
         if self.followers == 1 {
-            self.followed_after = self.sequence;
+            let returned = self.last(self.node);
+            self.begin = Begin { head, sequence: self.sequence, returned };
             self.is_up = read() && !self.is_refused;
         }
     }
@@ -183,24 +228,50 @@ impl<T: Clone> Brokered<T> {
         self.followers -= 1;
         if self.followers == 0 {
             (self.is_live, self.is_asked) = (false, false);
-            self.out.clear();
+            for own in std::mem::take(&mut self.out) {
+                self.withhold(own.sequence, own.but);
+            }
             stop();
         }
     }
 
-    /// How far ahead of its position a new client is, if that is known.
-    pub(crate) fn newcomer_ahead(&self) -> Option<MessageOrigin> {
-        let sequence = if self.is_up { 0 } else { self.sequence };
-        (self.is_live || !self.is_up)
-            .then_some(self.remaining_ahead(MessageOrigin { node: self.node, sequence }))
+    /// The broker may be handing in what it had before the followers came. Until it has said that this is all, nobody can tell
+    /// which of it is new to whom.
+    pub(crate) fn is_loading(&self) -> bool {
+        !self.is_live && !self.is_refused
+    }
+
+    /// The place of a new client, if it is known. `head` is the position of the newest message.
+    pub(crate) fn newcomer_place(&self, head: Position) -> Option<ReadPosition> {
+        if !self.is_live && self.is_up {
+            return None;
+        }
+        if self.is_loading() {
+            return Some(self.begin_place(self.sequence));
+        }
+        let ahead = self.remaining_ahead(self.own(if self.is_up { 0 } else { self.sequence }));
+        Some(ReadPosition { position: head, ahead })
     }
 
     /// The same for clients that came before the broker reported their position. If it can't be reached before that, what was
     /// sent since the first of them came is out, and was not delivered.
-    pub(crate) fn awaited_ahead(&self) -> Option<MessageOrigin> {
-        let sequence = if self.is_live { 0 } else { self.followed_after };
-        (self.is_live || !self.is_up)
-            .then_some(self.remaining_ahead(MessageOrigin { node: self.node, sequence }))
+    pub(crate) fn awaited_place(&self, head: Position) -> Option<ReadPosition> {
+        if self.is_live {
+            let position = Position { offset: self.live_from, ..head };
+            return Some(ReadPosition { position, ahead: self.own(0) });
+        }
+        (!self.is_up).then(|| self.begin_place(self.begin.sequence))
+    }
+
+    /// The place at which the first follower came, for a client that needs none of the messages up to this number.
+    fn begin_place(&self, sequence: u64) -> ReadPosition {
+        let is_ahead = sequence > self.begin.returned;
+        ReadPosition { position: self.begin.head, ahead: self.own(if is_ahead { sequence } else { 0 }) }
+    }
+
+    /// A message of this node.
+    fn own(&self, sequence: u64) -> MessageOrigin {
+        MessageOrigin { node: self.node, sequence }
     }
 
     /// How far ahead a client is that has got all received messages and also this one. Zero if this one was received
@@ -215,9 +286,9 @@ impl<T: Clone> Brokered<T> {
         self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence)
     }
 
-    /// The newest offset when it became live: clients from before that get all messages after it.
-    pub(crate) fn live_from(&self) -> Option<u64> {
-        self.is_live.then_some(self.live_from)
+    /// The newest offset when it became live, or else this one: clients from before that get all messages after it.
+    pub(crate) fn live_from_or(&self, newest: u64) -> u64 {
+        if self.is_live { self.live_from } else { newest }
     }
 
     pub(crate) fn is_awaited(&self) -> bool {
@@ -266,8 +337,8 @@ mod tests {
     fn a_topic_that_is_refused_is_not_waited_for() {
         let mut brokered = Brokered::<()>::new(1);
         let come_and_ask = |brokered: &mut Brokered<()>| {
-            brokered.follow(|| true);
-            (brokered.is_awaited(), brokered.newcomer_ahead().is_some())
+            brokered.follow(Position::default(), || true);
+            (brokered.is_awaited(), brokered.newcomer_place(Position::default()).is_some())
         };
         assert_eq!(come_and_ask(&mut brokered), (true, false));
         brokered.mark_down();

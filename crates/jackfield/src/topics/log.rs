@@ -266,12 +266,12 @@ impl<T: Clone> TopicLog<T> {
         let Some(brokered) = kept.brokered.as_mut().filter(|_| position.offset > 0) else { return true };
         let (item, bytes, but) = match brokered.take_in(origin) {
             Outcome::Own(own) => (Some(own.item), own.bytes, own.but),
-            Outcome::New => {
+            Outcome::New(but) => {
                 let Some((item, bytes)) = read() else {
                     kept.restart(position);
                     return true;
                 };
-                (Some(item), bytes, ConnectionId::NONE)
+                (Some(item), bytes, but)
             }
             Outcome::Twice => (None, 0, ConnectionId::NONE),
         };
@@ -292,7 +292,8 @@ impl<T: Clone> TopicLog<T> {
         if head > kept.head {
             kept.begin_at(head);
         }
-        let offset = kept.head.offset;
+        // What came in behind it meanwhile is new, also a later epoch.
+        let offset = if head.epoch == kept.head.epoch { head.offset } else { 0 };
         if let Some(brokered) = &mut kept.brokered {
             brokered.set_live(offset);
         }
@@ -315,7 +316,7 @@ impl<T: Clone> TopicLog<T> {
         let mut kept = self.lock(None);
         let head = kept.head;
         if let Some(brokered) = &mut kept.brokered {
-            brokered.follow(|| read(Some(head).filter(|head| head.epoch > 0)));
+            brokered.follow(head, || read(Some(head).filter(|head| head.epoch > 0)));
         }
     }
 
@@ -330,30 +331,29 @@ impl<T: Clone> TopicLog<T> {
     pub(crate) fn newcomer_position(&self) -> Option<ReadPosition> {
         let kept = self.lock(None);
         match &kept.brokered {
-            Some(brokered) => {
-                brokered.newcomer_ahead().map(|ahead| ReadPosition { position: kept.head, ahead })
-            }
+            Some(brokered) => brokered.newcomer_place(kept.head),
             None => Some(ReadPosition { position: kept.head, ahead: MessageOrigin::default() }),
         }
     }
 
-    /// How many publications a client at this position got before they had a position.
-    pub(crate) fn ahead_at(&self, place: &ReadPosition) -> u64 {
+    /// How many publications without a position a client at `to` has got, and one at `from` has not.
+    pub(crate) fn count_ahead(&self, from: &ReadPosition, to: &ReadPosition) -> u64 {
         let kept = self.lock(None);
-        let ahead =
-            |brokered: &Brokered<T>| brokered.ahead_of(MessageOrigin::default(), Some(place.ahead)).count();
+        let ahead = |brokered: &Brokered<T>| brokered.ahead_of(from.ahead, Some(to.ahead)).count();
         kept.brokered.as_ref().map_or(0, |brokered| ahead(brokered) as u64)
     }
 
-    /// The position of clients that came before it was known: the newest one when the broker reported it, or the newest one here
-    /// if the broker can't be reached before that. `None`: it is still expected from the broker.
+    /// The position of clients that came before it was known: the newest one when the broker reported it, or the one at which the
+    /// first of them came if the broker can't be reached before that. `None`: it is still expected from the broker.
     pub(crate) fn awaited_position(&self) -> Option<ReadPosition> {
         let kept = self.lock(None);
-        let (offset, ahead) = match &kept.brokered {
-            Some(brokered) => (brokered.live_from().unwrap_or(kept.head.offset), brokered.awaited_ahead()?),
-            None => (0, MessageOrigin::default()),
-        };
-        Some(ReadPosition { position: Position { offset, ..kept.head }, ahead })
+        match &kept.brokered {
+            Some(brokered) => brokered.awaited_place(kept.head),
+            None => {
+                let position = Position { offset: 0, ..kept.head };
+                Some(ReadPosition { position, ahead: MessageOrigin::default() })
+            }
+        }
     }
 
     /// Whether the position is expected from the broker.
@@ -437,10 +437,16 @@ impl<T: Clone> TopicLog<T> {
 
 impl<T: Clone> Kept<T> {
     fn read(&self, after: &ReadPosition, up_to: Option<&ReadPosition>, most: usize) -> Portion<T> {
+        if let Some(brokered) = self.brokered.as_ref().filter(|brokered| brokered.is_loading()) {
+            let mut portion = Portion { lost: None, from: *after, items: Vec::new(), to: *after, visits: 0 };
+            portion.add_ahead(brokered, up_to, most);
+            return portion;
+        }
         let (mut from, mut lost, first) = (*after, None, self.first());
         if from.position.epoch != self.head.epoch {
             lost = Some(Lost::Unknown);
-            let known = self.brokered.as_ref().and_then(Brokered::live_from).unwrap_or(0);
+            let newest = self.head.offset;
+            let known = self.brokered.as_ref().map_or(0, |brokered| brokered.live_from_or(newest));
             from.position = Position { offset: known.max(first - 1), ..self.head };
         } else if from.position.offset + 1 < first {
             lost = Some(Lost::Count(first - 1 - from.position.offset));
@@ -465,18 +471,26 @@ impl<T: Clone> Kept<T> {
                 items.push(Logged { place: to, item: item.clone(), but: entry.but, is_ahead });
             }
         }
+        let mut portion = Portion { lost, from, items, to, visits };
         if let Some(brokered) = self.brokered.as_ref().filter(|_| to.position == self.head) {
-            to.ahead = brokered.remaining_ahead(to.ahead);
-            for own in brokered.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
-                if visits == most {
-                    break;
-                }
-                visits += 1;
-                to.ahead = MessageOrigin { node: brokered.node, sequence: own.sequence };
-                items.push(Logged { place: to, item: own.item.clone(), but: own.but, is_ahead: true });
-            }
+            portion.to.ahead = brokered.remaining_ahead(to.ahead);
+            portion.add_ahead(brokered, up_to, most);
         }
-        Portion { lost, from, items, to, visits }
+        portion
+    }
+}
+
+impl<T: Clone> Portion<T> {
+    /// Adds the messages of this node that are delivered before they have a position.
+    fn add_ahead(&mut self, brokered: &Brokered<T>, up_to: Option<&ReadPosition>, most: usize) {
+        for own in brokered.ahead_of(self.to.ahead, up_to.map(|place| place.ahead)) {
+            if self.visits == most {
+                break;
+            }
+            self.visits += 1;
+            self.to.ahead = MessageOrigin { node: brokered.node, sequence: own.sequence };
+            self.items.push(Logged { place: self.to, item: own.item.clone(), but: own.but, is_ahead: true });
+        }
     }
 }
 

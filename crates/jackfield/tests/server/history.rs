@@ -15,11 +15,16 @@ use std::time::Duration;
 use support::real::{Live, read_some};
 use support::{get, socket, text};
 
-/// Streams what it is asked for: `/topic`, from `Last-Event-ID` on. WebSockets are members, and publish what they say.
+/// Streams what it is asked for: `/stream/topic`, from `Last-Event-ID` on, and `/plain/topic` without an id. WebSockets are
+/// members, and publish what they say.
 struct Reader;
 
 impl Client for Reader {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        if let Some(topic) = request.path().strip_prefix("/plain/") {
+            assert_eq!(exchange.events().subscribe(topic), Subscribed::New);
+            return;
+        }
         let Some(topic) = request.path().strip_prefix("/stream/") else {
             return exchange.ok("text/plain", "here");
         };
@@ -138,6 +143,59 @@ fn a_stream_that_has_got_nothing_yet_resumes_too() {
     publish(&mut server, 3..=5);
     let far = open(&mut server, "t", id.expect("it is alone"));
     assert_eq!(data(&events(&take(&far))), ["3", "4", "5"]);
+}
+
+/// The fault: only `subscribe_from` gave it an id.
+#[test]
+fn i377_a_stream_that_just_subscribes_gets_an_id_too() {
+    let mut server = server(History::new(10));
+    publish(&mut server, 1..=2);
+    let far = server.connect();
+    far.send(get("/plain/t").as_bytes());
+    server.run();
+    let begun = text(&take(&far));
+    let id = begun.strip_prefix("id: ").and_then(|rest| rest.strip_suffix("\n\n"));
+    far.reset();
+    server.run();
+    publish(&mut server, 3..=5);
+    let far = open(&mut server, "t", id.expect("it is alone"));
+    assert_eq!(data(&events(&take(&far))), ["3", "4", "5"]);
+}
+
+/// The fault: the message that filled the outbox was followed by one more, for which the policy of the connection counted.
+#[test]
+fn i381_missed_messages_are_sent_only_while_the_outbox_has_room() {
+    const BYTES_MAX: usize = 10_000;
+    let limits = Limits::default().with(|limits| {
+        let reactor = &mut limits.reactor;
+        (reactor.outbox_bytes_low, reactor.outbox_bytes_high) = (BYTES_MAX / 2, BYTES_MAX);
+        reactor.outbox_bytes_max = BYTES_MAX;
+    });
+    let mut server =
+        TestServer::with_options(TestOptions { limits, ..TestOptions::default() }, |_peer| Reader);
+    assert!(server.handle().declare_topic("t", History::new(50)));
+    let far = open(&mut server, "t", "");
+    publish(&mut server, 0..=0);
+    let first = events(&take(&far)).remove(0).2;
+    far.reset();
+    server.run();
+    // Ten frames of 1000 bytes fill the outbox.
+    let missed: Vec<String> = (0..20).map(|number| format!("{number:0996}")).collect();
+    for text in &missed {
+        server.handle().publish("t", text);
+        server.run();
+    }
+    let far = server.connect();
+    far.send(socket::UPGRADE.as_bytes());
+    server.run();
+    far.take();
+    far.set_room(Some(0));
+    far.send(&socket::text(&format!("resume {first}")));
+    server.run();
+    assert_eq!((server.handle().ids().len(), server.handle().metrics().dropped), (1, 0));
+    far.set_room(None);
+    server.run();
+    assert_eq!(socket::texts(&far.take()), missed);
 }
 
 /// What a reader keeps of what came: the first event, and of a second half or nothing.

@@ -9,6 +9,7 @@ mod backlog;
 mod changes;
 mod closing;
 mod cluster;
+mod cluster_begin;
 mod defence;
 mod delivered;
 mod finished;
