@@ -1,6 +1,7 @@
 //! Answers to the challenges by which an ACME server checks that a host is ours.
 
-use crate::config::tls::{HostConfig, acme_host_config};
+use crate::config::host_facts::HostConfig;
+use crate::config::tls::acme_host_config;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 

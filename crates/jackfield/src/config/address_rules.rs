@@ -58,7 +58,7 @@ impl AddressRules {
 
     /// The user's rule, and the address for which it is asked.
     pub(crate) fn question(&self, peer: &reactor::Peer) -> Option<(&Filter, SocketAddr)> {
-        Some((self.filter.as_ref()?, self.addr(peer)?.as_ip()?))
+        Some((self.filter.as_ref()?, canonical(self.addr(peer)?.as_ip()?)))
     }
 
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
@@ -69,6 +69,13 @@ impl AddressRules {
     pub(crate) fn limits_apply_to(&self, ip: IpAddr) -> bool {
         !self.proxies.contains(ip)
     }
+}
+
+/// The address that the user's rules get: a mapped address (RFC 4291, section 2.5.5.2) as its IPv4 address, because that is what they
+/// name.
+pub(crate) fn canonical(mut addr: SocketAddr) -> SocketAddr {
+    addr.set_ip(addr.ip().to_canonical());
+    addr
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct ClientAuth(Asked);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Asked {
     #[default]
     No,
@@ -58,6 +58,16 @@ impl ClientAuth {
 
     pub(super) fn is_none(&self) -> bool {
         matches!(self.0, Asked::No)
+    }
+
+    /// The rule of hosts that have none.
+    pub(super) fn none_ref() -> &'static Self {
+        static NONE: ClientAuth = ClientAuth(Asked::No);
+        &NONE
+    }
+
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 
     /// The verifier of client certificates, if any are requested.

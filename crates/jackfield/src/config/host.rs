@@ -107,7 +107,8 @@ impl Host {
     }
 
     /// Whether its peers are asked for certificates, instead of
-    /// [`Listener::client_auth`](crate::Listener::client_auth).
+    /// [`Listener::client_auth`](crate::Listener::client_auth). The server name selects the host and its rule; a request that then
+    /// names a host with another rule gets 421, and no client sees it.
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = Some(client_auth);
@@ -146,7 +147,8 @@ impl Host {
     pub(crate) fn faults(&self) -> Vec<String> {
         let wrong = self.names.iter().filter(|name| {
             let host = name.strip_prefix("*.").unwrap_or(name);
-            rustls_pki_types::DnsName::try_from(host).is_err() || host.contains('*')
+            // A server name never ends with a dot (RFC 6066 section 3).
+            rustls_pki_types::DnsName::try_from(host).is_err() || host.contains('*') || host.ends_with('.')
         });
         let mut faults: Vec<String> = wrong
             .map(|name| format!("`{name}` is not a host such as `a.example` or `*.a.example`"))
@@ -183,9 +185,11 @@ mod tests {
 
     #[test]
     fn an_invalid_host_is_named() {
-        let host = Host::new("two words").name("*.*.a").name("*").name("ok.example");
+        let wrong = ["two words", "*.*.a", "*", "", "192.0.2.1", "a.example.", "*.a.example."];
+        let host = wrong.into_iter().fold(Host::new("ok.example").certificate("a", "b"), Host::name);
         let faults = host.faults();
-        assert_eq!(faults.len(), 4, "{faults:?}");
+        assert_eq!(faults.len(), wrong.len(), "{faults:?}");
+        assert_eq!(Host::new("ok.example").faults(), ["the host `ok.example` has no certificate"]);
         assert!(Host::new("*.a.example").certificate("a", "b").faults().is_empty());
     }
 }

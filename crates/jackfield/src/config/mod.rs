@@ -22,11 +22,17 @@ mod deflate;
 mod expiry;
 #[cfg(feature = "serde")]
 pub(crate) mod file;
+#[cfg(feature = "tls")]
+mod found_hosts;
 mod heartbeat;
 #[cfg(feature = "tls")]
 mod host;
+#[cfg(feature = "tls")]
+mod host_facts;
 mod limits;
 mod listener;
+#[cfg(feature = "tls")]
+mod misdirected;
 #[cfg(feature = "tls")]
 mod missing_host;
 mod network;
@@ -49,7 +55,7 @@ mod when_full;
 pub use acme::AcmeChallenges;
 #[cfg(feature = "tls")]
 pub(crate) use acme::HTTP_PATH as ACME_HTTP_PATH;
-pub(crate) use address_rules::AddressRules;
+pub(crate) use address_rules::{AddressRules, canonical};
 pub(crate) use agreement::{Agreed, Offering};
 #[cfg(feature = "tls")]
 pub(crate) use alpn::ACME;
@@ -63,6 +69,8 @@ pub use deflate::{Deflate, DeflateMode};
 pub use heartbeat::Heartbeat;
 #[cfg(feature = "tls")]
 pub use host::Host;
+#[cfg(feature = "tls")]
+pub(crate) use host_facts::{HostConfig, HostFacts};
 pub use limits::Limits;
 pub use listener::Listener;
 pub(crate) use listener::ListenerSettings;
@@ -76,5 +84,5 @@ pub use refuse::Refuse;
 pub(crate) use speaks::{LF, Speaks};
 pub use table::LimitRow;
 #[cfg(feature = "tls")]
-pub(crate) use tls::{HostAnswer, HostConfig, ListenerTls, TlsHosts};
+pub(crate) use tls::{HostAnswer, ListenerTls, TlsHosts};
 pub use when_full::WhenFull;

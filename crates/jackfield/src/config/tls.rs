@@ -5,7 +5,9 @@ use crate::config::certificate::of_acme_challenge;
 use crate::config::client_auth::ClientAuth;
 #[cfg(feature = "expiry")]
 use crate::config::expiry::not_after;
+use crate::config::found_hosts::FoundHosts;
 use crate::config::host::Host;
+use crate::config::host_facts::{HostConfig, HostFacts};
 use crate::config::missing_host::{FindHost, MissingHost};
 use crate::config::speaks::Speaks;
 use crate::config::tickets::Tickets;
@@ -14,7 +16,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+#[cfg(feature = "expiry")]
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -46,15 +50,16 @@ pub(crate) enum ListenerTls {
 /// The hosts of a listener with their present configurations.
 #[derive(Debug)]
 pub(crate) struct TlsHosts {
-    options: TlsOptions,
+    pub(super) options: TlsOptions,
     speaks: Speaks,
+    /// Hosts may have different rules for client certificates, so requests must come in the session of their host.
+    pub(crate) rules_may_differ: bool,
     provider: Arc<CryptoProvider>,
     /// Read once for each handshake.
     installed: RwLock<Loaded>,
     /// How many times reading the files has begun.
     rounds: AtomicU64,
-    /// Hosts that were found on demand, the oldest first.
-    found: RwLock<VecDeque<(Host, Arc<HostConfig>)>>,
+    found: RwLock<FoundHosts>,
 }
 
 /// The result of the search for a host.
@@ -65,19 +70,6 @@ pub(crate) enum HostAnswer {
     Perhaps,
     Nothing,
 }
-
-/// A host's configuration.
-#[derive(Debug)]
-pub(crate) struct HostConfig {
-    pub(crate) config: Arc<ServerConfig>,
-    pub(crate) tag: Option<u64>,
-    /// The last valid second of the certificate that expires first, since 1970.
-    #[cfg(feature = "expiry")]
-    expires_at: Option<i64>,
-}
-
-/// The most hosts found on demand that are kept.
-const FOUND_MAX: usize = 1024;
 
 /// The configuration of each host.
 #[derive(Debug, Default)]
@@ -119,6 +111,29 @@ impl TlsOptions {
         };
         host.alpn.clone().or_else(|| self.alpn.clone()).unwrap_or_else(usual)
     }
+
+    /// Which host has this name. A name goes before a star, because its host may have stricter rules.
+    pub(super) fn place_of(&self, asked: &str) -> Option<usize> {
+        let ways = [Host::has_exactly, Host::has_star_for];
+        ways.iter().find_map(|has| self.hosts.iter().position(|host| has(host, asked)))
+    }
+
+    /// Which host peers get that name none, if they get one.
+    pub(super) fn usual_place(&self) -> Option<usize> {
+        let fallback = || self.hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
+        (!self.is_strict).then(fallback)
+    }
+
+    /// The rule for client certificates of a host.
+    pub(super) fn client_auth_of<'a>(&'a self, host: &'a Host) -> &'a ClientAuth {
+        host.client_auth.as_ref().or(self.client_auth.as_ref()).unwrap_or(ClientAuth::none_ref())
+    }
+
+    /// Whether two hosts may have different rules for client certificates. Of a host that is still to be found nobody knows.
+    fn rules_may_differ(&self) -> bool {
+        let rules = || self.hosts.iter().map(|host| self.client_auth_of(host));
+        self.find.is_some() || rules().zip(rules().skip(1)).any(|(one, next)| !one.is_same_as(next))
+    }
 }
 
 impl TlsHosts {
@@ -133,6 +148,7 @@ impl TlsHosts {
         let hosts = Self {
             options: options.clone(),
             speaks,
+            rules_may_differ: options.rules_may_differ(),
             provider,
             installed: RwLock::default(),
             rounds: AtomicU64::new(0),
@@ -201,7 +217,7 @@ impl TlsHosts {
         let config = if faults.is_empty() { self.configure(&host, None) } else { Err(faults) };
         match config.map(Arc::new) {
             Ok(config) => {
-                self.keep(host, config.clone(), round);
+                self.keep(&asked.name, host, config.clone(), round);
                 HostAnswer::Host(config)
             }
             Err(faults) => {
@@ -213,36 +229,25 @@ impl TlsHosts {
 
     /// A host whose look-up began before a reload is not kept after it. Of two threads that have found the same host at the same time
     /// the second one replaces what the first has kept.
-    fn keep(&self, host: Host, config: Arc<HostConfig>, round: u64) {
+    fn keep(&self, asked: &str, host: Host, config: Arc<HostConfig>, round: u64) {
         let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        if round != self.rounds.load(Ordering::SeqCst) {
-            return;
+        if round == self.rounds.load(Ordering::SeqCst) {
+            found.keep(asked, host, config);
         }
-        found.retain(|(kept, _)| kept.names != host.names);
-        if found.len() >= FOUND_MAX {
-            found.pop_front();
-        }
-        found.push_back((host, config));
     }
 
-    /// The host with this name. A name goes before a star, because its host may have stricter rules. A host of the listener goes before
-    /// those that were found, so that the answer does not depend on what was looked up before.
+    /// The host with this name. A host of the listener goes before those that were found, so that the answer does not depend on what was
+    /// looked up before.
     fn named(&self, asked: &str) -> Option<Arc<HostConfig>> {
-        let ways = [Host::has_exactly, Host::has_star_for];
-        let hosts = &self.options.hosts;
-        if let Some(host) = ways.iter().find_map(|has| hosts.iter().position(|host| has(host, asked))) {
-            return self.installed(host);
+        match self.options.place_of(asked) {
+            Some(host) => self.installed(host),
+            None => self.found.read().unwrap_or_else(PoisonError::into_inner).get(asked),
         }
-        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        // The newest first: hosts with different names may have some in common.
-        let newest = |has: &fn(&Host, &str) -> bool| found.iter().rev().find(|(host, _)| has(host, asked));
-        ways.iter().find_map(newest).map(|(_, config)| config.clone())
     }
 
     /// The answer for peers that name no host.
     fn usual(&self) -> HostAnswer {
-        let default = || self.options.hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
-        let installed = (!self.options.is_strict).then(default).and_then(|host| self.installed(host));
+        let installed = self.options.usual_place().and_then(|host| self.installed(host));
         installed.map_or(HostAnswer::Nothing, HostAnswer::Host)
     }
 
@@ -252,8 +257,16 @@ impl TlsHosts {
         let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
         let hosts = self.options.hosts.iter().zip(&installed.configs);
-        let hosts = hosts.chain(found.iter().map(|(host, config)| (host, config)));
-        hosts.filter_map(|(host, config)| Some((host.title(), config.expires_at?))).collect()
+        let hosts = hosts.chain(found.iter());
+        let mut all = Vec::new();
+        let mut told = HashSet::new();
+        for row in hosts.filter_map(|(host, config)| Some((host.title(), config.expires_at?))) {
+            // A host that was found for several names has several places.
+            if told.insert(row.clone()) {
+                all.push(row);
+            }
+        }
+        all
     }
 
     fn installed(&self, host: usize) -> Option<Arc<HostConfig>> {
@@ -271,8 +284,7 @@ impl TlsHosts {
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        let usual = options.client_auth.clone().unwrap_or_default();
-        let client_auth = host.client_auth.clone().unwrap_or(usual);
+        let client_auth = options.client_auth_of(host);
         let verifier = client_auth.load(provider).unwrap_or_else(|wrong| {
             faults.push(wrong);
             None
@@ -294,7 +306,7 @@ impl TlsHosts {
         }
         Ok(HostConfig {
             config: Arc::new(config),
-            tag: host.tag,
+            facts: HostFacts::of(host.tag, client_auth, self.rules_may_differ),
             #[cfg(feature = "expiry")]
             expires_at,
         })
@@ -341,7 +353,7 @@ pub(super) fn acme_host_config(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfi
     config.alpn_protocols = vec![ACME.to_vec()];
     Ok(HostConfig {
         config: Arc::new(config),
-        tag: None,
+        facts: None,
         #[cfg(feature = "expiry")]
         expires_at: None,
     })

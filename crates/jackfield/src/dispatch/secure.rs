@@ -81,8 +81,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Goes on with the handshake, here or on a handshake thread.
     fn answer_hello(&mut self, wires: &mut Wires, id: ConnectionId, host: &HostConfig) {
         let Some(hello) = wires.take_hello(id) else { return };
-        if host.tag.is_some() {
-            self.links.link(id).extra().host_tag = host.tag;
+        if host.facts.is_some() {
+            self.links.link(id).extra().host = host.facts.clone();
             self.links.charge(wires, id);
         }
         let (mut hello, config) = (Some(hello), host.config.clone());

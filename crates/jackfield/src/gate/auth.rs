@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 )]
 pub trait Authenticator: Send + Sync {
     /// Decides about a request, whose body may not have come yet. `peer` is the address that it comes from, if its connection
-    /// is over IP: the one of the peer, or the one that a trusted proxy names for it, with port 0
+    /// is over IP: the one of the peer, IPv4 also if it is mapped into IPv6, or the one that a trusted proxy names for it, with port 0
     /// ([`Connection::client_ip`](crate::Connection::client_ip)).
     #[doc(alias = "authenticate")]
     #[doc(alias = "authenticateByIP")]

@@ -10,8 +10,9 @@ pub(crate) struct Checks(u8);
 impl Checks {
     /// The checks of each listening socket.
     pub(crate) fn of_sockets(settings: &Settings) -> Box<[Self]> {
-        let gate = flag(settings.gate.judges_requests(), Self::GATE);
+        let judges = settings.gate.judges_requests();
         let checks = settings.listeners.iter().map(|listener| {
+            let gate = flag(judges || listener.directs_requests(), Self::GATE);
             let observer = settings.observer.wants_finished(listener.number);
             let access_log = settings.access_log.as_ref().is_some_and(|log| log.wants(listener.number));
             let counted = flag(listener.limits.requests_max > 0, Self::COUNT);

@@ -1,5 +1,6 @@
 //! Where a request comes from, behind proxies.
 
+use crate::config::canonical;
 use crate::gate::{ForwardedBy, client_ip};
 use crate::links::Links;
 use jackfield_proto::http1::Request;
@@ -16,16 +17,17 @@ impl Links {
         Some(client_ip(hop, request, by, |ip| listener.proxies.contains(ip)))
     }
 
-    /// The address that a request comes from. Of a client behind a trusted proxy the port is not known, so it is 0.
+    /// The address that a request comes from, IPv4 also if it was mapped into IPv6. Of a client behind a trusted proxy the port is not
+    /// known, so it is 0.
     pub(crate) fn client_addr(
         &self,
         wires: &Wires,
         id: ConnectionId,
         request: &Request<'_>,
     ) -> Option<SocketAddr> {
-        let peer = wires.peer(id)?.source().as_ip()?;
+        let peer = canonical(wires.peer(id)?.source().as_ip()?);
         let ip = self.client_ip(wires, id, request)?;
-        Some(if ip == peer.ip().to_canonical() { peer } else { SocketAddr::new(ip, 0) })
+        Some(if ip == peer.ip() { peer } else { SocketAddr::new(ip, 0) })
     }
 
     /// The same, if the listener of the connection trusts proxies.

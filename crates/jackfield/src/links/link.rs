@@ -1,5 +1,7 @@
 //! The server's half of a connection, in the same slot as its wire and its client.
 
+#[cfg(feature = "tls")]
+use crate::config::HostFacts;
 use crate::config::{Agreed, Heartbeat, Refuse};
 use crate::disconnect::Reason;
 use crate::links::bucket::Bucket;
@@ -89,9 +91,9 @@ pub(crate) struct Extra {
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
     /// The tag of an outgoing connection.
     pub(crate) tag: Option<u64>,
-    /// The tag of the host that it has asked for by TLS.
+    /// The facts of the host that it has asked for by TLS, if that has any.
     #[cfg(feature = "tls")]
-    pub(crate) host_tag: Option<u64>,
+    pub(crate) host: Option<Arc<HostFacts>>,
     /// An outgoing WebSocket that is not open yet.
     pub(crate) opening: Option<Box<Opening>>,
     /// Until it is open: the compression to which its server has agreed, or the most to which it may agree.

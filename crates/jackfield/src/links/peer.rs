@@ -56,7 +56,7 @@ impl Links {
     /// The facts of its TLS handshake, once that is over.
     #[cfg(feature = "tls")]
     fn tls_info(&self, wires: &Wires, id: ConnectionId) -> Option<Arc<TlsInfo>> {
-        let host_tag = self.table[id.slot()].extra.as_ref().and_then(|extra| extra.host_tag);
-        TlsInfo::of(wires.tls(id)?, host_tag).map(Arc::new)
+        let host = self.table[id.slot()].extra.as_ref().and_then(|extra| extra.host.as_ref());
+        TlsInfo::of(wires.tls(id)?, host.and_then(|host| host.tag)).map(Arc::new)
     }
 }

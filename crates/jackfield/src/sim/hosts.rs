@@ -74,7 +74,9 @@ fn is_strict(seed: u64) -> bool {
 /// A listener with all of them.
 pub(super) fn with_hosts(listener: Listener, usual: &Host, seed: u64) -> Listener {
     let like = usual.clone();
-    let listener = listener.host(usual.clone()).strict_sni(is_strict(seed));
+    // Each peer names `sim` in its requests, whatever its server name is. The usual host has the same rule as all the others, so that is
+    // no misdirected request.
+    let listener = listener.host(usual.clone().name("sim")).strict_sni(is_strict(seed));
     listener.missing_host(move |missing| find(missing, &like))
 }
 

@@ -4,8 +4,8 @@ use crate::{support, tls};
 use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Exchange, FailedHandshake, Listener, Observer, Peer, Raw, Reason, RefuseReason,
-    Request, Server, Timeout,
+    Access, Authenticator, Client, Connection, Exchange, FailedHandshake, Listener, Observer, Peer, Raw,
+    Reason, RefuseReason, Request, Server, Timeout,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -355,6 +355,40 @@ fn d12_the_header_of_a_request_counts_from_trusted_hops_only() {
     assert_eq!(ask(&mut lab, PROXY, header, field), "203.0.113.7");
     let header = b"PROXY TCP4 192.0.2.66 198.51.100.1 1234 443\r\n";
     assert_eq!(ask(&mut lab, PROXY, header, field), "192.0.2.66");
+}
+
+/// Allows IPv4 only, and says what it was asked about.
+struct Asked(Log);
+
+impl Authenticator for Asked {
+    fn check(&self, _request: &Request<'_>, peer: Option<SocketAddr>) -> Access {
+        self.0.note(format!("{peer:?}"));
+        if peer.is_some_and(|peer| peer.is_ipv4()) { Access::Allow } else { Access::Deny }
+    }
+}
+
+/// The fault: a client over a socket for both families had another address for the authenticator than for its own client.
+#[test]
+fn i360_an_authenticator_gets_a_mapped_address_as_ipv4() {
+    for (from, field, seen, status) in [
+        ("[::ffff:127.0.0.1]:9", "A: b", "Some(127.0.0.1:9)", "200"),
+        ("127.0.0.1:9", "A: b", "Some(127.0.0.1:9)", "200"),
+        ("[::ffff:10.0.0.9]:9", "X-Forwarded-For: ::ffff:203.0.113.7", "Some(203.0.113.7:0)", "200"),
+        ("[::1]:9", "A: b", "Some([::1]:9)", "403"),
+    ] {
+        let asked = Log::default();
+        let options = TestOptions {
+            listener: Box::new(|listener| listener.trusted_proxies(["10.0.0.0/8"])),
+            authenticator: Some(Arc::new(Asked(asked.clone()))),
+            ..TestOptions::default()
+        };
+        let mut server = TestServer::with_options(options, |_peer| Mirror(Log::default()));
+        let far = server.connect_from(from.parse::<SocketAddr>().unwrap(), listener::HTTP);
+        far.send(format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n").as_bytes());
+        server.run();
+        let answer = support::text(&far.take());
+        assert_eq!((asked.take(), &answer[9..12]), (vec![seen.to_owned()], status), "{from}");
+    }
 }
 
 #[test]

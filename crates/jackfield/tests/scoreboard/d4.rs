@@ -2,7 +2,9 @@
 
 use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
-use jackfield::{Client, Connection, Limits, Listener, Observer, Peer, Refuse, RefuseReason, Server};
+use jackfield::{
+    Client, Connection, Limits, Listener, Observer, Peer, Refuse, RefuseReason, Server, WhenFull,
+};
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -50,6 +52,11 @@ impl Lab {
 
     fn connect(&mut self, from: &str) -> FarEnd {
         self.server.connect_from(from.parse::<SocketAddr>().unwrap(), listener::RAW)
+    }
+
+    /// One for HTTP, which may be ended while it is idle.
+    fn browse(&mut self, from: &str) -> FarEnd {
+        self.server.connect_from(from.parse::<SocketAddr>().unwrap(), listener::HTTP)
     }
 
     /// One from there comes in.
@@ -173,15 +180,45 @@ fn d4_a_refused_connection_takes_no_place() {
     let mut lab = Lab::new(
         |limits| {
             limits.connections_max = 1;
-            limits.when_full = jackfield::WhenFull::EvictIdle;
+            limits.when_full = WhenFull::EvictIdle;
         },
         edit,
     );
-    let guest = lab.welcome("192.0.2.1:1");
+    let guest = lab.browse("192.0.2.1:1");
+    lab.log.take();
     for port in 1..100 {
         lab.refuse(&format!("198.51.100.1:{port}"), "Denied");
     }
     assert!(!guest.is_reset() && lab.server.handle().count() == 1);
+}
+
+/// Until its header has come nobody knows for whom a proxy connects, so such a connection counts.
+#[test]
+fn d4_behind_a_proxy_a_connection_counts_until_it_is_refused() {
+    for when_full in [WhenFull::Refuse, WhenFull::EvictIdle] {
+        let mut lab = Lab::new(
+            |limits| (limits.connections_max, limits.when_full) = (1, when_full),
+            |listener| listener.proxy_required(["10.0.0.0/8"]).denied_networks(["198.51.100.0/24"]),
+        );
+        let unknown = lab.connect(PROXY);
+        assert_eq!((lab.log.take(), lab.server.handle().count()), (vec![], 1));
+        lab.connect("10.0.0.9:701");
+        assert_eq!(lab.log.take(), ["refused 10.0.0.9:701 Full"]);
+        unknown.send(&header("198.51.100.7"));
+        lab.server.run();
+        assert_eq!(lab.log.take(), ["refused 198.51.100.7:1234 Denied"]);
+        assert_eq!(lab.server.handle().count(), 0, "its place is free again");
+        let guest = lab.browse(PROXY);
+        guest.send(&header("192.0.2.1"));
+        lab.server.run();
+        assert_eq!(lab.log.take(), ["create 192.0.2.1:1234", "connect 192.0.2.1:1234"]);
+        let _unknown = lab.connect("10.0.0.9:702");
+        let is_ended = when_full == WhenFull::EvictIdle;
+        assert_eq!(
+            (guest.has_server_finished() || guest.is_reset(), lab.log.take().is_empty()),
+            (is_ended, is_ended)
+        );
+    }
 }
 
 const PROXY: &str = "10.0.0.9:700";
@@ -322,6 +359,28 @@ fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
         assert_eq!((lab.log.has("connect 203.0.113.7:1234"), far.is_reset()), (true, !is_let_in), "{source}");
     }
     assert_eq!(lab.log.events().last().unwrap(), "refused 203.0.113.8:1234 Denied");
+}
+
+/// The fault: a rule that names IPv4 addresses never met those that came over a socket for both families.
+#[test]
+fn i360_a_listeners_own_rule_gets_a_mapped_address_as_ipv4() {
+    let rule = |peer: SocketAddr| (peer.to_string() == "192.0.2.1:7").then_some(Refuse::Reset);
+    let mut lab = Lab::new(|_| {}, move |listener| listener.refuse_if(rule));
+    for (from, is_refused) in [
+        ("192.0.2.1:7", true),
+        ("[::ffff:192.0.2.1]:7", true),
+        ("[::ffff:192.0.2.2]:7", false),
+        ("[::1]:7", false),
+    ] {
+        assert_eq!(lab.connect(from).is_reset(), is_refused, "{from}");
+    }
+    let mut lab = Lab::new(|_| {}, move |listener| listener.proxy_required(["10.0.0.0/8"]).refuse_if(rule));
+    for (from, is_refused) in [("192.0.2.1", true), ("192.0.2.2", false)] {
+        let far = lab.connect(PROXY);
+        far.send(format!("PROXY TCP6 ::ffff:{from} ::1 7 80\r\n").as_bytes());
+        lab.server.run();
+        assert_eq!(far.is_reset(), is_refused, "{from}");
+    }
 }
 
 const BUSY: &str =

@@ -15,7 +15,9 @@ use support::probe::{Probe, Watcher};
 use support::real::Live;
 use tls::{Authority, Identity, Secured, record};
 
-const CLOSING: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+fn closing(host: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+}
 
 /// Answers with the facts of its handshake.
 struct Facts;
@@ -74,7 +76,7 @@ impl World {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-connect", &addr, "-servername", host, "-ign_eof", "-CAfile"]);
         command.arg(&self.roots).args(args);
-        run(command, CLOSING)
+        run(command, &closing(host))
     }
 
     /// The body that curl gets from a host, or what it complains about.

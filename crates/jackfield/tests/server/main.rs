@@ -21,6 +21,7 @@ mod idle;
 mod late;
 mod leaving;
 mod limits;
+mod misdirected;
 mod mistakes;
 mod paused;
 mod proxies;

@@ -72,7 +72,7 @@ fn i352_a_name_that_was_found_goes_before_a_star_that_was_found_later() {
     let listener = Listener::tcp("in memory").host(authority.host("usual.example"));
     let listener = listener.missing_host(move |missing| match missing.name() {
         "one.example" => Some(issuer.host("one.example").name("staff.b.example").tag(1)),
-        "two.example" => Some(issuer.host("two.example").name("*.b.example").tag(2)),
+        "two.example" | "open.b.example" => Some(issuer.host("two.example").name("*.b.example").tag(2)),
         _ => None,
     });
     let (mut server, seen) = serve(listener);
@@ -85,6 +85,43 @@ fn i352_a_name_that_was_found_goes_before_a_star_that_was_found_later() {
     ] {
         assert_eq!(visit(&mut server, name, &config, &seen), expected, "{name}");
     }
+}
+
+/// The fault: a star that was found took each name below it, so a peer could choose by the order of its questions under which rule
+/// it came in.
+#[test]
+fn i367_a_star_that_was_found_takes_only_the_names_for_which_it_was_found() {
+    let (authority, clients) = (Arc::new(Authority::new("servers")), Authority::new("clients"));
+    let (issuer, roots) = (authority.clone(), clients.file("i367-roots"));
+    let listener = Listener::tcp("in memory").host(authority.host("usual.example"));
+    let asked = Log::default();
+    let log = asked.clone();
+    let listener = listener.missing_host(move |missing| {
+        log.note(missing.name());
+        match missing.name() {
+            "open.b.example" | "too.b.example" => Some(issuer.host("*.b.example").tag(1)),
+            "staff.b.example" => {
+                let required = ClientAuth::required(&roots);
+                Some(issuer.host("staff.b.example").tag(2).client_auth(required))
+            }
+            _ => None,
+        }
+    });
+    let (mut server, seen) = serve(listener);
+    let config = anybody(&authority, VERSIONS[1]);
+    for (name, expected) in [
+        ("open.b.example", "Some(1)"),
+        ("staff.b.example", "alert"),
+        ("too.b.example", "Some(1)"),
+        ("staff.b.example", "alert"),
+        ("nobody.b.example", "None"),
+        ("Open.b.example", "Some(1)"),
+        ("too.b.example", "Some(1)"),
+    ] {
+        assert_eq!(visit(&mut server, name, &config, &seen), expected, "{name}");
+    }
+    // Each once: what was found is kept.
+    assert_eq!(asked.take(), ["open.b.example", "staff.b.example", "too.b.example", "nobody.b.example"]);
 }
 
 /// Asks for a host, and waits for nothing.

@@ -40,11 +40,12 @@ impl Listener {
     }
 
     /// Asks this closure for each new connection over IP, with the peer's address, before any work is done for it: before TLS,
-    /// before the factory, and before the connection counts. `Some`: the connection is refused in this way, and reported with
+    /// before the factory, and before the connection counts. An IPv4 address that is mapped into IPv6 comes as IPv4. `Some`: the
+    /// connection is refused in this way, and reported with
     /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). With TLS the peer understands no answer yet, so
     /// [`Refuse::Busy`] and [`Refuse::Banner`] close the connection without one; the factory, which comes after the handshake,
-    /// can answer. Behind [`Listener::proxy_required`] it gets the address that the proxy names, and with TLS each refusal is a
-    /// reset. It runs on a reactor's thread, so it must not block. If it panics, the connection is reset, and
+    /// can answer. Behind [`Listener::proxy_required`] it gets the address that the proxy names; there the connection counts earlier, and
+    /// with TLS each refusal is a reset. It runs on a reactor's thread, so it must not block. If it panics, the connection is reset, and
     /// [`Observer::on_panic`](crate::Observer::on_panic) has the panic. Peers of unix sockets have no address, and it is
     /// not asked. A second call replaces the first. Default: none.
     ///

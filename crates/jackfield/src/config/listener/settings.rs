@@ -215,6 +215,14 @@ impl ListenerSettings {
         }
     }
 
+    /// Whether a request must come in the session of its host, because hosts may have different rules.
+    pub(crate) fn directs_requests(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls_hosts().is_some_and(|hosts| hosts.rules_may_differ);
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();

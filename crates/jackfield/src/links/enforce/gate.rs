@@ -16,6 +16,12 @@ impl Links {
         id: ConnectionId,
         request: &Request<'_>,
     ) -> bool {
+        #[cfg(feature = "tls")]
+        if self.is_misdirected(wires, id, request) {
+            // Misdirected Request (RFC 9110 section 15.5.20).
+            self.respond_with_status(wires, id, 421);
+            return false;
+        }
         let verdict = self.judge(wires, request, None);
         // The server of an ACME authority has no password.
         let is_open = matches!(verdict, Verdict::Refuse(_) | Verdict::Serve(Page::Challenge));
@@ -28,6 +34,17 @@ impl Links {
             Verdict::Pass | Verdict::TryLater => return true,
         }
         false
+    }
+
+    /// Whether the host of a request has another rule for client certificates than the one that its session has met.
+    #[cfg(feature = "tls")]
+    fn is_misdirected(&self, wires: &Wires, id: ConnectionId, request: &Request<'_>) -> bool {
+        let link = &self.table[id.slot()];
+        let Some(hosts) = self.settings.listeners[usize::from(link.listener)].tls_hosts() else {
+            return false;
+        };
+        let met = link.extra.as_ref().and_then(|extra| extra.host.as_deref());
+        hosts.rules_may_differ && hosts.is_misdirected(met, wires.server_name(id), request)
     }
 
     /// Counts a request on a connection with a limit on requests. The answer to the last one has `Connection: close`.
