@@ -5,8 +5,8 @@ mod steady;
 mod support;
 
 use allocation_counter::measure;
-use jackfield::test::{FarEnd, TestServer};
-use jackfield::{AccessLog, Client, Exchange, Request};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::{AccessLog, Client, Exchange, Listener, Request};
 use steady::{
     Worker, echo, heard, listen, milli_allocations, milli_allocations_of, ok_bytes, open, repeat, requests,
 };
@@ -124,6 +124,37 @@ fn a_line_of_the_access_log_allocates_nothing() {
         let counted = milli_allocations_of(option, Worker::default, requests(get("/a?b=c"), ok_bytes(""), 1));
         assert!(counted <= 20, "{counted} thousandths of an allocation");
     }
+}
+
+/// Allocations of a thousand requests that are logged, with or without trust in the proxy that they come from.
+fn logged_behind_a_proxy(is_trusted: bool) -> u64 {
+    let listener = Listener::tcp("in memory");
+    let listener = if is_trusted { listener.trusted_proxies(["10.0.0.0/8"]) } else { listener };
+    let options = TestOptions {
+        listeners: vec![listener],
+        access_log: Some(AccessLog::common(std::io::sink())),
+        ..TestOptions::default()
+    };
+    let mut server = TestServer::with_options(options, |_peer| Worker::default());
+    let far = server.connect_from(([10, 0, 0, 9], 1).into(), 0);
+    let forwarded = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2, 10.0.0.8\r\n\r\n";
+    let request = get("/").replace("\r\n\r\n", &format!("\r\n{forwarded}"));
+    let mut ask = |times| {
+        (0..times).for_each(|_| {
+            far.send(request.as_bytes());
+            server.run();
+            far.take();
+        });
+    };
+    ask(1000);
+    measure(|| ask(1000)).count_total
+}
+
+/// The fault: for each request that was logged, the lines of the proxies were gathered in a vector.
+#[test]
+fn i363_the_address_behind_proxies_is_found_without_an_allocation() {
+    let [with, without] = [true, false].map(logged_behind_a_proxy);
+    assert!(with <= without + 100, "{with} allocations, and {without} without trusted proxies");
 }
 
 #[test]

@@ -115,6 +115,35 @@ fn c19_an_outgoing_connection_has_options_too() {
     assert_eq!(log.take(), [Reason::Connect(ConnectError::Invalid).to_string()]);
 }
 
+/// The fault: without `tls`, a connection that names a server for its certificate was made in plain text.
+#[test]
+fn i361_an_outgoing_connection_with_an_option_that_has_no_effect_fails() {
+    let raw = || Outgoing::tcp("192.0.2.1:7");
+    let socket = || Outgoing::websocket("ws://192.0.2.1/");
+    for (outgoing, is_begun) in [
+        (raw(), true),
+        (raw().lines(), true),
+        (socket().subprotocol("a").header("X", "y").uncompressed(), true),
+        (raw().server_name("a.example"), false),
+        (socket().server_name("a.example"), false),
+        (raw().subprotocol("a"), false),
+        (raw().header("X", "y"), false),
+        (raw().lines().uncompressed(), false),
+        (socket().raw(), false),
+        (socket().lines(), false),
+    ] {
+        let log = Log::default();
+        let client = log.clone();
+        let row = format!("{outgoing:?}");
+        let mut server = TestServer::new(move |_peer| Dialer(client.clone()));
+        server.handle().connect(outgoing).unwrap();
+        server.advance(Duration::from_millis(1));
+        let invalid = Reason::Connect(ConnectError::Invalid).to_string();
+        assert_eq!(log.take(), if is_begun { vec![] } else { vec![invalid] }, "{row}");
+        assert_eq!(server.take_dials().len(), usize::from(is_begun), "{row}");
+    }
+}
+
 /// The socket of this process that is connected to this address, as a descriptor of its own. `None`: the system does not
 /// let a process look at its own descriptors.
 #[cfg(target_os = "linux")]

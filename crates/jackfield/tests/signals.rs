@@ -15,6 +15,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -196,14 +197,17 @@ impl Observer for Told {
 struct Reloading {
     live: Live,
     newest: Arc<Mutex<Option<Issued>>>,
+    panics: Arc<AtomicBool>,
     told: Receiver<Vec<String>>,
 }
 
 impl Reloading {
     fn start(authority: &Authority) -> Self {
         let newest = Arc::new(Mutex::new(Some(authority.issue("localhost"))));
-        let made = newest.clone();
+        let panics = Arc::new(AtomicBool::new(false));
+        let (made, is_broken) = (newest.clone(), panics.clone());
         let host = Host::fallback().certificate_from(move || {
+            assert!(!is_broken.load(Ordering::SeqCst), "it can't be made");
             let newest = made.lock().unwrap();
             let Issued { chain_pem, key_pem, .. } = newest.as_ref().ok_or(ErrorKind::NotFound)?;
             Ok((chain_pem.clone().into_bytes(), key_pem.clone().into_bytes()))
@@ -212,7 +216,7 @@ impl Reloading {
         let listener = Listener::tcp("127.0.0.1:0").host(host);
         let builder = Server::builder().listen(listener).reactors(2).observer(Told(sender));
         let live = Live::serve(builder.reload_tls_on_sighup(), |_peer| Deferring(channel().0));
-        Self { live, newest, told }
+        Self { live, newest, panics, told }
     }
 
     /// Gives it this certificate, and the signal; what it finds wrong.
@@ -239,6 +243,14 @@ fn hangup_reloads() {
     let faults = server.hang_up(None);
     assert!(faults.len() == 1 && faults[0].contains("the closure gave no certificate"), "{faults:?}");
     assert!(server.is_trusted_by(&second), "the old one stays");
+    // I364: nobody was told of a panic.
+    server.panics.store(true, Ordering::SeqCst);
+    let faults = server.hang_up(Some(first.issue("localhost")));
+    assert!(faults.len() == 1 && faults[0].contains("it can't be made"), "{faults:?}");
+    assert!(server.is_trusted_by(&second), "the old one stays");
+    server.panics.store(false, Ordering::SeqCst);
+    assert_eq!(server.hang_up(Some(first.issue("localhost"))), [""; 0]);
+    assert!(server.is_trusted_by(&first));
 }
 
 /// The stream that the handler writes to does not fill up.

@@ -301,16 +301,28 @@ const KEPT_BACK: [&str; 14] = [
     "Upgrade",
 ];
 
+#[inline(always)]
+fn field<'b>(head: &'b [u8], span: &Span) -> (&'b str, &'b [u8]) {
+    (ascii_as_str(span.name(head)), span.value(head))
+}
+
 impl<'b> Iterator for HeaderIter<'b> {
     type Item = (&'b str, &'b [u8]);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.spans.next().map(|span| (ascii_as_str(span.name(self.head)), span.value(self.head)))
+        self.spans.next().map(|span| field(self.head, span))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.spans.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for HeaderIter<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.spans.next_back().map(|span| field(self.head, span))
     }
 }
 

@@ -33,8 +33,11 @@ impl Network {
             Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => bits.parse().ok()?,
             Some(_) => return None,
         };
+        if counts > most {
+            return None;
+        }
         let network = Self { addr: mapped(ip), bits: before + counts };
-        (counts <= most && network.addr & !mask(network.bits) == 0).then_some(network)
+        (network.addr & !mask(network.bits) == 0).then_some(network)
     }
 }
 
@@ -139,6 +142,9 @@ mod tests {
             "a.example",
             "192.0.2.0/",
             "192.0.2.0/+8",
+            // This one was a panic.
+            "192.0.2.0/4294967295",
+            "::/4294967295",
             "1.2.3/8",
         ];
         let faults = Networks::parse_all(wrong).expect_err("none is one");

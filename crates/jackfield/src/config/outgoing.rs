@@ -136,7 +136,8 @@ impl Outgoing {
         Self { is_secure, ..outgoing }
     }
 
-    /// Offers a subprotocol, on an [`Outgoing::websocket`]. The first offer is the preferred one.
+    /// Offers a subprotocol, on an [`Outgoing::websocket`]. The first offer is the preferred one. On any other connection this, a header
+    /// and [`Outgoing::uncompressed`] have no effect, so that fails with [`ConnectError::Invalid`](crate::ConnectError::Invalid).
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.websocket.get_or_insert_default().subprotocols.push(name.into());
@@ -176,14 +177,14 @@ impl Outgoing {
         }
     }
 
-    /// Your own protocol, in bytes: `on_data`. The default.
+    /// Your own protocol, in bytes: `on_data`. The default, but for an [`Outgoing::websocket`], which can't have it.
     #[must_use]
     pub fn raw(mut self) -> Self {
         self.speaks = Speaks::Raw;
         self
     }
 
-    /// Your own protocol, in lines: `on_line`.
+    /// Your own protocol, in lines: `on_line`. Not for an [`Outgoing::websocket`] either.
     #[must_use]
     pub fn lines(mut self) -> Self {
         self.speaks = Speaks::Lines;
@@ -246,12 +247,26 @@ impl Outgoing {
         self
     }
 
-    /// The server name (SNI) for TLS, for which the certificate must be valid, instead of the host of the address.
+    /// The server name (SNI) for TLS, for which the certificate must be valid, instead of the host of the address. Without
+    /// [`Outgoing::tls`] the connection fails with [`ConnectError::Invalid`](crate::ConnectError::Invalid): it would be plain text.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
+    }
+
+    /// Whether something was asked for that only TLS has: the scheme of its URL, or the name of the server.
+    pub(crate) fn asks_for_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.is_secure || self.server_name.is_some();
+        #[cfg(not(feature = "tls"))]
+        return self.is_secure;
+    }
+
+    /// Whether something was asked for that only a WebSocket has, and another protocol is spoken.
+    pub(crate) fn has_lost_request(&self) -> bool {
+        self.websocket.is_some() && self.speaks != Speaks::Http
     }
 
     /// Bytes that it owns on the heap.

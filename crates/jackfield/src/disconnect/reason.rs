@@ -136,7 +136,7 @@ pub enum Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The target is not valid, for example TLS to a text that is not a server name.
+    /// The target is not valid, for example TLS to a text that is not a server name, or an option has no effect with the others.
     Invalid,
     /// The name has no address.
     Name,

@@ -62,7 +62,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         let there = if stays { here } else { self.links.handle.least_loaded(here) };
         let most = self.most(listener);
         let has_room = self.links.handle.try_count(there, listener, most)
-            || self.evict_idle(wires, listener) && self.links.handle.try_count(there, listener, most);
+            || !self.is_refused_for_overload(there, &incoming)
+                && self.evict_idle(wires, listener)
+                && self.links.handle.try_count(there, listener, most);
         if !has_room && self.waits(listener) {
             return self.hold(wires, incoming);
         }
@@ -80,6 +82,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         } else {
             self.hand_over(there, incoming, is_provisional);
         }
+    }
+
+    /// Whether a new connection would be refused even if there were a place for it, so that none is made.
+    fn is_refused_for_overload(&self, there: usize, incoming: &Incoming) -> bool {
+        let is_overloaded = self.links.handle.remote(there).is_some_and(|remote| remote.quota.is_empty());
+        is_overloaded && !self.is_status(incoming.peer.listener) && !self.may_be_provisional(incoming)
     }
 
     /// Hands a new connection to another reactor. A reactor that has ended takes none.

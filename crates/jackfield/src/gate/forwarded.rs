@@ -28,12 +28,8 @@ pub(crate) fn client_ip(
     if !is_trusted(ip) {
         return ip;
     }
-    let lines: Vec<&[u8]> = request
-        .headers()
-        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .collect();
-    for element in lines.iter().rev().flat_map(|line| rsplit(line, b',')) {
+    let lines = request.headers().rev().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+    for element in lines.flat_map(|(_, line)| rsplit(line, b',')) {
         let said = match by {
             ForwardedBy::XForwardedFor => node(element),
             ForwardedBy::Forwarded => forwarded_for(element).and_then(node),

@@ -31,7 +31,8 @@ impl Links {
             _ => Offering::default(),
         };
         let opening = opening.map(|request| Opening::new(request, offering, self.masks.key(), deadline));
-        let is_invalid = outgoing.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid());
+        let is_invalid = outgoing.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid())
+            || outgoing.has_lost_request();
         let (above, opening, fault) = match (above(outgoing), opening.transpose()) {
             _ if is_invalid => (Above::Plain, None, Some(ConnectError::Invalid)),
             (Ok(above), Ok(opening)) => (above, opening, None),
@@ -135,7 +136,7 @@ fn above(outgoing: &Outgoing) -> Result<Above, ConnectError> {
     plain(outgoing)
 }
 
-/// A plain session, unless TLS was asked for.
+/// A plain session, unless something was asked for that only TLS has.
 fn plain(outgoing: &Outgoing) -> Result<Above, ConnectError> {
-    if outgoing.is_secure { Err(ConnectError::Invalid) } else { Ok(Above::Plain) }
+    if outgoing.asks_for_tls() { Err(ConnectError::Invalid) } else { Ok(Above::Plain) }
 }

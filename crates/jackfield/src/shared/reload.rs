@@ -6,6 +6,8 @@ use crate::config::TlsHosts;
 use crate::shared::handle::Handle;
 #[cfg(all(feature = "signals", unix))]
 use crate::shared::observer::Observer;
+#[cfg(all(feature = "signals", unix))]
+use crate::shared::offload::attempt;
 #[cfg(feature = "expiry")]
 use crate::shared::settings::Settings;
 use crate::shared::state::Busy;
@@ -56,7 +58,10 @@ impl Handle {
         let handle = self.clone();
         // A server that has ended shows no certificates any more.
         let _ = self.shared().pool.submit_reserved(Box::new(move || {
-            let faults = handle.reload_tls().err().unwrap_or_default();
+            // A closure that makes certificates may panic.
+            let reloaded =
+                attempt(|| handle.reload_tls()).unwrap_or_else(|panicked| Err(vec![panicked.to_string()]));
+            let faults = reloaded.err().unwrap_or_default();
             if !handle.has_ended() {
                 observer.on_tls_reload(&faults);
             }

@@ -2,7 +2,7 @@
 
 use crate::{support, tls};
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{FailedHandshake, Limit, Limits, Listener, Observer, Peer, Reason, RefuseReason};
+use jackfield::{FailedHandshake, Limit, Limits, Listener, Observer, Peer, Reason, RefuseReason, WhenFull};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::Probe;
@@ -89,6 +89,34 @@ fn n14_new_connections_get_503_while_existing_ones_are_served() {
     assert_eq!(told.take(), ["Overload"; 20]);
     assert_eq!(lab.server.handle().metrics().refused_overload, 20);
     assert_eq!(statuses(lab.ask(&before, get("/")).as_bytes()), [200]);
+}
+
+/// The fault: an idle connection was ended to make room for a new one, which was then refused because of the overload.
+#[test]
+fn i362_nothing_is_ended_for_a_connection_that_the_overload_refuses() {
+    for (reserved, is_ended) in [(&[][..], false), (&["/health"][..], true)] {
+        let told = Told::default();
+        let options = TestOptions {
+            observer: Arc::new(told.clone()),
+            limits: Limits::default().with(|limits| {
+                (limits.connections_max, limits.when_full) = (1, WhenFull::EvictIdle);
+            }),
+            reserved: reserved.iter().map(ToString::to_string).collect(),
+            ..TestOptions::default()
+        };
+        let mut lab = Lab::with_options(options, Probe::default);
+        let idle = lab.connect();
+        overload(&mut lab);
+        // The one for which there is room in this turn may end another.
+        let first = lab.connect();
+        assert!(idle.has_server_finished());
+        told.take();
+        let late = lab.connect();
+        lab.run();
+        assert_eq!(first.has_server_finished(), is_ended, "exempt: {reserved:?}");
+        assert_eq!(is_refused(&mut lab, &late), !is_ended);
+        assert_eq!(told.take(), if is_ended { vec![] } else { vec!["Full"] });
+    }
 }
 
 #[test]
