@@ -109,9 +109,9 @@ impl<'a> Exchange<'a> {
 
     /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
     ///
-    /// The answer to `HEAD` has no body, so it is complete at once: parts that are written in this callback are accepted and not
-    /// sent, the next request may come after it, and later [`as_response`](crate::Connection::as_response) is `None`. The same
-    /// holds for a 204 and a 304.
+    /// The answer to `HEAD` has no body, so it is complete at once: a part that is written in this callback is not sent and gives
+    /// [`Sent::Gone`](crate::Sent::Gone), the next request may come after it, and later
+    /// [`as_response`](crate::Connection::as_response) is `None`. The same holds for a 204, a 205 and a 304.
     #[must_use]
     pub fn stream(mut self, status: u16, content_type: &str) -> ResponseStream<'a> {
         self.begin_stream(&ResponseToSend::new(status, content_type), None);

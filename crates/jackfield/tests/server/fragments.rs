@@ -72,6 +72,19 @@ fn i382_a_message_that_was_refused_from_its_first_fragment_on_is_over() {
     }
 }
 
+/// The default policy closes at a fragment as at a message.
+#[test]
+fn i382_with_the_policy_close_a_fragment_at_the_cap_closes() {
+    let (mut lab, id, members) = members(full_at(2000));
+    members[0].set_room(Some(10));
+    act(&mut lab, id, |socket| assert_eq!(write_four(socket), Sent::Full));
+    assert!(!lab.server.wires().is_open(id));
+    members[0].set_room(None);
+    lab.run();
+    let frames = socket::frames(&members[0].take());
+    assert_eq!((&frames[..3], frames[3].code()), (&three_and_the_end()[..3], Some(1013)));
+}
+
 /// The fault: bytes that nobody had tried to write counted as the backlog of a slow peer.
 #[test]
 fn i383_a_peer_that_reads_at_once_is_never_too_slow_in_the_middle_of_a_message() {
