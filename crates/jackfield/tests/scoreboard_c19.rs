@@ -117,7 +117,7 @@ fn c19_an_outgoing_connection_has_options_too() {
 
 /// The fault: without `tls`, a connection that names a server for its certificate was made in plain text.
 #[test]
-fn i361_an_outgoing_connection_with_an_option_that_has_no_effect_fails() {
+fn c25_an_outgoing_connection_with_an_option_that_has_no_effect_fails() {
     let raw = || Outgoing::tcp("192.0.2.1:7");
     let socket = || Outgoing::websocket("ws://192.0.2.1/");
     for (outgoing, is_begun) in [

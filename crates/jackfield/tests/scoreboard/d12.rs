@@ -369,7 +369,7 @@ impl Authenticator for Asked {
 
 /// The fault: a client over a socket for both families had another address for the authenticator than for its own client.
 #[test]
-fn i360_an_authenticator_gets_a_mapped_address_as_ipv4() {
+fn d12_an_authenticator_gets_a_mapped_address_as_ipv4() {
     for (from, field, seen, status) in [
         ("[::ffff:127.0.0.1]:9", "A: b", "Some(127.0.0.1:9)", "200"),
         ("127.0.0.1:9", "A: b", "Some(127.0.0.1:9)", "200"),

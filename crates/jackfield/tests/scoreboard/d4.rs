@@ -363,7 +363,7 @@ fn c4_a_listeners_own_rule_is_asked_before_the_factory() {
 
 /// The fault: a rule that names IPv4 addresses never met those that came over a socket for both families.
 #[test]
-fn i360_a_listeners_own_rule_gets_a_mapped_address_as_ipv4() {
+fn d12_a_listeners_own_rule_gets_a_mapped_address_as_ipv4() {
     let rule = |peer: SocketAddr| (peer.to_string() == "192.0.2.1:7").then_some(Refuse::Reset);
     let mut lab = Lab::new(|_| {}, move |listener| listener.refuse_if(rule));
     for (from, is_refused) in [

@@ -93,7 +93,7 @@ fn n14_new_connections_get_503_while_existing_ones_are_served() {
 
 /// The fault: an idle connection was ended to make room for a new one, which was then refused because of the overload.
 #[test]
-fn i362_nothing_is_ended_for_a_connection_that_the_overload_refuses() {
+fn n14_nothing_is_ended_for_a_connection_that_the_overload_refuses() {
     for (reserved, is_ended) in [(&[][..], false), (&["/health"][..], true)] {
         let told = Told::default();
         let options = TestOptions {
