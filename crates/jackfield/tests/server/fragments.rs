@@ -6,7 +6,7 @@ use crate::support::socket::{self, CONTINUATION, FIN, Frame, TEXT};
 use jackfield::test::TestOptions;
 use jackfield::{History, MessageKind, Overflow, Sent, WebSocket};
 
-const POLICIES: [(Overflow, fn(&mut WebSocket<'_>)); 4] = [
+const POLICIES: [(Overflow, Act); 4] = [
     (Overflow::DropNewest, |socket| socket.set_overflow(Overflow::DropNewest)),
     (Overflow::DropOldest, |socket| socket.set_overflow(Overflow::DropOldest)),
     (Overflow::NewestPerKey, |socket| socket.set_overflow(Overflow::NewestPerKey)),
