@@ -149,6 +149,12 @@ impl Queue {
         self.lock().is_stopped
     }
 
+    /// Whether publications wait, and somebody waits for the thread.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let state = self.lock();
+        !state.is_given_up && state.sums.iter().any(|waiting| waiting.messages > 0)
+    }
+
     /// Takes all items. Waits for the first one, at most this long.
     pub(crate) fn take(&self, patience: Duration) -> Taken {
         let is_idle = |state: &mut State| state.is_empty() && !state.is_stopped && !state.is_broken;

@@ -1,7 +1,7 @@
 //! Reads all followed topics at once, on a separate connection and thread, because the read blocks in Redis.
 
 use crate::queue::{Item, Queue};
-use crate::stream;
+use crate::stream::{self, Page};
 use jackfield::{BrokerInbox, Position};
 use redis::{Cmd, Connection, ErrorKind, RedisResult, Value};
 use std::collections::BTreeMap;
@@ -17,7 +17,6 @@ pub(crate) const BLOCK: Duration = Duration::from_secs(1);
 pub(crate) struct Followed(Mutex<BTreeMap<Arc<str>, (String, Position)>>);
 
 pub(crate) struct Reader {
-    pub(crate) connection: Connection,
     pub(crate) followed: Arc<Followed>,
     /// A stream that gets an entry when the followed topics change.
     pub(crate) wake_key: String,
@@ -52,11 +51,13 @@ impl Followed {
 }
 
 impl Reader {
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(self, mut connection: Connection) {
         let (mut woken, mut is_readable) = ("0-0".to_owned(), false);
-        while !self.is_over.load(Ordering::Acquire) {
+        let mut page = None;
+        while !self.is_over() {
             let followed = self.followed.list();
-            match self.read(&followed, &mut woken) {
+            let page = page.get_or_insert_with(|| Page::first(followed.len()));
+            match self.read(&mut connection, &followed, &mut woken, page) {
                 Ok(()) if is_readable => {}
                 Ok(()) => {
                     is_readable = true;
@@ -73,7 +74,7 @@ impl Reader {
                     }
                 }
                 Err(_) => {
-                    if !self.is_over.load(Ordering::Acquire) {
+                    if !self.is_over() {
                         self.queue.set_broken();
                     }
                     return;
@@ -82,26 +83,55 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, followed: &[(Arc<str>, String, Position)], woken: &mut String) -> RedisResult<()> {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    fn read(
+        &self,
+        connection: &mut Connection,
+        followed: &[(Arc<str>, String, Position)],
+        woken: &mut String,
+        page: &mut Page,
+    ) -> RedisResult<()> {
         let mut command = Cmd::new();
-        command.arg("XREAD").arg("COUNT").arg(stream::PAGE).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        command.arg("XREAD").arg("COUNT").arg(page.count()).arg("BLOCK").arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS");
         let (keys, ids): (Vec<&str>, Vec<String>) =
             followed.iter().map(|(_, key, position)| (&**key, stream::id(*position))).unzip();
         command.arg(keys).arg(&self.wake_key).arg(ids).arg(&*woken);
-        let Value::Array(streams) = command.query::<Value>(&mut self.connection)? else { return Ok(()) };
-        for read in &streams {
-            let Value::Array(parts) = read else { continue };
-            let [Value::BulkString(key), entries] = &parts[..] else { continue };
-            let entries = stream::read_entries(entries);
+        self.hand_in(command.query(connection)?, followed, woken, page);
+        Ok(())
+    }
+
+    /// Gives the inbox what an answer has.
+    pub(crate) fn hand_in(
+        &self,
+        answer: Value,
+        followed: &[(Arc<str>, String, Position)],
+        woken: &mut String,
+        page: &mut Page,
+    ) {
+        let Value::Array(streams) = answer else { return };
+        let (mut entries_read, mut bytes_read, mut streams_read) = (0, 0, 0);
+        for read in streams {
+            let Value::Array(mut parts) = read else { continue };
+            let [Value::BulkString(key), entries] = &mut parts[..] else { continue };
+            let entries = stream::read_entries(std::mem::replace(entries, Value::Nil));
             let Some((last, _)) = entries.last() else { continue };
             if *key == self.wake_key.as_bytes() {
                 *woken = stream::id(*last);
             } else if let Some((topic, ..)) = followed.iter().find(|(_, known, _)| known.as_bytes() == key) {
+                if self.is_over() {
+                    // Another connection has the word, perhaps to another Redis, while this answer was waited for.
+                    return;
+                }
                 self.inbox.receive(topic, &entries);
                 self.followed.move_on(topic, *last);
+                (entries_read, streams_read) = (entries_read + entries.len(), streams_read + 1);
+                bytes_read += stream::bytes(&entries);
             }
         }
-        Ok(())
+        page.learn(entries_read, bytes_read, streams_read);
     }
 }

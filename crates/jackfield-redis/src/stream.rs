@@ -5,10 +5,15 @@
 
 use jackfield::{History, Position};
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, Value};
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Entries that are read with one command.
-pub(crate) const PAGE: usize = 1000;
+/// The most entries that are asked for with one command, and how many at first.
+const ENTRIES_MAX: usize = 1000;
+const ENTRIES_FIRST: usize = 16;
+
+/// How many bytes of messages an answer should have at most. Redis can be told only how many entries.
+const BYTES: usize = 4 << 20;
 
 /// How often it is tried to find or make a stream, if others make and lose it.
 const TRIES: usize = 8;
@@ -17,6 +22,38 @@ const TRIES: usize = 8;
 const FIELD: &str = "m";
 
 pub(crate) type Entry = (Position, Vec<u8>);
+
+/// How many entries are asked for with one command: as many as have room, if they are as large as those before.
+#[derive(Clone, Copy)]
+pub(crate) struct Page(usize);
+
+impl Page {
+    /// For the first time, of each of this number of streams.
+    pub(crate) fn first(streams: usize) -> Self {
+        Self((ENTRIES_FIRST / streams.max(1)).max(1))
+    }
+
+    pub(crate) fn count(self) -> usize {
+        self.0
+    }
+
+    /// Learns from an answer: how many entries it had, of how many streams, and how many bytes of messages.
+    pub(crate) fn learn(&mut self, entries: usize, bytes: usize, streams: usize) {
+        if entries > 0 {
+            let fits = BYTES.saturating_mul(entries) / bytes.max(1) / streams.max(1);
+            self.0 = fits.clamp(1, ENTRIES_MAX.min(4 * self.0));
+        }
+    }
+
+    fn learn_from(&mut self, entries: &[Entry]) {
+        self.learn(entries.len(), bytes(entries), 1);
+    }
+}
+
+/// The bytes of all messages.
+pub(crate) fn bytes(entries: &[Entry]) -> usize {
+    entries.iter().map(|(_, message)| message.len()).sum()
+}
 
 /// The key of a topic.
 pub(crate) fn key(prefix: &str, topic: &str) -> String {
@@ -122,9 +159,35 @@ pub(crate) fn entries_after(
     connection: &mut Connection,
     key: &str,
     after: Position,
+    page: &mut Page,
 ) -> RedisResult<Vec<Entry>> {
     let from = format!("({}", id(after));
-    entries(connection, Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(PAGE))
+    let command =
+        Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(page.count()).to_owned();
+    let entries = entries(connection, &command)?;
+    page.learn_from(&entries);
+    Ok(entries)
+}
+
+/// The newest entries after a position, as many as the history keeps. They are handed in together: who reads meanwhile must not
+/// find one gap after the other.
+pub(crate) fn newest_after(
+    connection: &mut Connection,
+    key: &str,
+    after: Position,
+    history: &History,
+) -> RedisResult<Vec<Entry>> {
+    let (mut newest, mut size, mut at, mut page) = (VecDeque::new(), 0, after, Page::first(1));
+    loop {
+        let entries = entries_after(connection, key, at, &mut page)?;
+        let Some((last, _)) = entries.last() else { return Ok(newest.into()) };
+        at = *last;
+        size += bytes(&entries);
+        newest.extend(entries);
+        while newest.len() > 1 && (newest.len() > history.events_max() || size > history.bytes_max()) {
+            size -= newest.pop_front().map_or(0, |(_, message): Entry| message.len());
+        }
+    }
 }
 
 /// The newest entries of an epoch, as many as the history keeps.
@@ -134,19 +197,24 @@ pub(crate) fn tail(
     head: Position,
     history: &History,
 ) -> RedisResult<Vec<Entry>> {
-    let (mut tail, mut bytes, mut to) = (Vec::new(), 0, id(head));
+    let (mut tail, mut size, mut to, mut page) = (Vec::new(), 0, id(head), Page::first(1));
     let first = id(Position { offset: 0, ..head });
-    while tail.len() < history.events_max() && bytes < history.bytes_max() {
-        let most = PAGE.min(history.events_max() - tail.len());
-        let mut page = entries(
+    while tail.len() < history.events_max() && size < history.bytes_max() {
+        let most = page.count().min(history.events_max() - tail.len());
+        let mut found = entries(
             connection,
             Cmd::new().arg("XREVRANGE").arg(key).arg(&to).arg(&first).arg("COUNT").arg(most),
         )?;
-        page.reverse();
-        let Some((oldest, _)) = page.last() else { break };
+        found.reverse();
+        let Some((oldest, _)) = found.last() else { break };
         to = format!("({}", id(*oldest));
-        bytes += page.iter().map(|(_, message)| message.len()).sum::<usize>();
-        tail.append(&mut page);
+        page.learn_from(&found);
+        let has_room = |entry: &Entry| {
+            let has_room = size < history.bytes_max();
+            size += entry.1.len();
+            has_room
+        };
+        tail.extend(found.into_iter().take_while(has_room));
     }
     tail.reverse();
     Ok(tail)
@@ -154,24 +222,23 @@ pub(crate) fn tail(
 
 /// Reads entries, the oldest first.
 fn entries(connection: &mut Connection, command: &Cmd) -> RedisResult<Vec<Entry>> {
-    let answer = command.query::<Value>(connection)?;
-    let mut entries = read_entries(&answer);
+    let mut entries = read_entries(command.query(connection)?);
     entries.sort_by_key(|(position, _)| *position);
     Ok(entries)
 }
 
 /// The entries of a list. Entries of another form are left out, and leave a gap.
-pub(crate) fn read_entries(answer: &Value) -> Vec<Entry> {
+pub(crate) fn read_entries(answer: Value) -> Vec<Entry> {
     let Value::Array(entries) = answer else { return Vec::new() };
-    entries.iter().filter_map(read_entry).collect()
+    entries.into_iter().filter_map(read_entry).collect()
 }
 
-fn read_entry(entry: &Value) -> Option<Entry> {
-    let Value::Array(parts) = entry else { return None };
-    let [id, Value::Array(fields)] = &parts[..] else { return None };
+fn read_entry(entry: Value) -> Option<Entry> {
+    let Value::Array(mut parts) = entry else { return None };
+    let [id, Value::Array(fields)] = &mut parts[..] else { return None };
     let position = position(&String::from_redis_value(id).ok()?)?;
-    let message = match &fields[..] {
-        [_, Value::BulkString(message), ..] => message.clone(),
+    let message = match &mut fields[..] {
+        [_, Value::BulkString(message), ..] => std::mem::take(message),
         _ => Vec::new(),
     };
     Some((position, message))
@@ -215,12 +282,35 @@ mod tests {
             Value::Array(vec![bulk("1-3"), Value::Array(vec![])]),
             entry("1-4", "four"),
         ]);
-        let found: Vec<_> = read_entries(&answer)
+        let found: Vec<_> = read_entries(answer)
             .into_iter()
             .map(|(at, message)| (at.offset, String::from_utf8(message).unwrap()))
             .collect();
         assert_eq!(found, [(1, "one".to_owned()), (3, String::new()), (4, "four".to_owned())]);
-        assert!(read_entries(&Value::Nil).is_empty());
+        assert!(read_entries(Value::Nil).is_empty());
+    }
+
+    /// The fault: 1000 entries were read at once, however large they were.
+    #[test]
+    fn i374_as_many_entries_are_asked_for_as_have_room() {
+        const KIB: usize = 1 << 10;
+        for (before, entries, bytes, streams, expected) in [
+            (16, 16, 16 * 100, 1, 64),
+            (64, 64, 64 * 100, 1, 256),
+            (1000, 1000, 1000 * 100, 1, 1000),
+            (1000, 0, 0, 0, 1000),
+            (1000, 1000, 0, 1, 1000),
+            (1000, 40, 40 * 100 * KIB, 1, 40),
+            (1000, 40, 40 * 100 * KIB, 4, 10),
+            (16, 16, 16 << 20, 1, 4),
+            (16, 1, 16 << 20, 1, 1),
+            (4, 400, 400 * 100 * KIB, 100, 1),
+        ] {
+            let mut page = Page(before);
+            page.learn(entries, bytes, streams);
+            assert_eq!(page.count(), expected, "{before} before, {entries} with {bytes} bytes of {streams}");
+        }
+        assert_eq!([0, 1, 4, 1000].map(|streams| Page::first(streams).count()), [16, 16, 4, 1]);
     }
 
     #[test]

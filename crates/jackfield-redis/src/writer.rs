@@ -4,7 +4,7 @@ use crate::pipeline::{self, Share};
 use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
-use crate::stream::{self, Added, Addition};
+use crate::stream::{self, Added, Addition, Page};
 use jackfield::{BrokerInbox, Position, SharedTopic};
 use redis::{Connection, ErrorKind, RedisError, RedisResult, Value};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,6 +71,8 @@ struct Topic {
     is_open: bool,
     /// Redis has refused what was written last.
     is_write_refused: bool,
+    /// Redis has refused what was written or read last, so the queue has less room for it.
+    is_refused: bool,
     /// Redis has refused a pipeline with it, and it may be the reason: it is sent alone until Redis takes what is written.
     is_suspect: bool,
     /// After an error: no attempt before this time.
@@ -104,6 +106,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let mut pause = PAUSE_FIRST;
         loop {
+            let is_last = self.setup.queue.is_stopped();
             let end = match self.connect() {
                 Ok((writes, reads)) => {
                     pause = PAUSE_FIRST;
@@ -120,7 +123,8 @@ impl Writer {
             self.presence.forget_if_old(&self.setup.inbox);
             self.setup.queue.sleep(pause);
             pause = (pause * 2).min(PAUSE_MAX);
-            if self.setup.queue.is_stopped() {
+            // What waits is tried to be sent once more.
+            if self.setup.queue.is_stopped() && (is_last || !self.setup.queue.is_wanted()) {
                 return;
             }
         }
@@ -153,19 +157,21 @@ impl Writer {
         self.setup.queue.mend();
         self.presence.begin();
         self.suspicion = None;
+        // The new reader must not read on what is loaded first.
+        self.close_all(|_| true);
         for topic in self.topics.values_mut() {
-            (topic.is_open, topic.epoch, topic.rests_until) = (false, None, None);
+            (topic.epoch, topic.rests_until) = (None, None);
         }
         let is_over = Arc::new(AtomicBool::new(false));
         let reader = Reader {
-            connection: reads,
             followed: self.followed.clone(),
             wake_key: self.wake_key(),
             queue: self.setup.queue.clone(),
             inbox: self.setup.inbox.clone(),
             is_over: is_over.clone(),
         };
-        let begun = thread::Builder::new().name("jackfield-redis-reader".into()).spawn(move || reader.run());
+        let begun =
+            thread::Builder::new().name("jackfield-redis-reader".into()).spawn(move || reader.run(reads));
         let end = match begun {
             Ok(_) => self.work(&mut writes).unwrap_or_else(|error| End::Gone(error.to_string())),
             Err(error) => End::Gone(error.to_string()),
@@ -275,6 +281,7 @@ impl Writer {
             wanted: None,
             is_open: false,
             is_write_refused: false,
+            is_refused: false,
             is_suspect: false,
             rests_until: None,
             told: None,
@@ -364,7 +371,7 @@ fn send_together(
             Ok(epoch) => epoch,
             Err(error) => {
                 topic.fail(error, setup, followed)?;
-                topic.set_write_refused(true, setup);
+                topic.is_write_refused = true;
                 continue;
             }
         };
@@ -464,21 +471,20 @@ impl Topic {
         self.is_open = false;
     }
 
-    /// Gives all entries after the last known position to the inbox. Returns the new position.
+    /// Gives the entries after the last known position to the inbox, as many as the history keeps. Returns the new position.
     fn load(&mut self, connection: &mut Connection, inbox: &BrokerInbox) -> RedisResult<Position> {
         let from = self.wanted.flatten();
         let head = self.head(connection, self.known.max(from.unwrap_or_default()))?;
         self.known = self.known.max(head);
         let name = &self.shared.name;
         match from.filter(|from| from.epoch == head.epoch) {
-            Some(mut at) => loop {
-                let page = stream::entries_after(connection, &self.key, at)?;
-                let Some((last, _)) = page.last() else { return Ok(at) };
-                at = *last;
-                inbox.receive(name, &page);
-            },
+            Some(at) => {
+                let newest = stream::newest_after(connection, &self.key, at, &self.shared.history)?;
+                inbox.receive(name, &newest);
+                Ok(newest.last().map_or(at, |(last, _)| *last))
+            }
             None => {
-                inbox.receive(name, &[(Position { offset: 0, ..head }, Vec::new())]);
+                // The epoch begins with what is kept of it: its beginning would be a second gap.
                 let tail = stream::tail(connection, &self.key, head, &self.shared.history)?;
                 inbox.receive(name, &tail);
                 Ok(head)
@@ -516,12 +522,12 @@ impl Topic {
     /// Whether the last message in doubt has arrived. A pipeline arrives completely or not at all.
     fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
-        let mut at = self.doubt_after;
+        let (mut at, mut page) = (self.doubt_after, Page::first(1));
         loop {
-            let page = stream::entries_after(connection, &self.key, at)?;
-            let Some((last, _)) = page.last() else { return Ok(false) };
+            let entries = stream::entries_after(connection, &self.key, at, &mut page)?;
+            let Some((last, _)) = entries.last() else { return Ok(false) };
             at = *last;
-            if page.iter().any(|(_, found)| found == message) {
+            if entries.iter().any(|(_, found)| found == message) {
                 return Ok(true);
             }
         }
@@ -566,23 +572,22 @@ impl Topic {
 
     /// Notes that Redis refuses what is written. What it has can still be read.
     fn refuse_write(&mut self, why: &str, setup: &Setup, followed: &Followed) {
-        self.set_write_refused(true, setup);
+        self.is_write_refused = true;
         self.rest(why, setup, followed);
     }
 
-    /// Returns whether what was written was refused before.
-    fn set_write_refused(&mut self, is_refused: bool, setup: &Setup) -> bool {
-        let was_refused = std::mem::replace(&mut self.is_write_refused, is_refused);
-        if was_refused != is_refused {
+    /// Tells the queue how much room the topic may have.
+    fn set_refused(&mut self, is_refused: bool, setup: &Setup) {
+        if std::mem::replace(&mut self.is_refused, is_refused) != is_refused {
             setup.queue.set_refused(&self.shared.name, is_refused);
         }
-        was_refused
     }
 
     /// Notes that Redis takes what is written. If it did not before, the topic is opened again, by which it becomes live.
     fn accept_write(&mut self, setup: &Setup, followed: &Followed) {
         self.is_suspect = false;
-        let was_refused = self.set_write_refused(false, setup);
+        let was_refused = std::mem::take(&mut self.is_write_refused);
+        self.set_refused(false, setup);
         if self.wanted.is_none() {
             self.tell_up(setup);
         } else if was_refused {
@@ -593,6 +598,7 @@ impl Topic {
 
     /// All that Redis has of the topic was read up to here. It is live, unless Redis refuses what comes or what is written.
     fn opened(&mut self, head: Position, refusal: Option<&str>, setup: &Setup) {
+        self.set_refused(self.is_write_refused, setup);
         match refusal {
             // That was reported.
             _ if self.is_write_refused => {}
@@ -618,6 +624,7 @@ impl Topic {
         self.close(&name, followed);
         self.pause(TOPIC_PAUSE);
         self.epoch = None;
+        self.set_refused(true, setup);
         self.tell_down(why, setup);
     }
 
@@ -694,6 +701,26 @@ mod tests {
             queue: Arc::new(Queue::new(10, 100)),
             inbox,
         })
+    }
+
+    /// The fault: what was read from a Redis that was left meanwhile came in behind the word of the new one.
+    #[test]
+    fn i379_what_an_old_connection_gets_late_is_not_handed_in() {
+        let bulk = |text: &str| Value::BulkString(text.into());
+        for is_over in [false, true] {
+            let Setup { queue, inbox, .. } = writer().setup;
+            let (name, followed): (Arc<str>, _) = ("t".into(), Arc::<Followed>::default());
+            let [before, after] = [1, 2].map(|offset| Position { epoch: 1, offset });
+            followed.insert(&name, "key".into(), before);
+            let is_over_now = Arc::new(AtomicBool::new(is_over));
+            let wake_key = "wake".to_owned();
+            let reader = Reader { followed: followed.clone(), wake_key, queue, inbox, is_over: is_over_now };
+            let entry = Value::Array(vec![bulk("1-2"), Value::Array(vec![bulk("m"), bulk("late")])]);
+            let stream = Value::Array(vec![bulk("key"), Value::Array(vec![entry])]);
+            let list = [(name, "key".to_owned(), before)];
+            reader.hand_in(Value::Array(vec![stream]), &list, &mut String::new(), &mut Page::first(1));
+            assert_eq!(followed.remove("t"), Some(if is_over { before } else { after }));
+        }
     }
 
     /// The time at which the pause of a topic ends stays known, and must not be waited for again.

@@ -418,16 +418,53 @@ fn k2_a_topic_that_may_only_be_read_stops_no_other() {
 /// The fault: it filled the queue, and what was published to the other topics was dropped.
 #[test]
 fn i331_a_topic_that_redis_refuses_leaves_room_to_the_others() {
+    check_room_of_others(false);
+}
+
+/// The fault: if Redis refuses it before anything is written, the queue was not told.
+#[test]
+fn i380_a_topic_with_members_that_redis_refuses_leaves_room_to_the_others() {
+    check_room_of_others(true);
+}
+
+#[track_caller]
+fn check_room_of_others(has_member: bool) {
     let Some(redis) = Instance::start() else { return };
     redis.ask(&["SET", "jackfield:topic:t", "a string"]);
     let small = Redis::new(&redis.address()).unwrap().queue_limits(10, 1 << 20);
     let mut site = Site::connected(small, History::new(100));
     assert!(site.handle().declare_topic("other", History::new(100)));
     let mut other = Reader::connect(&mut site.server, "other", "");
+    let _member = has_member.then(|| site.read(""));
+    if has_member {
+        wait(|| site.told.has("TopicDown"));
+    }
     let full: usize = numbers(0..20).iter().map(|number| site.publish(number).full).sum();
     assert!(full >= 10, "the queue is full: {full}");
     wait(|| site.handle().publish("other", "goes on").full == 0);
     site.take_until(&mut other, "goes on");
+}
+
+/// The fault: a server that ended in a pause of its attempts dropped what waited, although Redis was back.
+#[test]
+fn i375_what_waits_is_sent_by_a_server_that_ends_between_two_attempts() {
+    const WAITING: i64 = 3;
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(&redis);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+    let length = || redis.ask(&["XLEN", "jackfield:topic:t"]);
+    // The first entry has no message.
+    site.publish("first");
+    wait(|| length() == redis::Value::Int(2));
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    // The pauses have become long.
+    let attempts = cable.attempts();
+    wait(|| cable.attempts() > attempts + 3);
+    (0..WAITING).for_each(|number| assert_eq!(site.publish(&number.to_string()).full, 0));
+    cable.put_in();
+    drop(site);
+    assert_eq!(length(), redis::Value::Int(2 + WAITING));
 }
 
 /// The fault: a topic with members was read up to its end first, and the messages were looked for behind that. So they were
