@@ -336,7 +336,8 @@ impl Connection<'_> {
     /// behind the one that is being handled; the end of a streamed body waits too. Meanwhile the idle timeout does not run. But if
     /// the peer has closed its side and bytes of it are left, the connection is closed after
     /// [`reactor.unread_wait`](crate::ReactorLimits::unread_wait) (30 s by default): these bytes are lost, and
-    /// [`Disconnect::unread`](crate::Disconnect::unread) counts those that were read.
+    /// [`Disconnect::unread`](crate::Disconnect::unread) counts those that were read. When a WebSocket is closed, its pause ends, and
+    /// none begins any more: the peer's Close is read, and all else of it is dropped.
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {
