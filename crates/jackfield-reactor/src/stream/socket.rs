@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod calls {
     use super::{IoSlice, Received, io};
-    use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags};
+    use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags};
     use std::io::IoSliceMut;
     use std::os::fd::AsFd;
 
@@ -37,9 +37,14 @@ mod calls {
         Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
     }
 
+    /// As [`send`], for several slices. `writev` would be a signal.
     #[inline(always)]
     pub(crate) fn send_vectored(socket: &mut impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(rustix::io::writev(socket, slices)?)
+        let mut control = SendAncillaryBuffer::default();
+        match slices {
+            [only] => send(socket, only),
+            _ => Ok(rustix::net::sendmsg(socket, slices, &mut control, SendFlags::NOSIGNAL)?),
+        }
     }
 }
 
