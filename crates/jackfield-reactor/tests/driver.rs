@@ -2,8 +2,8 @@
 #![cfg(unix)]
 
 use jackfield_reactor::{
-    Above, Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Reason,
-    Service, SocketOptions, Wires,
+    Above, Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Peer, Reason,
+    Service, SocketOptions, Stream, Wires, mio,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -249,6 +249,23 @@ fn a_listener_that_cant_be_watched_is_not_reopened() {
     let nothing = UnixListener::from(OwnedFd::from(File::open("/dev/null").unwrap()));
     let listener = Listener::from_std_unix(nothing, &ListenOptions::default()).unwrap();
     assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
+}
+
+/// The id of a connection that could not be watched counted as one that exists, for other threads.
+#[test]
+fn i398_a_connection_that_cant_be_watched_leaves_no_id() {
+    let (_alone, mut driver) = only_driver(Limits::default());
+    let insert = |wires: &mut Wires, descriptor: OwnedFd| {
+        let stream = mio::net::UnixStream::from_std(UnixStream::from(descriptor));
+        wires.insert(Stream::Unix(stream).into(), Peer::new(Addr::Unix(None), 0))
+    };
+    let wires = &mut driver.reactor.wires;
+    assert!(insert(wires, File::open("/dev/null").expect("it is there").into()).is_err());
+    let first = ConnectionId::new(0, 0, 0);
+    assert!(!wires.generations().contains(first));
+    let (near, _far) = UnixStream::pair().expect("two descriptors");
+    assert_eq!(insert(wires, near.into()).expect("it is watched"), first, "it would have had this id");
+    assert!(wires.generations().contains(first));
 }
 
 /// To accept one connection costs the same with N open ones and with 4 N, at a listener between two others.

@@ -219,7 +219,8 @@ impl Wires {
             if self.is_unwatched {
                 self.unwatched.push(id);
             } else {
-                registry.register(source, id.token(), WATCHED)?;
+                let watched = registry.register(source, id.token(), WATCHED);
+                watched.inspect_err(|_| self.generations.end(id))?;
             }
         } else if let Some(pipe) = session.stream().as_pipe() {
             pipe.enlist(id, &self.ready);
