@@ -2,8 +2,8 @@
 #![cfg(unix)]
 
 use jackfield_reactor::{
-    Above, Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Reason,
-    Service, SocketOptions, Wires,
+    Above, Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Peer, Reason,
+    Service, SocketOptions, Stream, Wires, mio,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -22,6 +22,8 @@ struct Counts {
     accepted: usize,
     errors: Vec<ErrorKind>,
     woken: usize,
+    /// The bytes of all connections.
+    bytes: Vec<u8>,
     /// The listeners at which connections were accepted, one after the other.
     listeners: Vec<usize>,
     /// So many new connections bring a bug to light.
@@ -52,6 +54,7 @@ impl Service for Counts {
     fn on_established(&mut self, _: &mut Wires, _: ConnectionId) {}
     fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         assert_ne!(rx, BUG, "a bug of the service");
+        self.bytes.extend_from_slice(rx);
         rx.len()
     }
     fn on_end(&mut self, _: &mut Wires, _: ConnectionId) {}
@@ -248,6 +251,23 @@ fn a_listener_that_cant_be_watched_is_not_reopened() {
     assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
 }
 
+/// The id of a connection that could not be watched counted as one that exists, for other threads.
+#[test]
+fn i398_a_connection_that_cant_be_watched_leaves_no_id() {
+    let (_alone, mut driver) = only_driver(Limits::default());
+    let insert = |wires: &mut Wires, descriptor: OwnedFd| {
+        let stream = mio::net::UnixStream::from_std(UnixStream::from(descriptor));
+        wires.insert(Stream::Unix(stream).into(), Peer::new(Addr::Unix(None), 0))
+    };
+    let wires = &mut driver.reactor.wires;
+    assert!(insert(wires, File::open("/dev/null").expect("it is there").into()).is_err());
+    let first = ConnectionId::new(0, 0, 0);
+    assert!(!wires.generations().contains(first));
+    let (near, _far) = UnixStream::pair().expect("two descriptors");
+    assert_eq!(insert(wires, near.into()).expect("it is watched"), first, "it would have had this id");
+    assert!(wires.generations().contains(first));
+}
+
 /// To accept one connection costs the same with N open ones and with 4 N, at a listener between two others.
 #[test]
 fn an_accept_costs_the_same_however_many_connections_there_are() {
@@ -273,4 +293,80 @@ fn an_accept_costs_the_same_however_many_connections_there_are() {
         connect(1).1
     });
     assert!(few == many && (1..=2).contains(&few), "{few} places with 40, {many} with 160");
+}
+
+/// A read ends before an urgent byte, and before the bytes of a message with descriptors: what came after them stayed unread.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod i395 {
+    use super::*;
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, send, sendmsg};
+    use std::io::IoSlice;
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsFd;
+
+    /// Accepts one connection, lets its peer send before it is read, and returns what the service gets.
+    fn check(listener: Listener, connect: impl FnOnce() -> OwnedFd, send: impl Fn(&OwnedFd)) {
+        let (_alone, mut driver) = only_driver(Limits::default());
+        driver.listen(listener).expect("it can be registered");
+        let peer = connect();
+        let mut counts = Counts::default();
+        while counts.accepted == 0 {
+            driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        }
+        for sent in [&b"HELLO\n"[..], b"HELLO\nHELLO\n"] {
+            send(&peer);
+            for _ in 0..3 {
+                driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
+            }
+            assert_eq!(counts.bytes, sent);
+            assert_eq!(driver.timeout(), None, "it does not spin");
+        }
+    }
+
+    fn check_tcp(send: impl Fn(&OwnedFd)) {
+        let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), &ListenOptions::default());
+        let listener = listener.expect("it listens");
+        let addr = listener.local_addr().expect("an address").as_ip().expect("of a network");
+        let connect = || {
+            let peer = TcpStream::connect(addr).expect("it listens");
+            peer.set_nodelay(true).expect("it is a TCP socket");
+            peer.into()
+        };
+        check(listener, connect, send);
+    }
+
+    fn check_unix(send: impl Fn(&OwnedFd)) {
+        let dir = std::env::temp_dir().join(format!("jackfield-i395-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let path = dir.join("socket");
+        let listener = Listener::bind_unix(&path, &ListenOptions::default()).expect("it listens");
+        check(listener, || UnixStream::connect(&path).expect("it listens").into(), send);
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+
+    fn send_urgent(peer: &OwnedFd) {
+        for (bytes, flags) in
+            [(&b"HEL"[..], SendFlags::empty()), (b"!", SendFlags::OOB), (b"LO\n", SendFlags::empty())]
+        {
+            send(peer, bytes, flags).expect("it is open");
+        }
+    }
+
+    fn send_descriptor(peer: &OwnedFd) {
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let (mut control, given) = (SendAncillaryBuffer::new(&mut room), [peer.as_fd()]);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&given)));
+        sendmsg(peer, &[IoSlice::new(b"HEL")], &mut control, SendFlags::empty()).expect("it is open");
+        send(peer, b"LO\n", SendFlags::empty()).expect("it is open");
+    }
+
+    #[test]
+    fn i395_bytes_after_an_urgent_one_are_read() {
+        check_tcp(send_urgent);
+    }
+
+    #[test]
+    fn i395_bytes_after_a_message_with_descriptors_are_read() {
+        check_unix(send_descriptor);
+    }
 }

@@ -68,6 +68,9 @@ pub const ENDED: epoll::EventFlags = epoll::EventFlags::RDHUP.union(epoll::Event
 /// An error waits to be asked for, or both sides are closed.
 pub const BROKEN: epoll::EventFlags = epoll::EventFlags::ERR.union(epoll::EventFlags::HUP);
 
+/// An urgent byte of TCP waits to be read.
+pub const URGENT: epoll::EventFlags = epoll::EventFlags::PRI;
+
 /// What an event queue told at the last wait.
 pub struct Events {
     /// The first of them are those of the last wait.

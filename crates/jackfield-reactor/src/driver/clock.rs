@@ -164,6 +164,17 @@ impl Clock {
         Time(passed.as_secs() * 1000 + u64::from(passed.subsec_millis()))
     }
 
+    /// How much later an instant is than the time of the last poll, in whole milliseconds.
+    pub(crate) fn passed(&self, at: Instant) -> Duration {
+        if at < self.next { Duration::ZERO } else { self.at(at).since(self.now) }
+    }
+
+    /// Moves to an instant.
+    pub(crate) fn set(&mut self, at: Instant) {
+        self.now = self.at(at);
+        self.next = self.start + Duration::from_millis(self.now.0 + 1);
+    }
+
     /// Another millisecond has begun; under load it is nearly always the next one. If not, a turn was long, or the
     /// reactor slept. So the next turns are timed, because long turns often alternate with short ones. Of short turns
     /// only a few are timed, because each costs another read of the clock.
@@ -172,8 +183,7 @@ impl Clock {
         self.now = Time(self.now.0 + 1);
         self.next += MILLISECOND;
         if at >= self.next {
-            self.now = self.at(at);
-            self.next = self.start + Duration::from_millis(self.now.0 + 1);
+            self.set(at);
             self.watched_turn = turn + WATCHED_TURNS;
         }
         if turn <= self.watched_turn || turn - self.timed_turn >= TURNS_PER_SAMPLE {

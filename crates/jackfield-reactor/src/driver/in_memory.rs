@@ -179,6 +179,7 @@ impl MemoryDriver {
                 writable: edges.writable,
                 ended: edges.ended,
                 broken: edges.broken,
+                urgent: false,
             })
         }));
         all
@@ -191,7 +192,14 @@ impl MemoryDriver {
 
     /// The event that tells a turn that the reactor was woken.
     pub fn wake_event() -> Ready {
-        Ready { id: ConnectionId::WAKER, readable: true, writable: false, ended: false, broken: false }
+        Ready {
+            id: ConnectionId::WAKER,
+            readable: true,
+            writable: false,
+            ended: false,
+            broken: false,
+            urgent: false,
+        }
     }
 
     /// Moves the clock without a turn, also past deadlines, as if the process had been stopped for this time.

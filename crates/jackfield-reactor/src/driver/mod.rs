@@ -8,6 +8,8 @@ pub(crate) mod in_memory;
 mod queue;
 mod reserve;
 mod rotation;
+#[cfg(test)]
+mod tests;
 
 use self::acceptor::Acceptor;
 pub use self::acceptor::Listeners;
@@ -114,9 +116,15 @@ impl Driver {
         self.acceptor.stand_in_for(listeners);
     }
 
-    /// Sets the time to now, for work that is begun before the first turn: that may be long after the driver was made.
+    /// Sets the time to now, for work that is begun outside of a turn: that may be long after the last turn, or after the
+    /// driver was made.
     pub fn set_time(&mut self) {
-        self.reactor.wires.now = self.clock.at(Instant::now());
+        self.set_time_at(Instant::now());
+    }
+
+    fn set_time_at(&mut self, at: Instant) {
+        self.clock.set(at);
+        self.reactor.wires.now = self.clock.now;
     }
 
     /// Takes turns until the service calls [`Wires::halt`](crate::Wires::halt).
@@ -184,7 +192,7 @@ impl Driver {
             // Events are probably ready, so the exact timeout is not worth computing.
             self.queue.wait(Some(NAP))?;
         } else {
-            let wait = self.wait(wait_max);
+            let wait = self.wait(wait_max, Instant::now);
             self.queue.wait(wait)?;
         }
         self.clock.tick(Instant::now(), self.reactor.wires.stats().turns.value());
@@ -209,10 +217,18 @@ impl Driver {
         self.reactor.rests_until(self.clock.now.after(NAP)) && !self.has_new_connections()
     }
 
-    /// The longest sleep.
+    /// The longest sleep. What the last turn and the caller have taken since the last poll is no part of it. So the clock is read
+    /// again, but only for a sleep that ends in time.
     #[inline(never)]
-    fn wait(&self, wait_max: Option<Duration>) -> Option<Duration> {
-        shorter(self.timeout_at(self.clock.now), wait_max)
+    fn wait(&self, wait_max: Option<Duration>, read_clock: impl FnOnce() -> Instant) -> Option<Duration> {
+        if wait_max == Some(Duration::ZERO) {
+            return wait_max;
+        }
+        let due = self.timeout_at(self.clock.now).map(|due| match due {
+            Duration::ZERO => due,
+            due => due.saturating_sub(self.clock.passed(read_clock())),
+        });
+        shorter(due, wait_max)
     }
 
     /// The time from `now` until something is due.

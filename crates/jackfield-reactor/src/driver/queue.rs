@@ -65,7 +65,7 @@ impl Queue {
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub(crate) mod wait {
     use super::{ConnectionId, Duration, EVENTS_MAX, Poll, Ready, io};
-    use jackfield_sys::{BROKEN, ENDED, READABLE, WRITABLE};
+    use jackfield_sys::{BROKEN, ENDED, READABLE, URGENT, WRITABLE};
 
     /// The events of the last wait.
     pub(crate) struct Events(jackfield_sys::Events);
@@ -96,10 +96,10 @@ pub(crate) mod wait {
             ConnectionId::of_event(self.0.data.u64())
         }
 
-        /// Something can be read, and there is neither an end nor an error.
+        /// Something can be read, and there is neither an end nor an error nor an urgent byte.
         #[inline(always)]
         pub(crate) fn is_usual(self) -> bool {
-            self.0.flags & (READABLE | ENDED | BROKEN) == READABLE
+            self.0.flags & (READABLE | ENDED | BROKEN | URGENT) == READABLE
         }
 
         #[inline(always)]
@@ -111,6 +111,7 @@ pub(crate) mod wait {
                 writable: flags.intersects(WRITABLE),
                 ended: flags.intersects(ENDED),
                 broken: flags.intersects(BROKEN),
+                urgent: flags.intersects(URGENT),
             }
         }
     }
@@ -158,6 +159,8 @@ pub(crate) mod wait {
                 writable: self.0.is_writable(),
                 ended: self.0.is_read_closed(),
                 broken: self.0.is_error() || self.0.is_write_closed(),
+                // Here no read is taken for the last before it would block.
+                urgent: false,
             }
         }
     }

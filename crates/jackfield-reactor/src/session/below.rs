@@ -2,6 +2,7 @@
 
 use super::records::Records;
 use crate::stream::Stream;
+use crate::stream::outcome::Received;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
@@ -130,8 +131,8 @@ impl Read for Below {
             self.records.add(&room[..count]);
             return Ok(count);
         }
-        let count = self.stream.receive(room)?;
-        self.was_last_read_short = cfg!(target_os = "linux") && count < room.len();
+        let Received { count, drained } = self.stream.receive(room)?;
+        self.was_last_read_short = drained;
         if let Some(first) = room[..count].first() {
             self.look_at_first(*first);
         }

@@ -13,7 +13,7 @@ mod socket;
 use self::addr::Addr;
 use self::credentials::Credentials;
 use self::options::SocketOptions;
-use self::outcome::ReadOutcome;
+use self::outcome::{ReadOutcome, Received};
 use self::pipe::Pipe;
 use mio::event::Source;
 use mio::net::TcpStream;
@@ -95,18 +95,18 @@ impl Stream {
         }
     }
 
-    /// One read. On Linux a read that does not fill its buffer has emptied the socket, unless its peer has finished. On
-    /// other systems only `WouldBlock` shows that.
+    /// One read. On Linux a read that does not fill its buffer has emptied the socket, unless its peer has finished or the event
+    /// was [urgent](crate::wires::ready::Ready::urgent). On other systems only `WouldBlock` shows that.
     #[inline(always)]
     pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
         match self.receive(room) {
-            Ok(count) => ReadOutcome::of_count(count, room.len()),
+            Ok(received) => received.into(),
             Err(error) => self.read_again(error, room),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<Received> {
         match self {
             Self::Tcp(stream) => socket::receive(stream, room),
             other => other.receive_otherwise(room),
@@ -114,13 +114,13 @@ impl Stream {
     }
 
     #[inline(never)]
-    fn receive_otherwise(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn receive_otherwise(&mut self, room: &mut [u8]) -> io::Result<Received> {
         match self {
             Self::Tcp(stream) => socket::receive(stream, room),
             #[cfg(unix)]
-            Self::Unix(stream) => socket::receive(stream, room),
-            Self::Memory(pipe) => pipe.read(room),
-            Self::Closed => Ok(0),
+            Self::Unix(stream) => socket::receive_unix(stream, room),
+            Self::Memory(pipe) => Ok(Received::of(pipe.read(room)?, room.len())),
+            Self::Closed => Ok(Received::of(0, room.len())),
         }
     }
 
@@ -132,7 +132,7 @@ impl Stream {
             return ReadOutcome::from_error(error);
         }
         match uninterrupted(|| self.receive(room)) {
-            Ok(count) => ReadOutcome::of_count(count, room.len()),
+            Ok(received) => received.into(),
             Err(error) => ReadOutcome::from_error(error),
         }
     }
@@ -290,7 +290,7 @@ impl Stream {
 }
 
 /// Makes a call again if a signal has interrupted it; otherwise readiness would be lost.
-fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

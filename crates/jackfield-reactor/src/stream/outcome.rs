@@ -20,16 +20,30 @@ pub(crate) enum ReadOutcome {
     Refused(Reason),
 }
 
-impl ReadOutcome {
-    /// The outcome of a read of `count` bytes into a buffer of `room` bytes.
-    #[inline(always)]
-    pub(crate) fn of_count(count: usize, room: usize) -> Self {
-        match count {
-            0 => Self::End,
-            count => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
-        }
-    }
+/// What one read has got. Without bytes it is the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) count: usize,
+    /// The source is known to be empty, so an event will report more.
+    pub(crate) drained: bool,
+}
 
+impl Received {
+    /// `count` bytes in a buffer of `room` bytes. Nothing has ended the read early.
+    #[inline(always)]
+    pub(crate) fn of(count: usize, room: usize) -> Self {
+        Self { count, drained: cfg!(target_os = "linux") && count < room }
+    }
+}
+
+impl From<Received> for ReadOutcome {
+    #[inline(always)]
+    fn from(Received { count, drained }: Received) -> Self {
+        if count == 0 { Self::End } else { Self::Bytes { count, drained } }
+    }
+}
+
+impl ReadOutcome {
     #[cold]
     pub(crate) fn from_error(error: io::Error) -> Self {
         match error.kind() {

@@ -73,7 +73,7 @@ impl Reactor {
     }
 
     /// Passes a wire's carry again, reads, passes the bytes, keeps the rest, and writes the answers once. `certain`: a
-    /// short read means that the socket is empty, because its peer has not finished.
+    /// short read means that the socket is empty, because its peer has not finished and no byte is urgent.
     #[inline(never)]
     pub(super) fn pump<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
         let Some(wire) = self.wires.wire_mut(id) else { return };

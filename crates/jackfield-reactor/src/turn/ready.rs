@@ -15,8 +15,8 @@ impl Reactor {
     /// Handles the readiness of one wire. It may panic with a panic of [`Service::on_bytes`]: see [`Reactor::caught`].
     #[inline(always)]
     pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
-        let Ready { id, readable, ended, broken, .. } = ready;
-        let is_usual = readable && !ended && !broken;
+        let Ready { id, readable, ended, broken, urgent, .. } = ready;
+        let is_usual = readable && !ended && !broken && !urgent;
         if !is_usual || !self.on_readable(id, service) {
             self.on_ready_slow(ready, service);
         }
@@ -24,7 +24,7 @@ impl Reactor {
 
     #[inline(never)]
     fn on_ready_slow<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
-        let Ready { id, readable, writable, ended, broken } = ready;
+        let Ready { id, readable, writable, ended, broken, urgent } = ready;
         if self.wires.wire_mut(id).is_none() {
             if id == ConnectionId::WAKER {
                 self.wake(service);
@@ -62,7 +62,7 @@ impl Reactor {
         match wire.step(hint) {
             Act::Read | Act::Discard => {
                 wire.flags.insert(Flags::UNREAD);
-                self.pump(id, hint == Event::Readable, service);
+                self.pump(id, hint == Event::Readable && !urgent, service);
             }
             Act::Nothing => {}
             _ => {

@@ -170,12 +170,13 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
     for stale in [ConnectionId::new(0, GENERATION_MAX, 0), ConnectionId::new(0, 0, 0), ConnectionId::NONE] {
         assert!(!reactor.wires.contains(stale) && reactor.wires.outbox(stale).is_none());
-        let ready = Ready { id: stale, readable: true, writable: true, ended: true, broken: true };
+        let ready =
+            Ready { id: stale, readable: true, writable: true, ended: true, broken: true, urgent: true };
         reactor.turn(Time(1), [ready], &mut Deaf);
     }
     reactor.wires.close(id, Reason::Local);
     far.finish();
-    let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
+    let ready = Ready { id, readable: true, writable: false, ended: true, broken: false, urgent: false };
     reactor.turn(Time(2), [], &mut Deaf);
     reactor.turn(Time(2), [ready], &mut Deaf);
     assert!(reactor.wires.is_empty() && far.has_server_finished());

@@ -63,6 +63,12 @@ use std::time::Duration;
 
 const BOTH_WAYS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
+/// What the system reports of a socket: on Linux urgent bytes too, at which it ends a read.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const WATCHED: Interest = BOTH_WAYS.add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+const WATCHED: Interest = BOTH_WAYS;
+
 /// All connections of one reactor. A *wire* is the I/O half of a connection.
 ///
 /// Nearly all methods take the id of a connection. If the connection is gone, they do nothing, or return `None`, `false` or
@@ -213,7 +219,8 @@ impl Wires {
             if self.is_unwatched {
                 self.unwatched.push(id);
             } else {
-                registry.register(source, id.token(), BOTH_WAYS)?;
+                let watched = registry.register(source, id.token(), WATCHED);
+                watched.inspect_err(|_| self.generations.end(id))?;
             }
         } else if let Some(pipe) = session.stream().as_pipe() {
             pipe.enlist(id, &self.ready);
@@ -243,7 +250,7 @@ impl Wires {
         let (Some(registry), Some(source)) = (&self.registry, wire.session.stream_mut().source()) else {
             return;
         };
-        if let Err(error) = registry.register(source, id.token(), BOTH_WAYS) {
+        if let Err(error) = registry.register(source, id.token(), WATCHED) {
             self.abort(id, Reason::of_error(&error));
         }
     }

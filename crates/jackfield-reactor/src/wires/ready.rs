@@ -16,4 +16,7 @@ pub struct Ready {
     pub ended: bool,
     /// Both directions are closed: the connection is broken, or both sides have closed.
     pub broken: bool,
+    /// An urgent byte of TCP is unread, before or among the other bytes. The system ends a read before it, so a short read does
+    /// not mean that the rest is read.
+    pub urgent: bool,
 }

@@ -343,7 +343,7 @@ fn a_stale_id_does_nothing() {
     assert!(!wires.is_congested(stale) && !wires.has_peer_ended(stale) && !wires.cancel_timer(stale, 1));
     assert_eq!((wires.queued_bytes(stale), wires.wire_stats(stale), wires.timers()), (0, None, 0));
     assert!(wires.peer(stale).is_none() && wires.local_addr(stale).is_err());
-    world.turn(&[Ready { id: stale, readable: true, writable: true, ended: true, broken: true }]);
+    world.turn(&[Ready { id: stale, readable: true, writable: true, ended: true, broken: true, ..READY }]);
     assert_eq!(world.wires().stats().stale.value(), 1);
     world.advance(60_000);
     world.send(1, "say y\n");
@@ -497,9 +497,9 @@ fn hints_that_are_wrong_end_nothing() {
         world.send(0, &format!("{how}\n"));
         world.service.log.clear();
         let id = world.id(0);
-        for bits in 0..16u8 {
-            let [readable, writable, ended, broken] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
-            world.turn(&[Ready { id, readable, writable, ended, broken }]);
+        for bits in 0..32u8 {
+            let [readable, writable, ended, broken, urgent] = [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
+            world.turn(&[Ready { id, readable, writable, ended, broken, urgent }]);
         }
         world.service.log.retain(|entry| entry != "0 peer closed");
         world.expect(&[]);

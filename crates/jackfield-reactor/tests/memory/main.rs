@@ -15,8 +15,14 @@ use jackfield_reactor::{CHARGED_TIMER_KEY_MAX, ConnectionId, Counter, Limits, Re
 use std::time::Duration;
 use world::World;
 
-const READY: Ready =
-    Ready { id: ConnectionId::NONE, readable: false, writable: false, ended: false, broken: false };
+const READY: Ready = Ready {
+    id: ConnectionId::NONE,
+    readable: false,
+    writable: false,
+    ended: false,
+    broken: false,
+    urgent: false,
+};
 
 /// Feeds one input in pieces of every size and compares all that comes of it.
 fn check_splits(input: &str) {

@@ -101,7 +101,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             #[cfg(feature = "tls")]
             Command::Secured(id, answer) => wires.answer_hello(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),
-            Command::StandIn(stands_in) => wires.stand_in(stands_in),
+            Command::StandIn(stands_in) => self.stand_in(wires, stands_in),
             Command::Shutdown(drain) => {
                 self.links.shut_down(wires, drain);
                 self.place_held(wires);

@@ -83,6 +83,15 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.accept_again();
     }
 
+    /// Accepts in place of the first reactor, or ends that. It may not have closed a stopped listener yet, so those are closed here
+    /// again: who keeps a socket open keeps its address.
+    pub(super) fn stand_in(&self, wires: &mut Wires, stands_in: bool) {
+        wires.stand_in(stands_in);
+        if stands_in {
+            self.closed_sockets.iter().for_each(|socket| wires.close_listener(*socket));
+        }
+    }
+
     /// A reactor that only accepts in place of another leaves this to it.
     fn reopen(&mut self, wires: &mut Wires, socket: usize, number: usize) {
         let is_own = self.settings.listeners.get(socket).is_some_and(|listener| listener.each_reactor);

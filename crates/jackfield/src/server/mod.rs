@@ -11,6 +11,8 @@ mod file;
 mod run;
 #[cfg(all(feature = "signals", unix))]
 mod signals;
+#[cfg(test)]
+mod tests;
 
 pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;

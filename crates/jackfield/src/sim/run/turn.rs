@@ -135,7 +135,7 @@ impl Sim {
 
     fn note_readiness(&self, index: usize, ready: &[Ready]) {
         for event in ready {
-            let Ready { id, readable, writable, ended, broken } = event;
+            let Ready { id, readable, writable, ended, broken, urgent: _ } = event;
             let flags = [(readable, 'r'), (writable, 'w'), (ended, 'e'), (broken, 'b')];
             let flags: String = flags.iter().filter(|(set, _)| **set).map(|(_, flag)| flag).collect();
             match id.reactor() == index {
@@ -188,5 +188,5 @@ fn late_event(index: usize, book: &Book, random: &mut Random) -> Option<Ready> {
     let bits = random.bits();
     let told = |bit: u64| bits & 1 << bit != 0;
     let id = *random.pick(&gone)?;
-    Some(Ready { id, readable: told(0), writable: told(1), ended: told(2), broken: told(3) })
+    Some(Ready { id, readable: told(0), writable: told(1), ended: told(2), broken: told(3), urgent: told(4) })
 }
