@@ -5,7 +5,7 @@ use super::answer;
 use super::args::What;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::effect::{Others, judge_normal};
-use super::goal::{Figure, Sheet, Unit, growth};
+use super::goal::{Figure, NEVER, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
 use super::victim::{Place, Victim};
@@ -109,10 +109,10 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     crowd.play_until(opened_at + head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
     let deadline = opened_at + head_timeout + LINGER_MAX + SLACK;
-    wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
+    let are_gone = wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
         progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
     })?;
-    let rid = descriptors.map(|_| opened_at.elapsed().as_secs_f64());
+    let rid = descriptors.map(|_| if are_gone { opened_at.elapsed().as_secs_f64() } else { NEVER });
 
     let mut sheet = Sheet::new(name);
     sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
@@ -129,14 +129,14 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// Waits until the server has none of them any more.
+/// Waits until the server has none of them any more. False if it still has some in the end.
 fn wait_until_gone(
     crowd: &mut Crowd<Unfinished>,
     deadline: Instant,
     victim: &Victim,
     start: &Figure,
     meanwhile: impl Fn(usize),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let opened = crowd.role().opened;
     let mut next = Instant::now();
     crowd.play_until(deadline, |crowd| {
@@ -152,8 +152,7 @@ fn wait_until_gone(
                 (Ok(now), Ok(start)) => now <= *start,
                 _ => crowd.len() == 0,
             }
-    })?;
-    Ok(())
+    })
 }
 
 impl Unfinished {
@@ -175,7 +174,12 @@ impl Unfinished {
             }
             Manner::Silent => "time until the last one is closed",
         };
-        sheet.at_most(what, (life_max + LINGER_MAX).as_secs_f64(), Unit::Seconds, rid);
+        let bound = (life_max + LINGER_MAX).as_secs_f64();
+        let is_never = matches!(rid, Ok(NEVER));
+        let row = sheet.at_most(what, bound, Unit::Seconds, rid);
+        if is_never {
+            row.note(format!("not closed within {}", Unit::Seconds.show(bound)));
+        }
     }
 
     /// The pause before the next byte, if one is to come.
@@ -239,24 +243,39 @@ impl Unfinished {
 #[cfg(test)]
 mod tests {
     use super::super::goal::{Row, Verdict};
+    use super::super::table;
     use super::*;
+    use serde_json::Value;
+
+    fn judged(ended: usize, rid: f64) -> Vec<Row> {
+        let role = Unfinished {
+            manner: Manner::Slow,
+            random: Random::new(1),
+            opened: 2,
+            ended,
+            answered: 0,
+            longest: Duration::from_secs(ended as u64),
+        };
+        let mut sheet = Sheet::new("a");
+        role.judge_ends(Duration::from_secs(4), Ok(rid), &mut sheet);
+        sheet.rows
+    }
 
     #[test]
     fn how_long_they_live_is_unknown_while_some_do() {
-        let verdicts = |ended| {
-            let role = Unfinished {
-                manner: Manner::Slow,
-                random: Random::new(1),
-                opened: 2,
-                ended,
-                answered: 0,
-                longest: Duration::from_secs(ended as u64),
-            };
-            let mut sheet = Sheet::new("a");
-            role.judge_ends(Duration::from_secs(4), Ok(3.0), &mut sheet);
-            sheet.rows.iter().map(Row::verdict).collect::<Vec<_>>()
-        };
+        let verdicts = |ended| judged(ended, 3.0).iter().map(Row::verdict).collect::<Vec<_>>();
         assert_eq!(verdicts(2), [Verdict::Met; 3]);
         assert_eq!(verdicts(1), [Verdict::Missed, Verdict::Gap, Verdict::Met]);
+    }
+
+    /// The fault: the time that was waited was shown as the time after which the last one was closed.
+    #[test]
+    fn i414_what_is_never_closed_has_no_time() {
+        let rows = judged(2, NEVER);
+        let row = rows.last().expect("there are rows");
+        assert_eq!((row.verdict(), row.shown().as_str()), (Verdict::Missed, "not closed within 34.0 s"));
+        let json = &table::json(&rows)["rows"][2];
+        assert_eq!((&json["figure"], &json["verdict"]), (&Value::Null, &"missed".into()));
+        assert_eq!(json["detail"], "not closed within 34.0 s");
     }
 }
