@@ -287,7 +287,7 @@ impl Settings {
             listen.push(("127.0.0.1:9001".into(), false));
         }
         if !options.has("--tls") && (options.has("--cert") || options.has("--key")) {
-            options::fail("`--cert` and `--key` are for `--tls ADDR`: give that too");
+            options::fail::<()>("`--cert` and `--key` are for `--tls ADDR`: give that too");
         }
         Self {
             listen,
