@@ -43,6 +43,10 @@ pub struct Attack {
     /// with it; set it to the timeout of your own server. In `silent-handshakes` it is the time for a handshake [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub head_timeout: Option<Duration>,
+    /// How long the server still reads a connection that it has ended, in `slow-heads`, whose peers send on. The built-in server is
+    /// started with it; set it to that of your own server [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub linger: Option<Duration>,
     /// Print the figures as JSON instead of text
     #[arg(long)]
     pub json: bool,
@@ -103,11 +107,12 @@ impl Attack {
         .map_err(Error::Usage)?;
         use What::{All, Descriptors, Mutants, SilentHandshakes, SlowHeads};
         let crowds = What::CROWDS.map(|(what, _)| what);
-        let options: [(&str, bool, &[What]); 5] = [
+        let options: [(&str, bool, &[What]); 6] = [
             ("--connections", self.connections.is_some(), &crowds),
             ("--count", self.count.is_some(), &[Mutants]),
             ("--descriptors", self.descriptors.is_some(), &[Descriptors]),
             ("--head-timeout", self.head_timeout.is_some(), &[SlowHeads, SilentHandshakes]),
+            ("--linger", self.linger.is_some(), &[SlowHeads, SilentHandshakes]),
             ("--seed", self.seed.is_some(), &[SlowHeads, Mutants]),
         ];
         for (option, is_given, attacks) in options {
@@ -149,6 +154,11 @@ impl Attack {
     /// How long the server waits for a head, or for a handshake.
     pub fn head_timeout(&self) -> Duration {
         self.head_timeout.unwrap_or(Duration::from_secs(10))
+    }
+
+    /// How long the server still reads a connection that it has ended.
+    pub(crate) fn linger(&self) -> Duration {
+        self.linger.unwrap_or(Duration::from_secs(30))
     }
 
     /// True if this attack is to be made. All attacks are those that the target can have.
@@ -212,9 +222,10 @@ mod tests {
         check("idle --head-timeout 5s", None, Some("idle has no use for --head-timeout"));
         check("slow-heads --count 100", None, Some("it is for mutants"));
         check("slow-readers --descriptors 100", None, Some("it is for descriptors"));
+        check("idle --linger 2s", None, Some("idle has no use for --linger"));
         check("idle --seed 2", None, Some("it is for slow-heads, mutants"));
-        check("all -c 100 --count 100 --descriptors 100 --head-timeout 5s --seed 2", None, None);
-        check("slow-heads -c 100 --head-timeout 5s --seed 2", None, None);
+        check("all -c 100 --count 100 --descriptors 100 --head-timeout 5s --linger 2s --seed 2", None, None);
+        check("slow-heads -c 100 --head-timeout 5s --linger 2s --seed 2", None, None);
         let line = ["attack", "descriptors", "127.0.0.1:1", "--descriptors", "100"];
         assert!(Line::try_parse_from(line).is_err(), "the server there can't be told");
     }

@@ -66,8 +66,6 @@ const GREETING: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 
 /// The shortest pause between two bytes.
 const PAUSE_MS_MIN: usize = 500;
 const PAUSE_MS_MAX: usize = 1500;
-/// After its own end the server reads a peer that still sends for at most this long (`reactor.linger_max`).
-const LINGER_MAX: Duration = Duration::from_secs(30);
 /// How much this side may be late.
 const SLACK: Duration = Duration::from_secs(2);
 /// The time between two checks.
@@ -82,7 +80,8 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
         return Err(Error::Usage(format!("{name}: needs the URL of a server that speaks TLS, https://...")));
     }
     let wanted = args.connections_of(manner.attack());
-    let victim = Victim::new(args, &[format!("--head-timeout={}ms", head_timeout.as_millis())])?;
+    let options = [("head-timeout", head_timeout), ("linger", args.linger())];
+    let victim = Victim::new(args, &options.map(|(name, time)| format!("--{name}={}ms", time.as_millis())))?;
     let normal = Normal::start(&victim, true, &task.stop)?;
     let others = Others::new(&victim);
     task.sleep(head_timeout.min(BEFORE_MAX))?;
@@ -108,7 +107,7 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
-    let deadline = opened_at + head_timeout + LINGER_MAX + SLACK;
+    let deadline = opened_at + head_timeout + args.linger() + SLACK;
     let are_gone = wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
         progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
     })?;
@@ -116,7 +115,7 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
 
     let mut sheet = Sheet::new(name);
     sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
-    crowd.role().judge_ends(head_timeout + SLACK, rid, &mut sheet);
+    crowd.role().judge_ends([head_timeout + SLACK, args.linger()], rid, &mut sheet);
     let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
     let mut during = normal.lap();
@@ -157,7 +156,7 @@ fn wait_until_gone(
 
 impl Unfinished {
     /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
-    fn judge_ends(&self, life_max: Duration, rid: Figure, sheet: &mut Sheet) {
+    fn judge_ends(&self, [life_max, linger]: [Duration; 2], rid: Figure, sheet: &mut Sheet) {
         let lasting = self.opened - self.ended;
         let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting as f64));
         if self.manner == Manner::Slow {
@@ -174,7 +173,7 @@ impl Unfinished {
             }
             Manner::Silent => "time until the last one is closed",
         };
-        let bound = (life_max + LINGER_MAX).as_secs_f64();
+        let bound = (life_max + linger).as_secs_f64();
         let is_never = matches!(rid, Ok(NEVER));
         let row = sheet.at_most(what, bound, Unit::Seconds, rid);
         if is_never {
@@ -257,7 +256,7 @@ mod tests {
             longest: Duration::from_secs(ended as u64),
         };
         let mut sheet = Sheet::new("a");
-        role.judge_ends(Duration::from_secs(4), Ok(rid), &mut sheet);
+        role.judge_ends([4, 30].map(Duration::from_secs), Ok(rid), &mut sheet);
         sheet.rows
     }
 

@@ -36,7 +36,7 @@ fn check(args: &[&str], gaps: &[&str], rows_min: usize) -> Vec<Value> {
 
 #[test]
 fn slow_heads_are_ended_in_time() {
-    let rows = check(&["slow-heads", "-c", "100", "--head-timeout", "500ms"], &[], 7);
+    let rows = check(&["slow-heads", "-c", "100", "--head-timeout", "500ms", "--linger", "2s"], &[], 7);
     // How many of them on a busy machine is not this test's business.
     let detail = rows.iter().find_map(|row| row["detail"].as_str()?.strip_suffix(" got 408"));
     assert!(detail.is_some_and(|count| matches!(count.parse(), Ok(1..=100))), "{rows:?}");
@@ -131,13 +131,15 @@ fn a_target_may_speak_tls() {
     let [cert, key] = certificate(&directory, "server");
     let server = Builtin::start_with(&["--cert", &cert, "--key", &key]);
     // On a busy machine a client that behaves well needs a while for its handshake: this server has time for it.
-    let hasty = Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "2s"]);
+    let hasty =
+        Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "2s", "--linger", "2s"]);
     let hasty = format!("https://{}/plaintext", hasty.addr);
     let (plain, large) =
         (format!("https://{}/plaintext", server.addr), format!("https://{}/large", server.addr));
     // Without its process no figure of it is known; how many are answered is.
     let unknown = ["memory", "descriptors"];
-    check(&["slow-heads", "-c", "20", "--head-timeout", "2s", &hasty, "--ca-file", &cert], &unknown, 7);
+    let slow = ["slow-heads", "-c", "20", "--head-timeout", "2s", "--linger", "2s", "--ca-file", &cert];
+    check(&[&slow[..], &[&hasty]].concat(), &unknown, 7);
     check(&["mutants", "--count", "100", &plain, "--insecure"], &unknown, 8);
     let brief = Builtin::start_with(&["--cert", &cert, "--key", &key, "--handshake-timeout", "2s"]);
     let brief = format!("https://{}/plaintext", brief.addr);

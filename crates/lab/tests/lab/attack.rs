@@ -38,7 +38,7 @@ const OF_PAGES: &str = "memory for a";
 fn small_attacks_keep_within_our_goals() {
     // A busy machine needs a while for the handshakes of the normal client.
     for small in [
-        &["slow-heads", "-c", "100", "--head-timeout", "500ms"][..],
+        &["slow-heads", "-c", "100", "--head-timeout", "500ms", "--linger", "2s"][..],
         &["silent-handshakes", "-c", "100", "--head-timeout", "2s"],
         &["idle", "-c", "20"],
         &["descriptors", "-c", "100", "--descriptors", "64"],
