@@ -63,7 +63,7 @@ fn main() -> jackfield::Result<()> {
     // Here a connection above the limit gets a 503.
     let http = Listener::tcp(addr("--http", "127.0.0.1:8080")).name("http");
     let builder = Server::builder().listen(limited(desk)).listen(limited(shout)).listen(limited(http));
-    let server = builder.shutdown_on_signals().bind()?;
+    let server = builder.shutdown_on_signals().bind().unwrap_or_else(options::fail);
     let addrs = server.local_addrs();
     addrs.iter().for_each(|addr| println!("listening on {addr}"));
     let nc = |at: usize| format!("nc {} {}", addrs[at].ip(), addrs[at].port());

@@ -64,7 +64,8 @@ fn main() -> jackfield::Result<()> {
     let options = Options::read("bridge [--listen ADDR] [--to ADDR]");
     let to = options.value("--to").unwrap_or("127.0.0.1:9001").to_owned();
     let addr = options.value("--listen").unwrap_or("127.0.0.1:9002");
-    let server = Server::builder().listen(Listener::tcp(addr).raw()).shutdown_on_signals().bind()?;
+    let builder = Server::builder().listen(Listener::tcp(addr).raw()).shutdown_on_signals();
+    let server = builder.bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: a client of {to}, at {0} instead", server.local_addr());
     server.serve(move |peer| End(peer.tag().map(ConnectionId::from_bits), to.clone()))
 }

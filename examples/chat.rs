@@ -109,7 +109,7 @@ fn main() -> jackfield::Result<()> {
     if let Some(reactors) = options.number("--reactors") {
         builder = builder.reactors(reactors);
     }
-    let server = builder.bind()?;
+    let server = builder.bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: http://{0}/ in two tabs", server.local_addr());
     server.serve(|_peer| Member::default())
 }

@@ -51,7 +51,7 @@ fn tick(events: &mut EventStream<'_>) {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("clock [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     let addr = server.local_addr();
     println!("listening on {addr}\ntry: http://{addr}/ in a browser, or curl -N http://{addr}/time");
     server.serve(|_peer| Clock)

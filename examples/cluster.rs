@@ -11,10 +11,9 @@
 //! It starts its own `redis-server` in a new folder, and ends it; `--broker URL` uses a running one instead. Both servers
 //! serve the page, which is a client of both.
 
-use jackfield::{Client, Cors, Event, Exchange, History, Reactor, Request, Server, last_event_id};
-use jackfield_redis::Redis;
+use jackfield::{Client, Cors, Event, Exchange, History, Listener, Reactor, Request, Server, last_event_id};
 use options::Options;
-use std::{error::Error, thread, time::Duration};
+use std::{net::TcpListener, thread, time::Duration};
 
 const PAGE: &str = include_str!("cluster.html");
 const STYLE: &str = include_str!("showcase/page.css");
@@ -60,11 +59,11 @@ fn publisher(server: char) -> impl FnMut(&mut Reactor<'_>) {
     }
 }
 
-fn bind(addr: &str, redis: &str) -> Result<Server, Box<dyn Error>> {
-    let broker = Redis::new(redis)?.presence_interval(TOLD_EVERY);
-    let server = Server::builder().listen(addr).broker(broker).shutdown_on_signals().bind()?;
+fn bind(socket: TcpListener, redis: &str) -> jackfield::Result<Server> {
+    let broker = options::broker(redis).presence_interval(TOLD_EVERY);
+    let listener = Listener::from_std(socket);
+    let server = Server::builder().listen(listener).broker(broker).shutdown_on_signals().bind()?;
     server.handle().declare_topic(NEWS, History::new(10_000));
-    println!("listening on {}", server.local_addr());
     Ok(server)
 }
 
@@ -77,15 +76,17 @@ fn serve(server: Server, name: char, ports: &'static str) -> jackfield::Result<(
     })
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> jackfield::Result<()> {
     let options = Options::read("cluster [--listen ADDR] [--second ADDR] [--broker URL]");
+    // Both addresses before the Redis: if one of them is taken, nothing has started.
+    let a = options::listen(options.value("--listen").unwrap_or("127.0.0.1:8080"));
+    let b = options::listen(options.value("--second").unwrap_or("127.0.0.1:8081"));
     let (redis, _own) = options::redis(options.value("--broker"));
-    let a = bind(options.value("--listen").unwrap_or("127.0.0.1:8080"), &redis)?;
-    let b = bind(options.value("--second").unwrap_or("127.0.0.1:8081"), &redis)?;
-    println!("open http://{}/", a.local_addr());
+    let (a, b) = (bind(a, &redis)?, bind(b, &redis)?);
+    println!("listening on {0}\nlistening on {1}\nopen http://{0}/", a.local_addr(), b.local_addr());
     // Leaked, because both servers run as long as the program.
     let ports = format!("[{},{}]", a.local_addr().port(), b.local_addr().port()).leak();
     let other = thread::spawn(|| serve(b, 'B', ports));
     serve(a, 'A', ports)?;
-    Ok(other.join().expect("a server does not panic")?)
+    other.join().expect("a server does not panic")
 }

@@ -63,7 +63,7 @@ fn sampler() -> impl FnMut(&mut Reactor<'_>) {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("dashboard [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     server.handle().declare_topic(SAMPLES, History::new(KEPT));
     println!("listening on {}", server.local_addr());
     println!("open http://{}/", server.local_addr());

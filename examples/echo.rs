@@ -20,7 +20,7 @@ impl Client for Echo {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("echo [--listen ADDR]", "127.0.0.1:9001");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("{}s.onopen = () => s.send('hello')", options::in_the_console(server.local_addr()));
     server.serve(|_peer| Echo)
 }

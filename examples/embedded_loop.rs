@@ -47,12 +47,13 @@ fn main() -> jackfield::Result<()> {
     let datagrams = options.value("--datagrams").unwrap_or("127.0.0.1:8081");
     let count = Rc::new(Cell::new(0));
     let of_clients = count.clone();
-    let server = Server::builder().listen(addr).reactors(1).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
-    let datagrams = std::net::UdpSocket::bind(datagrams)?;
+    let server =
+        Server::builder().listen(addr).reactors(1).shutdown_on_signals().bind().unwrap_or_else(options::fail);
+    let failed = |error| options::fail(format!("`--datagrams {datagrams}`: {error}: give another address"));
+    let datagrams = std::net::UdpSocket::bind(datagrams).unwrap_or_else(failed);
     datagrams.set_nonblocking(true)?;
     let to = datagrams.local_addr()?;
-    println!("datagrams at {to}");
+    println!("listening on {}\ndatagrams at {to}", server.local_addr());
     let send = format!("echo hello > /dev/udp/{}/{}", to.ip(), to.port());
     println!("try: curl -N http://{}/feed, and in another bash {send}", server.local_addr());
     let mut datagrams = UdpSocket::from_std(datagrams);

@@ -32,16 +32,18 @@ impl Client for Page {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> jackfield::Result<()> {
     let options = options::Options::read("files [--listen ADDR] [--root FOLDER]");
     let root = options.value("--root").unwrap_or(".");
-    let files = Files::folder(root)?.precompressed(true).cache_control("no-cache");
+    let files =
+        Files::folder(root).unwrap_or_else(|error| options::fail(format!("`--root {root}`: {error}")));
+    let files = files.precompressed(true).cache_control("no-cache");
     let server = Server::builder()
         .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
         .access_log(AccessLog::common(std::io::stderr()))
         .shutdown_on_signals()
-        .bind()?;
+        .bind()
+        .unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: curl -r 0-99 http://{0}/NAME for a file in {root}", server.local_addr());
-    server.serve(move |_peer| Page { files: files.clone() })?;
-    Ok(())
+    server.serve(move |_peer| Page { files: files.clone() })
 }

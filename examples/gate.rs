@@ -92,7 +92,7 @@ fn main() -> jackfield::Result<()> {
     let (guard, knocks) = sync_channel(100);
     thread::spawn(move || stand_guard(&knocks, &secret));
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: http://{0}/ in a browser", server.local_addr());
     server.serve(move |_peer| Guest { guard: guard.clone() })
 }

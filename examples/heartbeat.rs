@@ -87,7 +87,7 @@ fn obey(connection: &Connection<'_>, line: &str) -> Option<String> {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("heartbeat [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: http://{0}/ in two tabs", server.local_addr());
     server.serve(|_peer| Member)
 }

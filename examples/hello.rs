@@ -26,7 +26,7 @@ impl Client for Hello {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("hello [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: curl http://{0}/", server.local_addr());
     server.serve(|_peer| Hello)
 }

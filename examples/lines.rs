@@ -60,7 +60,8 @@ fn main() -> jackfield::Result<()> {
         .lines()
         .banner("+ adding machine, at your service\r\n")
         .busy_banner("- no room, try again later\r\n");
-    let server = Server::builder().listen(listener).shutdown_on_signals().bind()?;
+    let server =
+        Server::builder().listen(listener).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     let addr = server.local_addr();
     println!("listening on {addr}\ntry: nc {} {}", addr.ip(), addr.port());
     server.serve(|_peer| Adder::default())

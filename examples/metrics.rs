@@ -62,7 +62,8 @@ fn main() -> jackfield::Result<()> {
         .access_log(AccessLog::json(std::io::stderr()).queries(true))
         .observer(counts.clone())
         .shutdown_on_signals()
-        .bind()?;
+        .bind()
+        .unwrap_or_else(options::fail);
     let addrs = server.local_addrs();
     addrs.iter().for_each(|addr| println!("listening on {addr}"));
     println!("try: curl http://{}/, curl http://{1}/metrics, curl http://{1}/health", addrs[0], addrs[1]);

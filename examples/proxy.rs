@@ -8,7 +8,6 @@
 use jackfield::proto::http1::{ClientMachine, Fields, Request, RequestError, Via};
 use jackfield::{BodyPlan, Client, Connection, ConnectionId, Disconnect, Exchange, Handle, Outgoing, Peer};
 use jackfield::{Raw, Relay, Sent, Server};
-use options::Options;
 use std::{any::Any, mem::take};
 
 /// A message from an upstream connection to the client's connection: it is up, has room, or has read something (true);
@@ -152,11 +151,12 @@ impl Client for Upstream {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = Options::read("proxy [--listen ADDR] [--to ADDR]");
+    let options = options::Options::read("proxy [--listen ADDR] [--to ADDR]");
     let to = options.value("--to").unwrap_or("127.0.0.1:9001").to_owned();
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     // No path accepts a WebSocket: a request for one is passed on like any other.
-    let server = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals().bind()?;
+    let builder = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals();
+    let server = builder.bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: curl http://{0}/, which {to} answers", server.local_addr());
     server.serve(move |peer: &Peer| -> Box<dyn Client> {
         match peer.tag() {

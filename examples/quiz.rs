@@ -62,7 +62,7 @@ fn main() -> jackfield::Result<()> {
     let options = Options::read("quiz [--listen ADDR] [--within SECONDS]");
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     let within = options.seconds("--within").unwrap_or(Duration::from_secs(5));
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     let addr = server.local_addr();
     println!("{}", options::in_the_console(addr));
     server.serve(move |_peer| Candidate(Asking::new(within)))

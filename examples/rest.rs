@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let token = options.value("--token").unwrap_or("secret").to_owned();
     let api = Arc::new(Api { routes, notes: Mutex::new(vec!["bread".into()]), token, runtime });
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: curl http://{0}/notes/1", server.local_addr());
     Ok(server.serve(move |_peer| Visitor(api.clone()))?)
 }

@@ -6,7 +6,10 @@
 //! ```
 //!
 //! With `--broker` several of them share the chat's lines by a Redis, and a page that comes back to another one gets what it
-//! missed. Each has its own figures and its own presence.
+//! missed. Each has its own figures and its own presence, and its page says which server it is.
+//!
+//! If it listens at all addresses (`0.0.0.0`), its page shows the one at which other machines reach it. A container can't know that
+//! one: give it with `--public ADDR`.
 //!
 //! Each connection has a [`Visitor`], and what the browser asks for makes it one of three: it fetches files and posts
 //! the form, it chats, or it watches the charts. A fourth kind is the server's own: connections that it opens to itself,
@@ -38,7 +41,6 @@ use jackfield::{
     BrokerEvent, Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Observer,
     Peer, Reactor, Reply, Request, Server, Setup, Time, TimerId, Upgrade, WebSocket, last_event_id,
 };
-use jackfield_redis::Redis;
 use load::{Level, Load};
 use options::Options;
 use std::error::Error;
@@ -135,7 +137,7 @@ struct Shared {
     /// Visitors who have left and may come back, and since when.
     away: Mutex<Vec<(String, Time)>>,
     /// The address of the page for other machines in the network.
-    network: Option<SocketAddr>,
+    network: Option<String>,
 }
 
 impl Client for Visitor {
@@ -237,7 +239,7 @@ impl Chatter {
     fn enter(&self, socket: &mut WebSocket<'_>, name: &str, shared: &Shared) {
         socket.subscribe(ROOM);
         socket.send(format!("load\t{}", shared.level.get()));
-        if let Some(network) = shared.network {
+        if let Some(network) = &shared.network {
             socket.send(format!("network\thttp://{network}/"));
         }
         if !shared.is_back(name) {
@@ -371,7 +373,7 @@ fn clean(text: &str, chars_max: usize) -> String {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::read("showcase [--listen ADDR] [--broker URL]");
+    let options = Options::read("showcase [--listen ADDR] [--public ADDR] [--broker URL]");
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     let limits = |limits: &mut Limits| {
         limits.websocket.message_bytes_max = 4 << 10;
@@ -379,14 +381,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut builder = Server::builder().listen(addr).limits(limits).shutdown_on_signals();
     if let Some(url) = options.value("--broker") {
-        builder = builder.broker(Redis::new(url)?).observer(BrokerTold);
+        builder = builder.broker(options::broker(url)).observer(BrokerTold);
     }
-    let server = builder.bind()?;
+    let server = builder.bind().unwrap_or_else(options::fail);
     let addr = server.local_addr();
-    let network = addresses::in_the_network(addr, addresses::own);
+    let found = || addresses::in_the_network(addr, addresses::own).map(|network| network.to_string());
+    let network = options.value("--public").map(str::to_owned).or_else(found);
     println!("listening on {addr}");
     println!("open http://{}/ in two tabs", addresses::reached(addr));
-    if let Some(network) = network {
+    if let Some(network) = &network {
         println!("from other machines: http://{network}/");
     }
     if options.value("--broker").is_none() {

@@ -16,11 +16,9 @@ use jackfield::{
     Client, Deflate, Event, EventStream, Exchange, History, Host, Limits, Listener, Message, Reply, Request,
     Server, ServerBuilder, Upgrade, WebSocket, last_event_id,
 };
-use jackfield_redis::Redis;
 use options::Options;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::process::exit;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -288,12 +286,15 @@ impl Settings {
         if listen.is_empty() {
             listen.push(("127.0.0.1:9001".into(), false));
         }
+        if !options.has("--tls") && (options.has("--cert") || options.has("--key")) {
+            options::fail::<()>("`--cert` and `--key` are for `--tls ADDR`: give that too");
+        }
         Self {
             listen,
             reactors: options.number("--reactors"),
             max_message: options.number("--max-message"),
             cert: certs.iter().rfind(|cert| !cert.contains('=')).map(|cert| (*cert).into()),
-            hosts: certs.iter().filter_map(|cert| host(cert)).collect(),
+            hosts: certs.iter().filter(|cert| cert.contains('=')).map(|cert| host(cert)).collect(),
             is_proxied: options.has("--proxy"),
             key: options.value("--key").map(Into::into),
             is_broadcast: options.has("--broadcast"),
@@ -302,24 +303,24 @@ impl Settings {
         }
     }
 
-    fn listener(&self, addr: &str, is_tls: bool) -> Result<Listener, String> {
+    fn listener(&self, addr: &str, is_tls: bool) -> Listener {
         let mut listener = Listener::tcp(addr);
         if self.is_proxied {
             listener = listener.proxy_required(["127.0.0.0/8", "::1"]);
         }
         if !is_tls {
-            return Ok(listener);
+            return listener;
         }
         listener = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => listener.tls(cert, key),
             (None, None) if !self.hosts.is_empty() => listener,
-            _ => return Err("`--tls` needs `--cert` and `--key`, or `--cert NAME=CERT,KEY`".into()),
+            _ => options::fail("`--tls` needs `--cert` and `--key`, or `--cert NAME=CERT.pem,KEY.pem`"),
         };
         let hosts = self.hosts.iter().map(|(name, cert, key)| Host::new(name).certificate(cert, key));
-        Ok(hosts.fold(listener, Listener::host))
+        hosts.fold(listener, Listener::host)
     }
 
-    fn builder(&self) -> Result<ServerBuilder, String> {
+    fn builder(&self) -> ServerBuilder {
         let message_bytes_max = self.max_message.unwrap_or(MAX_MESSAGE_BYTES);
         let deflate = if self.has_deflate { Deflate::shared() } else { Deflate::disabled() };
         let limits = move |limits: &mut Limits| {
@@ -338,30 +339,30 @@ impl Settings {
         if let Some(reactors) = self.reactors {
             builder = builder.reactors(reactors);
         }
-        if let Some(address) = &self.broker {
-            builder = builder.broker(Redis::new(address).map_err(|error| error.to_string())?);
+        if let Some(url) = &self.broker {
+            builder = builder.broker(options::broker(url));
         }
         for (addr, is_tls) in &self.listen {
-            builder = builder.listen(self.listener(addr, *is_tls)?);
+            builder = builder.listen(self.listener(addr, *is_tls));
         }
-        Ok(builder)
+        builder
     }
 }
 
 /// `NAME=CERT,KEY`.
-fn host(cert: &str) -> Option<(String, String, String)> {
-    let (name, pair) = cert.split_once('=')?;
-    let (cert, key) = pair.split_once(',')?;
-    Some((name.into(), cert.into(), key.into()))
+fn host(given: &str) -> (String, String, String) {
+    let parts = given.split_once('=').and_then(|(name, pair)| Some((name, pair.split_once(',')?)));
+    match parts {
+        Some((name, (cert, key))) if ![name, cert, key].contains(&"") => {
+            (name.into(), cert.into(), key.into())
+        }
+        _ => options::fail(format!("`--cert {given}`: not NAME=CERT.pem,KEY.pem")),
+    }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> jackfield::Result<()> {
     let settings = Settings::read();
-    let builder = settings.builder().unwrap_or_else(|wrong| {
-        eprintln!("{wrong}");
-        exit(2)
-    });
-    let server = builder.bind()?;
+    let server = settings.builder().bind().unwrap_or_else(options::fail);
     if settings.broker.is_some() {
         for topic in [FEED, EVERYBODY] {
             server.handle().declare_topic(topic, History::new(HISTORY_EVENTS));
@@ -374,6 +375,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("try: curl {}://{addr}/", if *is_tls { "-k https" } else { "http" });
     }
     let testbed = Testbed::new(settings.is_broadcast);
-    server.serve(move |_peer| testbed.clone())?;
-    Ok(())
+    server.serve(move |_peer| testbed.clone())
 }

@@ -63,7 +63,7 @@ impl Client for Bidder {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("testing [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: curl -d 42 http://{0}/", server.local_addr());
     let auction = Auction::default();
     server.serve(move |_peer| Bidder(auction.clone()))

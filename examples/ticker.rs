@@ -70,7 +70,7 @@ fn tick(reactor: &mut Reactor<'_>) {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("ticker [--listen ADDR]", "127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     let addr = server.local_addr();
     println!("listening on {addr}\nopen http://{addr}/");
     server.serve_with(move |setup| {

@@ -14,9 +14,8 @@
 //! Meanwhile `curl -N http://127.0.0.1:8080/photo` shows how far it is: lines such as `data: 65536`.
 
 use jackfield::{BodyPlan, Client, Connection, Exchange, Offloaded, Request, Server};
-use std::any::Any;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::{any::Any, path::PathBuf};
 use tempfile::NamedTempFile;
 
 /// What a browser shows: a file to choose, and how much of it is written.
@@ -105,8 +104,10 @@ impl Uploader {
 fn main() -> jackfield::Result<()> {
     let options = options::Options::read("upload [--listen ADDR] [--folder FOLDER]");
     let folder = options.value("--folder").map_or_else(std::env::temp_dir, PathBuf::from);
+    let failed = |error| options::fail(format!("`--folder`: no file can be made there: {error}"));
+    drop(NamedTempFile::new_in(&folder).unwrap_or_else(failed));
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind().unwrap_or_else(options::fail);
     println!("listening on {0}\ntry: http://{0}/ in a browser", server.local_addr());
     server.serve(move |_peer| Uploader { folder: folder.clone(), ..Uploader::default() })
 }

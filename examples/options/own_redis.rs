@@ -1,7 +1,8 @@
 //! A Redis that this program starts for itself.
 
+use jackfield_redis::Redis;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio, exit};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, io, process, thread};
 
@@ -23,14 +24,21 @@ pub struct OwnRedis {
     folder: PathBuf,
 }
 
+/// The Redis at the URL that `--broker` gives.
+#[must_use]
+pub fn broker(url: &str) -> Redis {
+    Redis::new(url).unwrap_or_else(|error| super::fail(format!("`--broker {url}`: {error}")))
+}
+
 /// The address of the Redis that was given, or of one that is started and ends with what is returned. If there is none to be
 /// started the program ends, and says so.
 #[must_use]
 pub fn redis(given: Option<&str>) -> (String, Option<OwnRedis>) {
     let Some(url) = given else {
         let own = OwnRedis::start().unwrap_or_else(|error| {
-            eprintln!("`redis-server` can't be started ({error}): install it, or give the URL of a Redis");
-            exit(1)
+            super::fail(format!(
+                "`redis-server` can't be started ({error}): install it, or give one with `--broker URL`"
+            ))
         });
         return (own.url(), Some(own));
     };

@@ -15,7 +15,7 @@ const TICKS: usize = 2;
 /// The number of figures with which a new page begins: those of a minute.
 const PAST: usize = 120;
 
-/// The history for streams that come back: a minute, and no more events than that.
+/// The history for streams that come back: five minutes, or 1,000 events of figures and chat together.
 pub(crate) fn history() -> History {
     History::new(1000).max_bytes(1 << 20).max_age(Duration::from_secs(300))
 }

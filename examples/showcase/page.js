@@ -364,6 +364,8 @@ function watch() {
     if (name !== node) samples = [];
     node = name;
     hasOthers = shares === "shared";
+    byId("node").hidden = !hasOthers;
+    byId("node").textContent = `Server ${node.slice(0, 6)}`;
   });
   on("past", (data) => addSamples(JSON.parse(data)));
   on("back", (data) => { backAt = Number(data); });

@@ -48,6 +48,9 @@ pub struct Serve {
     /// Longest time for a TLS handshake [default: that of the library]
     #[arg(long, value_parser = crate::base::units::parse_duration)]
     pub handshake_timeout: Option<Duration>,
+    /// Longest time for which a connection that it has ended is still read [default: that of the library]
+    #[arg(long, value_parser = crate::base::units::parse_duration)]
+    pub linger: Option<Duration>,
 }
 
 /// One for each connection.
@@ -149,10 +152,11 @@ pub fn serve(args: &Serve) -> jackfield::Result<()> {
     if args.tied {
         tie();
     }
-    let (head_timeout, handshake_timeout) = (args.head_timeout, args.handshake_timeout);
+    let (head_timeout, handshake_timeout, linger) = (args.head_timeout, args.handshake_timeout, args.linger);
     let limits = move |limits: &mut Limits| {
         limits.head_timeout = head_timeout.unwrap_or(limits.head_timeout);
         limits.reactor.handshake = handshake_timeout.unwrap_or(limits.reactor.handshake);
+        limits.reactor.linger_max = linger.unwrap_or(limits.reactor.linger_max);
         limits.body_bytes_max = MESSAGE_BYTES_MAX as u64;
         limits.websocket.message_bytes_max = MESSAGE_BYTES_MAX;
         limits.reactor.wire_memory_bytes_max = 2 * MESSAGE_BYTES_MAX;

@@ -1,7 +1,7 @@
 //! What is fuzzed.
 
 use crate::{catch, properties, seeds};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 /// Something to fuzz: a property that must hold for any bytes, and inputs to begin with.
@@ -40,19 +40,22 @@ impl Target {
     /// # Errors
     /// What the file system says.
     pub fn export(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory.join(self.name))?;
+        self.exported(directory).try_for_each(|(path, bytes)| fs::write(path, bytes))
+    }
+
+    /// The files that [`export`](Self::export) writes, by path and content: to look first whether one would be written over.
+    pub fn exported(&self, directory: &Path) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
         let corpus = directory.join(self.name);
-        fs::create_dir_all(&corpus)?;
-        for (number, seed) in self.seeds.iter().enumerate() {
-            fs::write(corpus.join(format!("seed-{number:02}")), seed)?;
-        }
+        let seeds = self.seeds.iter().enumerate();
+        let seeds =
+            seeds.map(move |(number, seed)| (corpus.join(format!("seed-{number:02}")), seed.to_vec()));
         let entry = |word: &&[u8]| {
             let bytes = word.iter().map(|byte| format!("\\x{byte:02x}"));
             format!("\"{}\"\n", bytes.collect::<String>())
         };
-        fs::write(
-            directory.join(format!("{}.dict", self.name)),
-            self.dictionary.iter().map(entry).collect::<String>(),
-        )
+        let dictionary: String = self.dictionary.iter().map(entry).collect();
+        seeds.chain([(directory.join(format!("{}.dict", self.name)), dictionary.into_bytes())])
     }
 
     pub(crate) fn run_in_a_hurry(&self, data: &[u8]) {

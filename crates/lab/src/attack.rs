@@ -3,7 +3,7 @@
 //! The tool judges what holds for any server: that other connections are served, and that no memory or descriptor is
 //! left over afterwards. How much a connection may cost is this project's own goal.
 
-use crate::base::papers::Section;
+use crate::base::papers::{self, Section};
 use crate::compare::ground::root_above;
 use crate::compare::identity::Identity;
 use clap::Args;
@@ -52,6 +52,10 @@ const SECTION: Section = Section("attack");
 /// written.
 pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
     attack::check(&args.attack)?;
+    let here = || root_above(&std::env::current_dir().ok()?);
+    let default = || (args.attack.what == What::All).then(|| Some(here()?.join("docs/numbers.md"))).flatten();
+    let numbers = args.numbers.clone().or_else(default);
+    papers::check(numbers.as_deref(), None)?;
     let rows = || attack::rows(&args.attack, &Stop::default());
     let mut rows = match (&args.attack.target, args.attack.what) {
         (None, What::SilentHandshakes) => silent_handshakes(&args.attack)?,
@@ -59,10 +63,8 @@ pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
         _ => rows()?,
     };
     rows.iter_mut().for_each(set_goal);
-    let holds = attack::show(&args.attack, &rows)?;
-    let here = || root_above(&std::env::current_dir().ok()?);
-    let default = || (args.attack.what == What::All).then(|| Some(here()?.join("docs/numbers.md"))).flatten();
-    if let Some(numbers) = args.numbers.clone().or_else(default) {
+    let holds = attack::show(&args.attack, &rows);
+    if let Some(numbers) = numbers {
         SECTION.write(Some(&numbers), &table::markdown(&rows))?;
     }
     Ok(holds)

@@ -3,7 +3,9 @@
 #[path = "../../showcase/addresses.rs"]
 mod shown;
 
+use crate::process::TempDir;
 use std::net::SocketAddr;
+use std::path::Path;
 
 #[test]
 fn the_showcase_names_an_address_that_a_browser_can_open() {
@@ -26,4 +28,15 @@ fn the_showcase_names_an_address_that_a_browser_can_open() {
     }
     // With a route or without: never an address that leads nowhere.
     assert!(shown::own().is_none_or(|own| !own.is_unspecified()));
+}
+
+#[test]
+fn i425_the_address_of_a_container_is_not_shown() {
+    for (mark, is_container) in [(".dockerenv", true), ("run/.containerenv", true), ("run/other", false)] {
+        let root = TempDir::new("container");
+        std::fs::create_dir(root.path().join("run")).unwrap();
+        root.write(mark, "");
+        assert_eq!(shown::is_container(root.path()), is_container, "{mark}");
+    }
+    assert!(!shown::is_container(Path::new("/")) || shown::own().is_none());
 }

@@ -22,6 +22,7 @@ mod protocols;
 mod proxy;
 mod proxy_ends;
 mod proxy_fields;
+mod refused;
 mod secure_curl;
 mod sites;
 mod sizes;

@@ -1,7 +1,8 @@
 //! The command line of `attack`.
 
+use super::name::Name;
 use crate::base::error::Error;
-use crate::base::target::Target;
+use crate::base::target::{self, Target};
 use crate::base::units::parse_timeout;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -11,19 +12,19 @@ use std::time::Duration;
 #[derive(Clone, Debug, Args)]
 pub struct Attack {
     /// Which attack to make
-    #[arg(value_enum, default_value_t = What::All)]
+    #[arg(value_parser = Name, default_value = "all")]
     pub what: What,
     /// An address or URL, such as `127.0.0.1:8080` or `https://localhost:8443/` [default: the built-in server, which is started for
     /// each attack]
     pub target: Option<Target>,
     /// The process ID of the server, if it runs on this machine. Then its memory, file descriptors and processor time are measured
-    #[arg(long, value_name = "PID", requires = "target")]
+    #[arg(long, value_name = "PID")]
     pub server_pid: Option<u32>,
     /// For https: trust the certificates in this PEM file [default: those that the system trusts]
-    #[arg(long, value_name = "FILE", requires = "target")]
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// For https: trust every certificate. Use it for test servers only
-    #[arg(long, requires = "target", conflicts_with = "ca_file")]
+    #[arg(long, conflicts_with = "ca_file")]
     pub insecure: bool,
     /// The seed of all random choices in `slow-heads` and `mutants`. The same seed gives the same bytes [default: 1]
     #[arg(long, value_name = "N")]
@@ -42,12 +43,13 @@ pub struct Attack {
     /// with it; set it to the timeout of your own server. In `silent-handshakes` it is the time for a handshake [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub head_timeout: Option<Duration>,
-    /// Write the figures to this file as JSON [default: write no file]
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write over the file that --json names, if it is there already
-    #[arg(long, requires = "json")]
-    pub force: bool,
+    /// How long the server still reads a connection that it has ended, in `slow-heads`, whose peers send on. The built-in server is
+    /// started with it; set it to that of your own server [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub linger: Option<Duration>,
+    /// Print the figures as JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// An attack by its name.
@@ -94,13 +96,23 @@ impl Attack {
     /// # Errors
     /// An option means nothing to this attack, or there are too few descriptors for its connections.
     pub fn check(&self, descriptor_limit: Option<usize>) -> Result<(), Error> {
+        target::check_own(
+            self.target.as_ref(),
+            &[
+                ("--server-pid", self.server_pid.is_some()),
+                ("--ca-file", self.ca_file.is_some()),
+                ("--insecure", self.insecure),
+            ],
+        )
+        .map_err(Error::Usage)?;
         use What::{All, Descriptors, Mutants, SilentHandshakes, SlowHeads};
         let crowds = What::CROWDS.map(|(what, _)| what);
-        let options: [(&str, bool, &[What]); 5] = [
+        let options: [(&str, bool, &[What]); 6] = [
             ("--connections", self.connections.is_some(), &crowds),
             ("--count", self.count.is_some(), &[Mutants]),
             ("--descriptors", self.descriptors.is_some(), &[Descriptors]),
             ("--head-timeout", self.head_timeout.is_some(), &[SlowHeads, SilentHandshakes]),
+            ("--linger", self.linger.is_some(), &[SlowHeads, SilentHandshakes]),
             ("--seed", self.seed.is_some(), &[SlowHeads, Mutants]),
         ];
         for (option, is_given, attacks) in options {
@@ -144,6 +156,11 @@ impl Attack {
         self.head_timeout.unwrap_or(Duration::from_secs(10))
     }
 
+    /// How long the server still reads a connection that it has ended.
+    pub(crate) fn linger(&self) -> Duration {
+        self.linger.unwrap_or(Duration::from_secs(30))
+    }
+
     /// True if this attack is to be made. All attacks are those that the target can have.
     pub fn includes(&self, attack: What) -> bool {
         let is_possible = attack != What::SilentHandshakes || self.is_tls();
@@ -163,6 +180,7 @@ Examples:
   jackfield attack slow-readers http://127.0.0.1:8080/large-file
   jackfield attack slow-heads --connections 500
   jackfield attack mutants --count 10000000 --seed 7
+  jackfield attack all --json http://127.0.0.1:8080/ > figures.json
 
 Attack only servers that are yours. During an attack a normal client asks for the path of the URL, which must answer with \
 a status of 2xx. `slow-readers` needs a path with a body of 1 MiB or more. \
@@ -173,7 +191,7 @@ no connection is left behind. Memory and processor time have no goal, because on
 A gap is a figure that could not be measured; its line says why.
 
 Exit status: 0 if every goal that could be measured is met; 1 if one is missed, the server ended, or it did not answer as it should \
-from the start; 2 if the command line is wrong or a file can't be written; 130 after Ctrl-C, which shows the attacks that had ended.";
+from the start; 2 if the command line is wrong or a file can't be read; 130 after Ctrl-C, which shows the attacks that had ended.";
 
 #[cfg(test)]
 mod tests {
@@ -204,9 +222,10 @@ mod tests {
         check("idle --head-timeout 5s", None, Some("idle has no use for --head-timeout"));
         check("slow-heads --count 100", None, Some("it is for mutants"));
         check("slow-readers --descriptors 100", None, Some("it is for descriptors"));
+        check("idle --linger 2s", None, Some("idle has no use for --linger"));
         check("idle --seed 2", None, Some("it is for slow-heads, mutants"));
-        check("all -c 100 --count 100 --descriptors 100 --head-timeout 5s --seed 2", None, None);
-        check("slow-heads -c 100 --head-timeout 5s --seed 2", None, None);
+        check("all -c 100 --count 100 --descriptors 100 --head-timeout 5s --linger 2s --seed 2", None, None);
+        check("slow-heads -c 100 --head-timeout 5s --linger 2s --seed 2", None, None);
         let line = ["attack", "descriptors", "127.0.0.1:1", "--descriptors", "100"];
         assert!(Line::try_parse_from(line).is_err(), "the server there can't be told");
     }

@@ -3,7 +3,7 @@
 use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
-use super::goal::{Figure, Sheet, Unit, growth};
+use super::goal::{Figure, NEVER, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
 use super::victim::Victim;
@@ -94,10 +94,11 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
         .figure("longest wait of a new connection", Unit::Seconds, Ok(longest.as_secs_f64()))
         .note(format!("of {NEW} new connections {ignored} got neither an answer nor an end in {PATIENCE:?}"));
 
-    let service = relieve(&victim, &mut crowd, &request)?;
-    sheet
-        .figure("service after relief", Unit::Seconds, Ok(service.as_secs_f64()))
-        .note(format!("the longest of {RELIEFS} times"));
+    let (service, note) = match relieve(&victim, &mut crowd, &request)? {
+        Some(longest) => (longest.as_secs_f64(), format!("the longest of {RELIEFS} times")),
+        None => (NEVER, format!("not served within {PATIENCE:?}")),
+    };
+    sheet.figure("service after relief", Unit::Seconds, Ok(service)).note(note);
     let lap = normal.lap();
     judge_failures(&lap, &mut sheet);
     Ok(sheet)
@@ -111,8 +112,8 @@ fn idle_cpu(victim: &Victim, crowd: &mut Crowd<Askers>) -> Result<Figure, Error>
     Ok(used.map(|seconds| seconds / begin.elapsed().as_secs_f64() * 100.0))
 }
 
-/// Ends some connections, several times. Returns the longest time until a new connection was served.
-fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result<Duration, Error> {
+/// Ends some connections, several times. Returns the longest time until a new connection was served, if one was each time.
+fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result<Option<Duration>, Error> {
     let mut longest = Duration::ZERO;
     for _ in 0..RELIEFS {
         crowd.dismiss(LEAVING);
@@ -120,13 +121,13 @@ fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result
         let begin = Instant::now();
         while greet(victim.place().addr, request).0 != Welcome::Served {
             if begin.elapsed() > PATIENCE {
-                // No connection was served; waiting longer would not help.
-                return Ok(begin.elapsed());
+                // Waiting longer would not help.
+                return Ok(None);
             }
         }
         longest = longest.max(begin.elapsed());
     }
-    Ok(longest)
+    Ok(Some(longest))
 }
 
 /// Opens a connection with a request. Returns what happened, and after how long.

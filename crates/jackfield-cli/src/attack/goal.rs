@@ -6,6 +6,10 @@ use crate::base::units;
 /// What was measured, or why it could not be.
 pub type Figure = Result<f64, String>;
 
+/// The time of what did not happen as long as it was waited for: above every bound, and no number that could be shown. The detail of
+/// its row says how long that was.
+pub const NEVER: f64 = f64::INFINITY;
+
 /// One figure of an attack, and its goal if it has one.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -117,6 +121,7 @@ impl Row {
     /// The figure as it stands in a table.
     pub fn shown(&self) -> String {
         let figure = match &self.figure {
+            Ok(NEVER) => return self.detail.clone(),
             Ok(figure) => self.unit.show(*figure),
             Err(gap) => return format!("gap: {gap}"),
         };
@@ -146,7 +151,7 @@ impl Unit {
         }
     }
 
-    fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Bytes if value.abs() < BYTES_COUNTED_MAX => format!("{value:.0} B"),
             Self::Bytes => units::bytes(value),

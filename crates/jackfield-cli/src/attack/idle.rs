@@ -6,6 +6,7 @@ use super::goal::{Figure, Sheet, Unit};
 use super::task::{self, Stop, Task};
 use super::victim::Victim;
 use crate::base::error::Error;
+use crate::base::machine::without_values;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::bench;
@@ -71,7 +72,7 @@ fn no_websocket(victim: &Victim, stop: &Stop) -> Option<String> {
     encode_request(&victim.path, victim.host(), [7; 16], &[], &[], &mut request).ok()?;
     let status = status(victim, &request, stop).ok()?;
     matches!(status, 200..=499)
-        .then(|| format!("the server has no WebSocket at {}: status {status}", victim.path))
+        .then(|| format!("the server has no WebSocket at {}: status {status}", without_values(&victim.path)))
 }
 
 /// The status of the answer to a request.

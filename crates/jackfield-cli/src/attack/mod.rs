@@ -14,6 +14,7 @@ pub mod goal;
 mod idle;
 mod line;
 mod mutants;
+mod name;
 mod normal;
 mod slow_readers;
 pub mod table;
@@ -28,8 +29,6 @@ use crate::base::progress::Progress;
 use crate::load::interrupt;
 use args::{Attack, What};
 use goal::{Row, Sheet, Verdict};
-use std::fs::{self, OpenOptions};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use task::{Stop, Task};
@@ -44,11 +43,11 @@ const MISSED: u8 = 1;
 /// Attacks, and shows what came of it.
 ///
 /// # Errors
-/// As [`check`], [`rows`] and [`show`].
+/// As [`check`] and [`rows`].
 pub fn attack(args: &Attack) -> Result<ExitCode, Error> {
     check(args)?;
     let stop = interrupt::flag()?;
-    let holds = show(args, &rows(args, &stop)?)?;
+    let holds = show(args, &rows(args, &stop)?);
     if stop.load(Ordering::Relaxed) {
         eprintln!("interrupted: these are the attacks that had ended");
         return Ok(ExitCode::from(interrupt::EXIT));
@@ -59,11 +58,10 @@ pub fn attack(args: &Attack) -> Result<ExitCode, Error> {
 /// Looks for all that can be found wrong before an attack.
 ///
 /// # Errors
-/// The command line makes no sense, or the file for the figures can't be written.
+/// The command line makes no sense.
 pub fn check(args: &Attack) -> Result<(), Error> {
     proc::raise_descriptor_limit();
-    args.check(proc::descriptor_limit())?;
-    args.json.as_deref().map_or(Ok(()), |path| check_writable(path, args.force))
+    args.check(proc::descriptor_limit())
 }
 
 /// Attacks, and says what came of it. After Ctrl-C these are the attacks that had ended.
@@ -85,25 +83,6 @@ pub fn rows(args: &Attack, stop: &Stop) -> Result<Vec<Row>, Error> {
         // What fails after Ctrl-C says nothing about the server.
         (name, move || run(&task).map_err(|error| task::check(&task.stop).err().unwrap_or(error)))
     }))
-}
-
-/// Checks that the file for the figures can be written. A file of somebody else is not written over; what is no file, such as
-/// `/dev/stdout`, may be there.
-fn check_writable(path: &Path, is_forced: bool) -> Result<(), Error> {
-    if path.is_file() && !is_forced {
-        return Err(Error::Usage(format!(
-            "{} is there already; name another file, or write over it with --force",
-            path.display()
-        )));
-    }
-    let is_new = !path.exists();
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    opened.map_err(|error| Error::File(path.to_owned(), error))?;
-    if is_new {
-        // A file that can't be removed is empty.
-        let _ = fs::remove_file(path);
-    }
-    Ok(())
 }
 
 /// The rows of these attacks, one after the other.
@@ -128,17 +107,11 @@ fn all<A: FnOnce() -> Result<Sheet, Error>>(
     Ok(rows)
 }
 
-/// Prints the table, and writes the figures if that was asked for. False if a goal is missed.
-///
-/// # Errors
-/// A file can't be written.
-pub fn show(args: &Attack, rows: &[Row]) -> Result<bool, Error> {
-    say(&table::text(rows));
-    if let Some(path) = &args.json {
-        let text = format!("{:#}\n", table::json(rows));
-        fs::write(path, text).map_err(|error| Error::File(path.clone(), error))?;
-    }
-    Ok(rows.iter().all(|row| row.verdict() != Verdict::Missed))
+/// Prints the table, or the figures as JSON. False if a goal is missed.
+#[must_use]
+pub fn show(args: &Attack, rows: &[Row]) -> bool {
+    say(&if args.json { format!("{:#}\n", table::json(rows)) } else { table::text(rows) });
+    rows.iter().all(|row| row.verdict() != Verdict::Missed)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::normal::Normal;
 use super::task::{self, Stop, Task};
 use super::victim::{Place, Victim};
 use crate::base::error::Error;
+use crate::base::machine::without_values;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::base::units;
@@ -49,6 +50,7 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     // The user's own server gets requests for the path of its URL.
     let path = if args.target.is_some() { victim.path.clone() } else { PATH.to_owned() };
     let request = Request::get(victim.host(), &path).encode();
+    let path = without_values(&path);
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
     // The server makes the body at the first request, so it is downloaded once.

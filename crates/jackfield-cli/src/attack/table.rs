@@ -17,7 +17,8 @@ pub fn text(rows: &[Row]) -> String {
     }
     let count = |verdict| rows.iter().filter(|row| row.verdict() == verdict).count();
     let [met, missed, gaps] = [Verdict::Met, Verdict::Missed, Verdict::Gap].map(count);
-    let _ = writeln!(text, "\n{met} met, {missed} missed, {gaps} gaps");
+    let word = if gaps == 1 { "gap" } else { "gaps" };
+    let _ = writeln!(text, "\n{met} met, {missed} missed, {gaps} {word}");
     text
 }
 
@@ -89,7 +90,7 @@ mod tests {
         let table = markdown(&sheet.rows);
         assert!(table.contains("| idle | memory: at most 256 B | 300 B (a/b) | missed |\n"), "{table}");
         assert!(table.contains("| idle | time: at most 1.00 s | gap: no clock | gap |\n"), "{table}");
-        assert!(text(&sheet.rows).contains("0 met, 1 missed, 1 gaps\n"));
+        assert!(text(&sheet.rows).contains("0 met, 1 missed, 1 gap\n"));
         let json = json(&sheet.rows);
         assert_eq!(json["rows"][0]["figure"], 300.0);
         assert_eq!((&json["rows"][1]["figure"], &json["rows"][1]["gap"]), (&Value::Null, &"no clock".into()));

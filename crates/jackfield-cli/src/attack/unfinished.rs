@@ -5,7 +5,7 @@ use super::answer;
 use super::args::What;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::effect::{Others, judge_normal};
-use super::goal::{Figure, Sheet, Unit, growth};
+use super::goal::{Figure, NEVER, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
 use super::victim::{Place, Victim};
@@ -66,8 +66,6 @@ const GREETING: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 
 /// The shortest pause between two bytes.
 const PAUSE_MS_MIN: usize = 500;
 const PAUSE_MS_MAX: usize = 1500;
-/// After its own end the server reads a peer that still sends for at most this long (`reactor.linger_max`).
-const LINGER_MAX: Duration = Duration::from_secs(30);
 /// How much this side may be late.
 const SLACK: Duration = Duration::from_secs(2);
 /// The time between two checks.
@@ -82,7 +80,8 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
         return Err(Error::Usage(format!("{name}: needs the URL of a server that speaks TLS, https://...")));
     }
     let wanted = args.connections_of(manner.attack());
-    let victim = Victim::new(args, &[format!("--head-timeout={}ms", head_timeout.as_millis())])?;
+    let options = [("head-timeout", head_timeout), ("linger", args.linger())];
+    let victim = Victim::new(args, &options.map(|(name, time)| format!("--{name}={}ms", time.as_millis())))?;
     let normal = Normal::start(&victim, true, &task.stop)?;
     let others = Others::new(&victim);
     task.sleep(head_timeout.min(BEFORE_MAX))?;
@@ -108,15 +107,15 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
-    let deadline = opened_at + head_timeout + LINGER_MAX + SLACK;
-    wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
+    let deadline = opened_at + head_timeout + args.linger() + SLACK;
+    let are_gone = wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
         progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
     })?;
-    let rid = descriptors.map(|_| opened_at.elapsed().as_secs_f64());
+    let rid = descriptors.map(|_| if are_gone { opened_at.elapsed().as_secs_f64() } else { NEVER });
 
     let mut sheet = Sheet::new(name);
     sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
-    crowd.role().judge_ends(head_timeout + SLACK, rid, &mut sheet);
+    crowd.role().judge_ends([head_timeout + SLACK, args.linger()], rid, &mut sheet);
     let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
     let mut during = normal.lap();
@@ -129,14 +128,14 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// Waits until the server has none of them any more.
+/// Waits until the server has none of them any more. False if it still has some in the end.
 fn wait_until_gone(
     crowd: &mut Crowd<Unfinished>,
     deadline: Instant,
     victim: &Victim,
     start: &Figure,
     meanwhile: impl Fn(usize),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let opened = crowd.role().opened;
     let mut next = Instant::now();
     crowd.play_until(deadline, |crowd| {
@@ -152,13 +151,12 @@ fn wait_until_gone(
                 (Ok(now), Ok(start)) => now <= *start,
                 _ => crowd.len() == 0,
             }
-    })?;
-    Ok(())
+    })
 }
 
 impl Unfinished {
     /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
-    fn judge_ends(&self, life_max: Duration, rid: Figure, sheet: &mut Sheet) {
+    fn judge_ends(&self, [life_max, linger]: [Duration; 2], rid: Figure, sheet: &mut Sheet) {
         let lasting = self.opened - self.ended;
         let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting as f64));
         if self.manner == Manner::Slow {
@@ -175,7 +173,12 @@ impl Unfinished {
             }
             Manner::Silent => "time until the last one is closed",
         };
-        sheet.at_most(what, (life_max + LINGER_MAX).as_secs_f64(), Unit::Seconds, rid);
+        let bound = (life_max + linger).as_secs_f64();
+        let is_never = matches!(rid, Ok(NEVER));
+        let row = sheet.at_most(what, bound, Unit::Seconds, rid);
+        if is_never {
+            row.note(format!("not closed within {}", Unit::Seconds.show(bound)));
+        }
     }
 
     /// The pause before the next byte, if one is to come.
@@ -239,24 +242,39 @@ impl Unfinished {
 #[cfg(test)]
 mod tests {
     use super::super::goal::{Row, Verdict};
+    use super::super::table;
     use super::*;
+    use serde_json::Value;
+
+    fn judged(ended: usize, rid: f64) -> Vec<Row> {
+        let role = Unfinished {
+            manner: Manner::Slow,
+            random: Random::new(1),
+            opened: 2,
+            ended,
+            answered: 0,
+            longest: Duration::from_secs(ended as u64),
+        };
+        let mut sheet = Sheet::new("a");
+        role.judge_ends([4, 30].map(Duration::from_secs), Ok(rid), &mut sheet);
+        sheet.rows
+    }
 
     #[test]
     fn how_long_they_live_is_unknown_while_some_do() {
-        let verdicts = |ended| {
-            let role = Unfinished {
-                manner: Manner::Slow,
-                random: Random::new(1),
-                opened: 2,
-                ended,
-                answered: 0,
-                longest: Duration::from_secs(ended as u64),
-            };
-            let mut sheet = Sheet::new("a");
-            role.judge_ends(Duration::from_secs(4), Ok(3.0), &mut sheet);
-            sheet.rows.iter().map(Row::verdict).collect::<Vec<_>>()
-        };
+        let verdicts = |ended| judged(ended, 3.0).iter().map(Row::verdict).collect::<Vec<_>>();
         assert_eq!(verdicts(2), [Verdict::Met; 3]);
         assert_eq!(verdicts(1), [Verdict::Missed, Verdict::Gap, Verdict::Met]);
+    }
+
+    /// The fault: the time that was waited was shown as the time after which the last one was closed.
+    #[test]
+    fn i414_what_is_never_closed_has_no_time() {
+        let rows = judged(2, NEVER);
+        let row = rows.last().expect("there are rows");
+        assert_eq!((row.verdict(), row.shown().as_str()), (Verdict::Missed, "not closed within 34.0 s"));
+        let json = &table::json(&rows)["rows"][2];
+        assert_eq!((&json["figure"], &json["verdict"]), (&Value::Null, &"missed".into()));
+        assert_eq!(json["detail"], "not closed within 34.0 s");
     }
 }

@@ -33,8 +33,8 @@ pub fn commit_in(directory: &Path) -> Option<String> {
     Some(if is_changed { commit + "+" } else { commit })
 }
 
-/// The command that was given, as it could be given again, but without the values of header fields that are secret: a report may be
-/// shown to others.
+/// The command that was given, as it could be given again, but without what is secret: a report may be shown to others. These are the
+/// values of secret header fields, the values in the query of a URL or a path, and a body or message with a secret word in it.
 pub fn command() -> String {
     let words: Vec<String> = hidden(std::env::args().skip(1)).map(|word| quote(&word)).collect();
     let program = std::env::current_exe().ok();
@@ -69,25 +69,62 @@ pub fn program(name: &str) -> Option<PathBuf> {
     directories.map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
-/// The words of a command line, with `...` for the values of secret header fields.
+/// A path, or a URL, with `...` for each value in its query: they may let others in.
+pub(crate) fn without_values(path: &str) -> String {
+    let Some((before, query)) = path.split_once('?') else { return path.to_owned() };
+    let shown = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=..."),
+        None => "...".to_owned(),
+    };
+    format!("{before}?{}", query.split('&').map(shown).collect::<Vec<String>>().join("&"))
+}
+
+/// The words of a command line, with `...` for what is secret.
 fn hidden(words: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
-    let mut is_field = false;
+    // The option whose value the next word is.
+    let mut option: Option<&str> = None;
     words.map(move |word| {
-        let before = std::mem::replace(&mut is_field, matches!(&*word, "-H" | "--header"));
-        let field = word.strip_prefix("--header=").or_else(|| word.strip_prefix("-H"));
-        match if before { Some(&*word) } else { field }.and_then(|field| field.split_once(':')) {
-            Some((name, value)) if is_secret(name) => {
-                format!("{}: ...", word[..word.len() - value.len()].trim_end_matches(':'))
-            }
-            _ => word,
+        if let Some(name) = option.take() {
+            return shown(name, &word);
         }
+        option = OPTIONS.iter().find(|name| **name == word).copied();
+        if option.is_some() { word } else { hidden_within(word) }
     })
 }
 
-/// Whether a header field of this name has something that lets others in.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["authorization", "cookie", "token", "key", "secret", "password"].iter().any(|word| name.contains(word))
+/// A word with an option and its value, or a target.
+fn hidden_within(word: String) -> String {
+    let equals = |name: &str| usize::from(name.starts_with("--"));
+    let begins = |name: &&&str| {
+        word.strip_prefix(**name).is_some_and(|rest| equals(name) == 0 || rest.starts_with('='))
+    };
+    match OPTIONS.iter().find(begins) {
+        Some(name) => {
+            let (option, value) = word.split_at(name.len() + equals(name));
+            format!("{option}{}", shown(name, value))
+        }
+        None if word.contains("://") => without_values(&word),
+        None => word,
+    }
+}
+
+/// Options whose values may be secret.
+const OPTIONS: [&str; 6] = ["-H", "--header", "--path", "--publish-path", "--body", "--message"];
+
+/// The value of one of these options, as it may be shown.
+fn shown(option: &str, value: &str) -> String {
+    match (option, value.split_once(':')) {
+        ("--path" | "--publish-path", _) => without_values(value),
+        ("--body" | "--message", _) if is_secret(value) => "...".into(),
+        ("-H" | "--header", Some((name, _))) if is_secret(name) => format!("{name}: ..."),
+        _ => value.to_owned(),
+    }
+}
+
+/// Whether a text, such as the name of a header field, speaks of something that lets others in.
+fn is_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["authorization", "cookie", "token", "key", "secret", "password"].iter().any(|word| text.contains(word))
 }
 
 /// Quotes a word for a shell.
@@ -123,6 +160,27 @@ mod tests {
             show(&["-H", "no colon", "http://host:1/", "-H"]),
             ["-H", "no colon", "http://host:1/", "-H"]
         );
+    }
+
+    #[test]
+    fn i418_values_of_a_query_and_secret_bodies_are_hidden() {
+        for (word, expected) in [
+            ("http://host:1/a?token=x&b=y&z", "http://host:1/a?token=...&b=...&..."),
+            ("https://host?x", "https://host?..."),
+            ("/tmp/a?b=1", "/tmp/a?b=1"),
+            ("--path=/a?b=1", "--path=/a?b=..."),
+            ("--publish-path=/a?b=1", "--publish-path=/a?b=..."),
+            ("--body=my Password", "--body=..."),
+            ("--message={\"a\":1}", "--message={\"a\":1}"),
+            ("--body-file=token?b=1", "--body-file=token?b=1"),
+        ] {
+            assert_eq!(hidden([word.to_owned()].into_iter()).collect::<Vec<_>>(), [expected]);
+            if let Some((option, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
+                let words = [option, value, "-c"].map(str::to_owned);
+                let shown = expected.split_once('=').map_or("", |(_, value)| value);
+                assert_eq!(hidden(words.into_iter()).collect::<Vec<_>>(), [option, shown, "-c"]);
+            }
+        }
     }
 
     #[test]

@@ -11,3 +11,4 @@ pub(crate) mod sessions;
 pub mod target;
 pub mod trust;
 pub mod units;
+pub mod writable;

@@ -1,6 +1,7 @@
 //! Where the load goes.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -45,6 +46,17 @@ impl Target {
     }
 }
 
+/// Looks for options, by name and whether they are given, that say something about a server that runs already, while there is none.
+///
+/// # Errors
+/// There is such an option, as a sentence.
+pub(crate) fn check_own(target: Option<&Target>, options: &[(&str, bool)]) -> Result<(), String> {
+    match options.iter().find(|(_, is_given)| *is_given && target.is_none()) {
+        Some((option, _)) => Err(format!("{option} is for a server of your own: add its address")),
+        None => Ok(()),
+    }
+}
+
 impl FromStr for Target {
     type Err = String;
 
@@ -71,8 +83,8 @@ impl FromStr for Target {
         }
         // The colons of an IPv6 address are in brackets.
         let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err("the port is a number from 0 to 65535, as in `127.0.0.1:8080`".into());
+        if port.is_some_and(|port| port.parse::<NonZeroU16>().is_err()) {
+            return Err("the port is a number from 1 to 65535, as in `127.0.0.1:8080`".into());
         }
         let has_port = port.is_some();
         if !has_port && !is_url {
@@ -118,6 +130,7 @@ mod tests {
             "http://me@a/",
             "http://a:99999/",
             "http://a:/",
+            "http://a:0/",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

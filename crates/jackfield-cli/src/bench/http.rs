@@ -2,6 +2,7 @@
 
 use super::request::Request;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
+use crate::base::machine;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::borrow::Cow;
@@ -70,7 +71,12 @@ impl Http {
         let asked = |(request, _): &(Request<'_>, u32)| Asked {
             request: request.encode(),
             method: request.method.to_owned(),
-            name: if is_one { String::new() } else { format!(" ({} {})", request.method, request.path) },
+            // It is shown in reports.
+            name: if is_one {
+                String::new()
+            } else {
+                format!(" ({} {})", request.method, machine::without_values(request.path))
+            },
             known: Vec::new(),
         };
         let weights: Vec<u32> = requests.iter().map(|(_, weight)| *weight).collect();

@@ -165,8 +165,8 @@ struct Merged {
 
 /// The longest sleep between two checks.
 const TICK: Duration = Duration::from_millis(10);
-/// The longest wait for all connections to come up.
-const OPENING_MAX: Duration = Duration::from_secs(30);
+/// All connections together have this time to come up, also if the timeout is shorter.
+const OPENING_MIN: Duration = Duration::from_secs(30);
 /// How long a slow server may take to subscribe an open WebSocket. If operations are counted, none may be missed.
 const SUBSCRIBING_MAX: Duration = Duration::from_millis(300);
 /// The number of samples of a run, and the shortest and longest sample.
@@ -232,6 +232,7 @@ impl Lead<'_> {
         if self.plan.play == Play::Connect {
             return None;
         }
+        let longest = opening_max(self.plan.timeout);
         loop {
             let ready = self.shared.ready.load(Ordering::Relaxed);
             self.progress.opening(ready, wanted, self.shared.errors.load(Ordering::Relaxed));
@@ -241,11 +242,9 @@ impl Lead<'_> {
             if self.heed_interrupt() {
                 return Some(End::Interrupted);
             }
-            let is_over = begin.elapsed() > OPENING_MAX || workers.iter().any(ScopedJoinHandle::is_finished);
+            let is_over = begin.elapsed() > longest || workers.iter().any(ScopedJoinHandle::is_finished);
             if is_over || self.shared.is_stopped.load(Ordering::Relaxed) {
-                let seconds = OPENING_MAX.as_secs();
-                let why = format!("only {ready} of {wanted} connections came up within {seconds} s");
-                return Some(End::Failed(why.into()));
+                return Some(End::Failed(too_few_came_up(ready, wanted, longest).into()));
             }
             thread::sleep(LOOK);
         }
@@ -427,6 +426,19 @@ impl Lead<'_> {
     }
 }
 
+/// The longest wait for all connections to come up: each may take the timeout.
+fn opening_max(timeout: Duration) -> Duration {
+    timeout.max(OPENING_MIN)
+}
+
+/// What is said if they do not.
+fn too_few_came_up(ready: usize, wanted: usize, waited: Duration) -> String {
+    let seconds = waited.as_secs_f64();
+    format!(
+        "only {ready} of {wanted} connections came up within {seconds} s; use fewer connections, or a longer timeout"
+    )
+}
+
 /// The time between two checks of the threads: short, because the time to open connections is measured.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -441,6 +453,19 @@ fn nanos(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The fault: it was 30 s, whatever the timeout was.
+    #[test]
+    fn i417_connections_may_take_the_timeout_to_come_up() {
+        for (timeout, longest) in [(1, 30), (5, 30), (30, 30), (60, 60), (600, 600)] {
+            assert_eq!(opening_max(Duration::from_secs(timeout)), Duration::from_secs(longest));
+        }
+        let said = too_few_came_up(3, 9, Duration::from_secs(60));
+        assert!(
+            said.starts_with("only 3 of 9 connections came up within 60 s; use fewer connections"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn the_shares_are_the_whole() {

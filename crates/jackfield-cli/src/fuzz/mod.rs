@@ -4,27 +4,21 @@ pub(crate) mod args;
 mod jobs;
 pub(crate) mod sim;
 
+use crate::base::error::Error;
 use crate::base::output::say;
 use crate::base::progress::Progress as Line;
 use crate::base::units;
+use crate::base::writable::check_folder;
 use args::Fuzz;
 use jackfield_fuzz::{Finding, Progress, Runner, TARGETS, Tally, Target};
 use jobs::jobs;
-use std::io;
+use std::fs;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// Why nothing was fuzzed.
-#[derive(Debug)]
-pub(crate) enum Error {
-    /// No target has this name.
-    Unknown(String),
-    /// The corpus can't be read or written.
-    Corpus(io::Error),
-}
 
 /// The result of one target, or of all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,25 +42,45 @@ struct Bench<'a> {
 /// Runs `fuzz`. Returns whether all properties held.
 ///
 /// # Errors
-/// If the name is not known, or the corpus can't be used.
+/// If the command line makes no sense, or a folder can't be used.
 pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
+    args.check()?;
     match args.what.as_str() {
         "list" => TARGETS.iter().for_each(|target| say(&format!("{:<20} {}\n", target.name, target.about))),
-        "export" => {
-            for target in TARGETS {
-                target.export(&args.corpus).map_err(Error::Corpus)?;
-            }
-        }
+        "export" => export(args.corpus(), args.force)?,
         "all" => return fuzz_all(args, TARGETS),
         name => {
-            let target = Target::named(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+            let target = Target::named(name).ok_or_else(|| {
+                Error::Usage(format!("there is no target `{name}`: `jackfield fuzz list` shows them"))
+            })?;
             return fuzz_all(args, std::slice::from_ref(target));
         }
     }
     Ok(true)
 }
 
+/// Writes the first inputs of all targets, or nothing if a file of somebody else's is in the way.
+fn export(corpus: &Path, is_forced: bool) -> Result<(), Error> {
+    check_folder(corpus)?;
+    let is_another =
+        |(path, bytes): &(PathBuf, Vec<u8>)| path.exists() && fs::read(path).ok().as_ref() != Some(bytes);
+    let files = TARGETS.iter().flat_map(|target| target.exported(corpus));
+    if let Some((path, _)) = files.filter(|_| !is_forced).find(is_another) {
+        return Err(Error::Usage(format!(
+            "{} is there already; name another folder with --corpus, or write over it with --force",
+            path.display()
+        )));
+    }
+    let failed = |error| Error::File(corpus.to_owned(), error);
+    TARGETS.iter().try_for_each(|target| target.export(corpus)).map_err(failed)
+}
+
 fn fuzz_all(args: &Fuzz, targets: &[Target]) -> Result<bool, Error> {
+    check_folder(args.findings())?;
+    for target in targets {
+        // Each job reads it again; here it is only found out before anything runs.
+        corpus(Runner::new(target), args, target)?;
+    }
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let seed = args.seed.unwrap_or_else(clock);
     say(&format!("seed {seed}, {} jobs\n", jobs(args.jobs)));
@@ -120,11 +134,17 @@ fn fuzz_one(args: &Fuzz, target: &Target, seed: u64) -> Result<(Sum, Vec<Finding
     Ok((sum, findings))
 }
 
+/// Adds the inputs of the corpus.
+fn corpus<'a>(runner: Runner<'a>, args: &Fuzz, target: &Target) -> Result<Runner<'a>, Error> {
+    let path = args.corpus().join(target.name);
+    runner.corpus(&path).map_err(|error| Error::File(path, error))
+}
+
 impl Bench<'_> {
     fn run(&self, job: usize) -> Result<Result<Sum, Finding>, Error> {
-        let runner = Runner::new(self.target).seed(self.seed.wrapping_add(job as u64)).time(self.args.time);
-        let runner = runner.corpus(&self.args.corpus.join(self.target.name)).map_err(Error::Corpus)?;
-        let runner = runner.save_to(&self.args.findings).on_progress(|progress| self.tell(job, progress));
+        let runner = Runner::new(self.target).seed(self.seed.wrapping_add(job as u64)).time(self.args.time());
+        let runner = corpus(runner, self.args, self.target)?;
+        let runner = runner.save_to(self.args.findings()).on_progress(|progress| self.tell(job, progress));
         let runner = match self.args.executions {
             Some(executions) => runner.executions(executions),
             None => runner,
@@ -150,7 +170,7 @@ impl Bench<'_> {
             jobs.iter().flatten().for_each(|job| sum.add(job.executions, job.tally));
             let left = progress.left.unwrap_or_default();
             let text = format!("{}, {} s left", sum.describe(), left.as_secs());
-            self.line.along(self.target.name, progress.elapsed, self.args.time, text);
+            self.line.along(self.target.name, progress.elapsed, self.args.time(), text);
         }
         if self.is_over.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -173,16 +193,3 @@ impl Sum {
         )
     }
 }
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unknown(name) => {
-                write!(f, "there is no target `{name}`: `jackfield fuzz list` shows them")
-            }
-            Self::Corpus(error) => write!(f, "the corpus can't be used: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -175,7 +175,7 @@ pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) rate: Rate,
     /// Over https: resume the TLS session of an earlier connection [default: each handshake is a full one]
-    #[arg(long, requires = "target", help_heading = LOAD)]
+    #[arg(long, help_heading = LOAD)]
     pub(crate) resume: bool,
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
@@ -219,7 +219,8 @@ pub(crate) struct Common {
     /// --number 1h]
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, help_heading = LOAD)]
     pub(crate) duration: Option<Duration>,
-    /// How long an answer may take, such as `5s` or `500ms`. If it takes longer, that is an error, and a new connection is opened
+    /// How long an answer may take, such as `5s` or `500ms`. If it takes longer, that is an error, and a new connection is opened. All
+    /// connections together may take this time to open, and at least 30s
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "5s", help_heading = LOAD)]
     pub(crate) timeout: Duration,
     /// How many threads of this tool share the connections
@@ -227,13 +228,13 @@ pub(crate) struct Common {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(THREADS_MAX)))]
     pub(crate) threads: u16,
     /// For https and wss: trust the certificates in this PEM file [default: those that the system trusts]
-    #[arg(long, value_name = "FILE", requires = "target", help_heading = LOAD)]
+    #[arg(long, value_name = "FILE", help_heading = LOAD)]
     pub(crate) ca_file: Option<PathBuf>,
     /// For https and wss: trust every certificate. Use it for test servers only
-    #[arg(long, requires = "target", conflicts_with = "ca_file", help_heading = LOAD)]
+    #[arg(long, conflicts_with = "ca_file", help_heading = LOAD)]
     pub(crate) insecure: bool,
     /// The process ID of the server, if it runs on this machine. Then its processor time and memory are shown
-    #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
+    #[arg(long, value_name = "PID", help_heading = LOAD)]
     pub(crate) server_pid: Option<u32>,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -250,7 +251,7 @@ pub(crate) struct Output {
     /// Overwrite a report that is in the folder already
     #[arg(long, requires = "report", help_heading = OUTPUT)]
     pub(crate) force: bool,
-    /// Show what has changed since an earlier run, whose `result.json` this is
+    /// Show what has changed since an earlier run, whose `result.json` this is. With --json it is a part of the result
     #[arg(long, value_name = "OLD.json", help_heading = OUTPUT)]
     pub(crate) compare: Option<PathBuf>,
     /// Exit with code 1 if this is true, such as `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us` or `memory>64MiB`. May be given
@@ -262,7 +263,8 @@ pub(crate) struct Output {
 #[derive(Debug, Args)]
 pub(crate) struct Rate {
     /// How many operations to begin in a second, on all connections together, such as `5000` or `20k`. The latency of each counts from
-    /// the time at which it should begin [default: as many as possible]
+    /// the time at which it should begin. Above 10k for each thread, those of 100 µs are due at the same moment [default: as many as
+    /// possible]
     #[arg(short, long, value_name = "PER_SECOND", value_parser = parse_rate, help_heading = LOAD)]
     pub(crate) rate: Option<f64>,
 }
@@ -355,7 +357,7 @@ that comes on 10 connections counts 10 times. Slow readers send nothing.";
 pub(crate) const PLAN: &str = "\
 A plan:
   target = 'http://127.0.0.1:8080'   # without it the built-in server is started
-  connections = 64                   # also: threads, pipeline, timeout, ca_file, insecure
+  connections = 64                   # also: threads, pipeline, timeout, ca_file, insecure, server_pid
   fail_if = ['errors>0']             # in every stage
 
   [[request]]
@@ -379,4 +381,5 @@ A plan:
   duration = '10s'
   connections = 256
 
-Each stage is a separate run, with new connections and a warm-up.";
+Each stage is a separate run, with new connections and a warm-up. The file that ca_file names is looked for from the current folder, \
+not from the plan's.";

@@ -108,6 +108,10 @@ impl File {
         if let Some(target) = &target {
             plan.path = target.path.clone().unwrap_or_else(|| "/".into());
         }
+        let speaks_tls = target.as_ref().is_some_and(|target| target.is_tls);
+        if !speaks_tls && (self.insecure || self.ca_file.is_some()) {
+            return Err("insecure and ca_file: they are for a target that begins with https://".into());
+        }
         plan.tls = Tls::of(target.as_ref(), self.insecure, self.ca_file.as_deref())?;
         plan.target = target;
         plan.server_pid = self.server_pid;
@@ -164,20 +168,29 @@ impl StageTable {
         let is_folder = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || name.starts_with('.') || !name.bytes().all(is_folder) {
             return Err(format!(
-                "name: `{name}` must be letters, digits and -_. only, and begin with none of these dots"
+                "name: `{name}` must be letters, digits and -_. only, and not begin with a dot"
             ));
         }
         let connections = self.connections.or(file.connections).unwrap_or(CONNECTIONS);
+        let connections = between("connections", connections, 1, CONNECTIONS_MAX)? as usize;
+        if base.threads > connections {
+            return Err("threads: each needs a connection, so there must be as many `connections`".into());
+        }
         let rate = self.rate.as_deref().map(parse_rate).transpose().map_err(|why| format!("rate: {why}"))?;
         let plan = Plan {
             duration: parse_duration(&self.duration).map_err(|why| format!("duration: {why}"))?,
-            connections: between("connections", connections, 1, CONNECTIONS_MAX)? as usize,
+            connections,
             rate,
             ..base.clone()
         };
-        let condition = |text: &String| text.parse().map_err(|why| format!("fail_if: {why}"));
+        let plan = plan.check()?;
+        let condition = |text: &String| {
+            let condition: Condition = text.parse()?;
+            condition.check(&plan, "server_pid").map(|()| condition)
+        };
         let conditions = file.fail_if.iter().chain(&self.fail_if).map(condition);
-        Ok(Stage { name, plan: plan.check()?, fail_if: conditions.collect::<Result<_, String>>()? })
+        let fail_if = conditions.collect::<Result<_, String>>().map_err(|why| format!("fail_if: {why}"))?;
+        Ok(Stage { name, plan, fail_if })
     }
 }
 
@@ -274,7 +287,19 @@ mod tests {
             ("127.0.0.1:8080", "127.0.0.1:8080/a", "target: it has a path"),
             ("http:", "gopher:", "target: `gopher`"),
             ("target = \"http://127.0.0.1:8080\"", "server_pid = 1", "server_pid: "),
-            ("connections = 10", "insecure = true", "https://"),
+            (
+                "connections = 10",
+                "insecure = true",
+                "insecure and ca_file: they are for a target that begins with https://",
+            ),
+            (
+                "connections = 10",
+                "threads = 20\nconnections = 10",
+                "stage 1: threads: each needs a connection",
+            ),
+            ("p99>20ms", "memory>20MiB", "stage 1: fail_if: `memory` needs `server_pid` for a server"),
+            ("p99>20ms", "full-handshakes>0", "stage 1: fail_if: `full-handshakes` is counted only by"),
+            ("errors>0", "memory-per-connection>1k", "stage 1: fail_if: `memory-per-connection` is"),
             // The fault: the file was never read.
             ("connections = 10", "insecure = true\nca_file = \"a.pem\"", "insecure and ca_file: "),
         ] {

@@ -16,7 +16,7 @@ use crate::bench::outcome::{End, Outcome};
 use crate::bench::plan::Plan;
 use crate::bench::server::Server;
 use crate::report::folder::Folder;
-use crate::report::{self, gate, html, json, text};
+use crate::report::{self, compare, gate, html, json, text};
 use args::{Mode, Output};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -33,6 +33,11 @@ const OTHER_DESCRIPTORS: usize = 32;
 pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let output = &mode.common().output;
     let plan = plan::plan(mode).map_err(Error::Usage)?;
+    for condition in &output.fail_if {
+        condition
+            .check(&plan, "--server-pid PID")
+            .map_err(|why| Error::Usage(format!("--fail-if: {why}")))?;
+    }
     // Read first, because the run may overwrite it.
     let old = output.compare.as_deref().map(report::read).transpose()?;
     proc::raise_descriptor_limit();
@@ -41,8 +46,11 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let folder = output.report.as_deref().map(|path| Folder::open(path, output.force)).transpose()?;
     let server = Server::of(&plan)?;
     let outcome = bench::bench_until(&stop, &plan, &server, progress(output.json))?;
-    let result = json::result(&plan, &server, &outcome);
+    let mut result = json::result(&plan, &server, &outcome);
     drop(server);
+    if let Some(old) = &old {
+        result["compared"] = compare::json(old, &result);
+    }
     show(output, &result, old.as_ref(), folder)?;
     Ok(verdict(&plan, &outcome, &output.fail_if, &result))
 }

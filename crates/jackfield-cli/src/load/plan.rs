@@ -1,6 +1,7 @@
 //! From the command line to a plan.
 
 use super::args::{self, Asked, Mode, Talk, Upgrade};
+use crate::base::target;
 use crate::bench::plan::{Plan, Play, Tls};
 use jackfield_proto::websocket::is_handshake_field;
 use std::fs;
@@ -68,6 +69,15 @@ fn base(mode: &Mode) -> Result<Plan, String> {
         Mode::Fanout(_) => Play::Fanout,
     };
     let common = mode.common();
+    target::check_own(
+        common.target.as_ref(),
+        &[
+            ("--server-pid", common.server_pid.is_some()),
+            ("--ca-file", common.ca_file.is_some()),
+            ("--insecure", common.insecure),
+            ("--resume", matches!(mode, Mode::Connect(args) if args.resume)),
+        ],
+    )?;
     Ok(Plan {
         target: common.target.clone(),
         server_pid: common.server_pid,
@@ -83,6 +93,10 @@ fn base(mode: &Mode) -> Result<Plan, String> {
 /// The path of the requests: a user's server has its own paths, and the built-in server has those of this tool.
 fn path(mode: &Mode, play: Play) -> Result<String, String> {
     let target = mode.common().target.as_ref();
+    let path = target.and_then(|target| target.path.as_deref());
+    if play == Play::Raw && path.is_some_and(|path| path != "/") {
+        return Err("`raw` has no path, it sends bytes over bare TCP; leave the path out of the URL".into());
+    }
     match (mode.path(), target) {
         (Some(_), Some(target)) if target.path.is_some() => {
             Err("the path is given twice, in the URL and with --path; leave one of them out".into())

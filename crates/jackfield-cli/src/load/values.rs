@@ -50,7 +50,7 @@ pub(super) fn parse_token(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.bytes().all(is_token) {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{text}` must be letters, digits and -._ only"))
+        Err(format!("`{text}` must be letters, digits and !#$%&'*+-.^_`|~ only"))
     }
 }
 

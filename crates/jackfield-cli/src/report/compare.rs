@@ -1,7 +1,7 @@
 //! `--compare`: what has changed since an earlier run.
 
 use super::metric::{METRICS, Metric, Wanted};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One figure in two runs.
 #[derive(Debug)]
@@ -20,6 +20,16 @@ pub(crate) enum Trend {
     Worse,
     /// Neither, or within the noise of two runs.
     Same,
+}
+
+impl Trend {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Same => "same",
+        }
+    }
 }
 
 impl Change {
@@ -131,10 +141,28 @@ pub(crate) fn differences(old: &Value, new: &Value) -> Vec<String> {
     found
 }
 
+/// The comparison as a part of `result.json`.
+pub(crate) fn json(old: &Value, new: &Value) -> Value {
+    let change = |change: &Change| {
+        json!({
+            "metric": change.metric.name,
+            "old": change.old,
+            "new": change.new,
+            "percent": change.percent(),
+            "spread_percent": change.spread,
+            "trend": change.trend().name(),
+        })
+    };
+    json!({
+        "with": old["when"],
+        "changes": changes(old, new).iter().map(change).collect::<Vec<Value>>(),
+        "differences": differences(old, new),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn changes_are_judged_by_what_is_better() {

@@ -1,6 +1,7 @@
 //! `--fail-if`: a condition under which a run has failed.
 
-use super::metric::{METRICS, Metric};
+use super::metric::{METRICS, Metric, Need};
+use crate::bench::plan::Plan;
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +34,25 @@ pub(crate) enum Verdict {
 }
 
 impl Condition {
+    /// Whether a run of this plan can have its figure. `process` is how the process of the server is named.
+    ///
+    /// # Errors
+    /// It can't, as a sentence.
+    pub(crate) fn check(&self, plan: &Plan, process: &str) -> Result<(), String> {
+        let name = self.metric.name;
+        let Some(need) = self.metric.needs.iter().find(|need| !need.is_met(plan)) else { return Ok(()) };
+        Err(match need {
+            Need::Operations => {
+                format!("`{name}` is no figure of `{}`, which has no operations", plan.play.name())
+            }
+            Need::Handshakes => {
+                format!("`{name}` is counted only by `bench connect` with a target that begins with https://")
+            }
+            Need::Process => format!("`{name}` needs `{process}` for a server that runs already"),
+            Need::Idleness => format!("`{name}` is what only `bench idle` measures"),
+        })
+    }
+
     /// Checks whether the run has failed.
     pub(crate) fn judge(&self, result: &Value) -> Verdict {
         let Some(value) = self.metric.value(result) else { return Verdict::Unknown };

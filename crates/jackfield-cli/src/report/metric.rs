@@ -1,6 +1,7 @@
 //! The figures that can be compared, and that conditions can use.
 
 use crate::base::units;
+use crate::bench::plan::{Plan, Play};
 use serde_json::Value;
 
 /// One figure of a result.
@@ -16,6 +17,21 @@ pub(crate) struct Metric {
     pub(crate) sample: Option<&'static str>,
     pub(crate) quantity: Quantity,
     pub(crate) wanted: Wanted,
+    /// Without these a run has no such figure.
+    pub(crate) needs: &'static [Need],
+}
+
+/// What a run must have for a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Operations are counted.
+    Operations,
+    /// TLS handshakes are counted.
+    Handshakes,
+    /// The server's process is known.
+    Process,
+    /// Connections do nothing.
+    Idleness,
 }
 
 /// What is better.
@@ -75,29 +91,46 @@ impl Quantity {
     }
 }
 
+impl Need {
+    /// Whether a run of this plan has it.
+    pub(crate) fn is_met(self, plan: &Plan) -> bool {
+        match self {
+            Self::Operations => !plan.play.is_idle(),
+            Self::Handshakes => plan.play == Play::Connect && plan.tls.is_some(),
+            Self::Process => plan.target.is_none() || plan.server_pid.is_some(),
+            Self::Idleness => plan.play.is_idle(),
+        }
+    }
+}
+
 /// All of them, in the order of a table.
 pub(crate) const METRICS: &[Metric] = &[
     metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, Wanted::More)
-        .sampled("per_second"),
-    metric("mean", "mean", "/latency_ns/mean", Quantity::Time, Wanted::Less),
-    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, Wanted::Less).sampled("p50_ns"),
-    metric("p75", "p75", "/latency_ns/p75", Quantity::Time, Wanted::Less),
-    metric("p90", "p90", "/latency_ns/p90", Quantity::Time, Wanted::Less),
-    metric("p95", "p95", "/latency_ns/p95", Quantity::Time, Wanted::Less),
-    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, Wanted::Less).sampled("p99_ns"),
-    metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, Wanted::Less),
-    metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, Wanted::Less),
-    metric("max", "max", "/latency_ns/max", Quantity::Time, Wanted::Less),
-    metric("full-handshakes", "full handshakes", "/handshakes/full", Quantity::Count, Wanted::Neither),
+        .sampled("per_second")
+        .needing(OPERATIONS),
+    latency("mean", "/latency_ns/mean"),
+    latency("p50", "/latency_ns/p50").sampled("p50_ns"),
+    latency("p75", "/latency_ns/p75"),
+    latency("p90", "/latency_ns/p90"),
+    latency("p95", "/latency_ns/p95"),
+    latency("p99", "/latency_ns/p99").sampled("p99_ns"),
+    latency("p99.9", "/latency_ns/p99.9"),
+    latency("p99.99", "/latency_ns/p99.99"),
+    latency("max", "/latency_ns/max"),
+    metric("full-handshakes", "full handshakes", "/handshakes/full", Quantity::Count, Wanted::Neither)
+        .needing(HANDSHAKES),
     metric(
         "resumed-handshakes",
         "resumed handshakes",
         "/handshakes/resumed",
         Quantity::Count,
         Wanted::Neither,
-    ),
-    metric("handshake-p50", "handshake, p50", "/handshakes/latency_ns/p50", Quantity::Time, Wanted::Less),
-    metric("handshake-p99", "handshake, p99", "/handshakes/latency_ns/p99", Quantity::Time, Wanted::Less),
+    )
+    .needing(HANDSHAKES),
+    metric("handshake-p50", "handshake, p50", "/handshakes/latency_ns/p50", Quantity::Time, Wanted::Less)
+        .needing(HANDSHAKES),
+    metric("handshake-p99", "handshake, p99", "/handshakes/latency_ns/p99", Quantity::Time, Wanted::Less)
+        .needing(HANDSHAKES),
     metric("errors", "errors", "/errors/total", Quantity::Count, Wanted::Less),
     metric(
         "server-cpu",
@@ -105,19 +138,29 @@ pub(crate) const METRICS: &[Metric] = &[
         "/server/cpu_ns_per_operation",
         Quantity::Time,
         Wanted::Less,
-    ),
-    metric("server-load", "server, of a core", "/server/cpu_percent", Quantity::Percent, Wanted::Neither),
+    )
+    .needing(&[Need::Operations, Need::Process]),
+    metric("server-load", "server, of a core", "/server/cpu_percent", Quantity::Percent, Wanted::Neither)
+        .needing(PROCESS),
     metric("client-load", "client, of a core", "/client/cpu_percent", Quantity::Percent, Wanted::Neither),
-    metric("others-load", "others, of a core", "/others/cpu_percent", Quantity::Percent, Wanted::Neither),
-    metric("memory", "server memory", "/server/memory_bytes_max", Quantity::Bytes, Wanted::Less),
+    // What neither this program nor the server used.
+    metric("others-load", "others, of a core", "/others/cpu_percent", Quantity::Percent, Wanted::Neither)
+        .needing(PROCESS),
+    metric("memory", "server memory", "/server/memory_bytes_max", Quantity::Bytes, Wanted::Less)
+        .needing(PROCESS),
     metric(
         "memory-per-connection",
         "memory, per connection",
         "/server/memory_bytes_per_connection",
         Quantity::Bytes,
         Wanted::Less,
-    ),
+    )
+    .needing(&[Need::Idleness, Need::Process]),
 ];
+
+const OPERATIONS: &[Need] = &[Need::Operations];
+const HANDSHAKES: &[Need] = &[Need::Handshakes];
+const PROCESS: &[Need] = &[Need::Process];
 
 const fn metric(
     name: &'static str,
@@ -126,12 +169,22 @@ const fn metric(
     quantity: Quantity,
     wanted: Wanted,
 ) -> Metric {
-    Metric { name, title, pointer, sample: None, quantity, wanted }
+    Metric { name, title, pointer, sample: None, quantity, wanted, needs: &[] }
+}
+
+/// A figure of the latencies of operations.
+const fn latency(name: &'static str, pointer: &'static str) -> Metric {
+    metric(name, name, pointer, Quantity::Time, Wanted::Less).needing(OPERATIONS)
 }
 
 impl Metric {
     /// The same, with a field of the samples for the spread.
     const fn sampled(self, field: &'static str) -> Self {
         Self { sample: Some(field), ..self }
+    }
+
+    /// The same, for runs that have all of this.
+    const fn needing(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
     }
 }

@@ -23,6 +23,7 @@ mod process;
 mod regressions;
 mod tool;
 mod tree;
+mod usage;
 mod verdict;
 mod windows;
 
@@ -285,8 +286,9 @@ fn only_the_result_of_a_single_run_is_compared() {
     let (_, stdout, stderr) = run(&["bench", "plan", plan, "--json"]);
     assert!(stdout.contains("\"schema\": 1") && stdout.contains("\"stages\""), "{stdout}{stderr}");
     std::fs::write(stages, stdout).expect("it is written");
-    let (code, _, stderr) = run(&["attack", "descriptors", &server.addr, "--json", attack]);
+    let (code, stdout, stderr) = run(&["attack", "descriptors", &server.addr, "--json"]);
     assert_eq!(code, 0, "{stderr}");
+    std::fs::write(attack, stdout).expect("it is written");
     for file in [stages, attack] {
         refused(&["http", "--compare", file], "is not a result of a single run");
     }
@@ -895,7 +897,7 @@ fn a_wrong_command_line_is_explained() {
         (&["idle", "--protocol", "a"], "--ws"),
         (&["http", "--path", "nowhere"], "`/`"),
         (&["http", "--fail-if", "speed<1"], "p99.9"),
-        (&["http", "--server-pid", "1"], "<TARGET>"),
+        (&["http", "--server-pid", "1"], "add its address"),
         (&["http", "-c", "4", "--slow-readers", "4"], "--slow-readers"),
         (&["ws", "--size", "lots"], "`16KiB`"),
         (&["sse", "--size", "5"], "at least 20"),

@@ -1,6 +1,7 @@
 //! The documents that figures are written into: a section of a file between two marks, and a directory of files.
 
 use jackfield_cli::base::error::Error;
+use jackfield_cli::base::writable;
 use std::path::Path;
 use std::{fs, io};
 
@@ -57,6 +58,15 @@ impl Section {
         let _ = io::Write::write_all(&mut io::stdout(), section.as_bytes());
         Ok(())
     }
+}
+
+/// Tries the document and the folder that are to be written, so that this is found out before anything is measured.
+///
+/// # Errors
+/// One of them is wanted and can't be written.
+pub(crate) fn check(numbers: Option<&Path>, report: Option<&Path>) -> Result<(), Error> {
+    numbers.map_or(Ok(()), writable::check_file)?;
+    report.map_or(Ok(()), writable::check_folder)
 }
 
 /// Writes files, by name and text, into a directory, which is made if it is not there.

@@ -12,7 +12,7 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,
     /// How long to measure in each turn, such as `2` or `500ms`; a tenth of it, 1s at most, goes before as warm-up
-    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "1")]
+    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "3")]
     pub(crate) seconds: Duration,
     /// Connections whose memory is counted
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=50_000))]

@@ -59,15 +59,17 @@ const TURN_MIN: Duration = Duration::from_millis(50);
 /// The command line makes no sense, or a file can't be written.
 pub(crate) fn compare(args: &Compare) -> Result<bool, Error> {
     let setting = Setting::new(args)?;
+    let is_whole = args.rows.is_empty() && args.servers.is_empty();
+    let default = |path: &str| is_whole.then(|| setting.ground.places.root.join(path));
+    let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
+    let report = args.whereabouts.report.clone().or_else(|| default("docs/report"));
+    papers::check(numbers.as_deref(), report.as_deref())?;
     setting.ground.enter()?;
     let boards: Vec<Board> = setting.rows.iter().map(|row| setting.measure(row)).collect();
     let origin = Origin::new(&setting.ground, setting.runs());
     let section = markdown::section(&boards, &origin);
-    let is_whole = args.rows.is_empty() && args.servers.is_empty();
-    let default = |path: &str| is_whole.then(|| setting.ground.places.root.join(path));
-    let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
     SECTION.write(numbers.as_deref(), &section)?;
-    if let Some(report) = args.whereabouts.report.clone().or_else(|| default("docs/report")) {
+    if let Some(report) = report {
         let json = format!("{:#}\n", json::result(&boards, &origin));
         let files = [("index.html", page::page(&boards, &origin)), ("compare.json", json)];
         papers::write_files(&report, &files.map(|(name, text)| (name.to_owned(), text)))?;

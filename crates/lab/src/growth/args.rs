@@ -10,10 +10,10 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub(crate) struct Growth {
     /// How often each point is measured; what is shown are medians
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,
     /// How long to measure each time; a tenth of it goes before as warm-up
-    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "1")]
+    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "3")]
     pub(crate) seconds: Duration,
     /// Only these plots; then docs/ stays as it is, unless it is named
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]

@@ -173,15 +173,17 @@ pub(crate) fn growth(args: &Growth) -> Result<bool, Error> {
     check_turn(args.seconds)?;
     let subjects = choose(SUBJECTS, &args.plots, |subject| subject.id)?;
     let ground = Ground::new(&args.whereabouts)?;
+    let default = |path: &str| args.plots.is_empty().then(|| ground.places.root.join(path));
+    let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
+    let report = args.whereabouts.report.clone().or_else(|| default("docs/report"));
+    papers::check(numbers.as_deref(), report.as_deref())?;
     ground.enter()?;
     let job = Job { ground: &ground, runs: args.runs as usize, duration: args.seconds, most: args.most };
     let all: Vec<Series> = subjects.iter().map(|subject| job.measure(subject)).collect();
     let runs = format!("{} of {} at each point", args.runs, units::time(args.seconds.as_nanos() as f64));
     let origin = Origin::new(&ground, runs);
-    let default = |path: &str| args.plots.is_empty().then(|| ground.places.root.join(path));
-    let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
     SECTION.write(numbers.as_deref(), &section(&all, &origin))?;
-    if let Some(report) = args.whereabouts.report.clone().or_else(|| default("docs/report")) {
+    if let Some(report) = report {
         let json = json!({ "schema": 1, "origin": origin.json(), "plots": all.iter().map(Series::json).collect::<Vec<Value>>() });
         papers::write_files(&report, &[("growth.json".to_owned(), format!("{json:#}\n"))])?;
         write_pages(&report, &all, &origin)?;

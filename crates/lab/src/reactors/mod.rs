@@ -9,7 +9,7 @@ pub(crate) mod args;
 
 use crate::base::cores;
 use crate::base::figure::Figure;
-use crate::base::papers::Section;
+use crate::base::papers::{self, Section};
 use crate::compare::check_turn;
 use crate::compare::ground::root_above;
 use crate::compare::rows::row;
@@ -58,6 +58,10 @@ pub(crate) fn reactors(args: &Reactors) -> Result<bool, Error> {
     let &[first, second, ..] = &cores::allowed()[..] else {
         return Err(Error::Usage("two reactors need two cores, and this process may not use two".into()));
     };
+    let here = || std::env::current_dir().ok().and_then(|here| root_above(&here));
+    let root = args.root.clone().or_else(here);
+    let numbers = args.numbers.clone().or_else(|| Some(root.as_ref()?.join("docs/numbers.md")));
+    papers::check(numbers.as_deref(), None)?;
     let rounds = rounds_for(args.work, proc::own_cpu);
     let work = units::time(args.work.as_nanos() as f64);
     let mut lines = [
@@ -90,9 +94,6 @@ pub(crate) fn reactors(args: &Reactors) -> Result<bool, Error> {
             eprintln!("run {run} of {}, {}: {}", args.runs, line.name, line.last());
         }
     }
-    let here = || std::env::current_dir().ok().and_then(|here| root_above(&here));
-    let root = args.root.clone().or_else(here);
-    let numbers = args.numbers.clone().or_else(|| Some(root.as_ref()?.join("docs/numbers.md")));
     SECTION.write(numbers.as_deref(), &section(&lines, root.as_deref()))?;
     let is_enough = |line: &Line| {
         line.times().is_some_and(|times| args.at_least.is_none_or(|least| times.median >= least))

@@ -36,22 +36,18 @@ const OF_PAGES: &str = "memory for a";
 
 #[test]
 fn small_attacks_keep_within_our_goals() {
-    let directory = Directory::new();
-    fs::create_dir_all(directory.path("")).expect("it is made");
-    let path = directory.path("attack.json");
-    let json = path.to_str().expect("the path is UTF-8");
     // A busy machine needs a while for the handshakes of the normal client.
     for small in [
-        &["slow-heads", "-c", "100", "--head-timeout", "500ms"][..],
+        &["slow-heads", "-c", "100", "--head-timeout", "500ms", "--linger", "2s"][..],
         &["silent-handshakes", "-c", "100", "--head-timeout", "2s"],
         &["idle", "-c", "20"],
         &["descriptors", "-c", "100", "--descriptors", "64"],
         &["mutants", "--count", "2000"],
         &["slow-readers", "-c", "100"],
     ] {
-        let (_, stdout, stderr) = run(&[&["attack"], small, &["--json", json, "--force"]].concat());
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {stderr}"));
-        let result: Value = serde_json::from_str(&text).expect("it is JSON");
+        let (_, stdout, stderr) = run(&[&["attack"], small, &["--json"]].concat());
+        let result: Value =
+            serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
         for row in result["rows"].as_array().expect("a list") {
             let what = row["what"].as_str().expect("a name");
             let is_judged = row["at_most"].is_number() || row["at_least"].is_number();

@@ -147,6 +147,18 @@ fn impossible_comparisons_are_explained() {
     assert!(code == 2 && stderr.contains("/nowhere/at/all"), "{stderr}");
 }
 
+/// The fault: it was tried when all had been measured.
+#[test]
+fn i416_a_report_that_cannot_be_written_is_found_before_the_turns() {
+    let root = repository();
+    for (option, path) in [("--report", "/dev/null/report"), ("--numbers", "/dev")] {
+        let args = [&SHORT[..], &["--rows=http", "--servers=ours", option, path]].concat();
+        let (code, stdout, stderr) = compare(&root.path("."), &args);
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(&format!("{path}: ")), "{stdout}{stderr}");
+        assert!(!stderr.contains("run 1 of"), "{stderr}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_does_not_start_is_a_gap() {
