@@ -1,10 +1,10 @@
 //! The command line of `attack`.
 
-use super::name::Name;
+use super::what::{Name, What};
 use crate::base::error::Error;
 use crate::base::target::{self, Target};
 use crate::base::units::parse_timeout;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,43 +52,8 @@ pub struct Attack {
     pub json: bool,
 }
 
-/// An attack by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum What {
-    /// Send the heads of requests slowly, a byte at a time
-    SlowHeads,
-    /// Open connections to a server that speaks TLS, and send no more than the first bytes of a handshake
-    SilentHandshakes,
-    /// Open connections that do nothing after a request
-    Idle,
-    /// Open more connections than the server has file descriptors
-    Descriptors,
-    /// Send requests and WebSocket messages that were changed at random
-    Mutants,
-    /// Ask for a large body, stop reading it, and disappear
-    SlowReaders,
-    /// Make all attacks, one after the other
-    All,
-}
-
 /// Descriptors of each side that are no connections.
 pub(crate) const OTHER_DESCRIPTORS: usize = 64;
-
-impl What {
-    /// Attacks that open as many connections as `--connections` says, and how many if it says nothing.
-    const CROWDS: [(Self, usize); 5] = [
-        (Self::SlowHeads, 5000),
-        (Self::SilentHandshakes, 1000),
-        (Self::Idle, 15_000),
-        (Self::Descriptors, 600),
-        (Self::SlowReaders, 3000),
-    ];
-
-    /// Its name on the command line.
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
 
 impl Attack {
     /// Looks for what makes no sense in the options.

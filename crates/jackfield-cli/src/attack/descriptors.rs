@@ -1,12 +1,12 @@
 //! `descriptors`: more connections than the server has descriptors.
 
-use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
 use super::goal::{Figure, NEVER, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
 use super::victim::Victim;
+use super::what::What;
 use crate::base::error::Error;
 use crate::bench::request::Request;
 use std::io::{self, Read, Write};

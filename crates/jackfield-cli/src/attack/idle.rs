@@ -1,10 +1,11 @@
 //! `idle`: the memory of connections that are idle after one request.
 
 use super::answer;
-use super::args::{OTHER_DESCRIPTORS, What};
+use super::args::OTHER_DESCRIPTORS;
 use super::goal::{Figure, Sheet, Unit};
 use super::task::{self, Stop, Task};
 use super::victim::Victim;
+use super::what::What;
 use crate::base::error::Error;
 use crate::base::machine::without_values;
 use crate::base::proc;

@@ -14,25 +14,26 @@ pub mod goal;
 mod idle;
 mod line;
 mod mutants;
-mod name;
 mod normal;
 mod slow_readers;
 pub mod table;
 pub mod task;
 mod unfinished;
 mod victim;
+pub mod what;
 
 use crate::base::error::Error;
 use crate::base::output::say;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::load::interrupt;
-use args::{Attack, What};
+use args::Attack;
 use goal::{Row, Sheet, Verdict};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use task::{Stop, Task};
 use unfinished::Manner;
+use what::What;
 
 /// Does one attack.
 type Run = fn(&Task<'_>) -> Result<Sheet, Error>;

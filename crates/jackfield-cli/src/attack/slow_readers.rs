@@ -1,13 +1,13 @@
 //! `slow-readers`: readers of a large shared body that stop reading, and vanish.
 
 use super::answer;
-use super::args::What;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
 use super::goal::{Sheet, Unit, growth, larger};
 use super::normal::Normal;
 use super::task::{self, Stop, Task};
 use super::victim::{Place, Victim};
+use super::what::What;
 use crate::base::error::Error;
 use crate::base::machine::without_values;
 use crate::base::proc;

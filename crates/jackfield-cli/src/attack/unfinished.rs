@@ -2,13 +2,13 @@
 //! long as the server allows; or no more of a TLS handshake than its first bytes.
 
 use super::answer;
-use super::args::What;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::effect::{Others, judge_normal};
 use super::goal::{Figure, NEVER, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::task::Task;
 use super::victim::{Place, Victim};
+use super::what::What;
 use crate::base::error::Error;
 use jackfield::sim::Random;
 use std::time::{Duration, Instant};

@@ -41,8 +41,8 @@ mod utf8;
 
 pub use close::{CloseError, is_valid_close_code};
 pub use encode::{
-    FrameHeader, begun_bytes, encode, encode_frame, encode_masked, encode_masked_with_header, frame_bytes, frame_header,
-    mask_encoded_frame,
+    FrameHeader, begun_bytes, encode, encode_frame, encode_masked, encode_masked_with_header, frame_bytes,
+    frame_header, mask_encoded_frame,
 };
 pub use error::Error;
 pub use event::{CloseFrame, Event, Message};
