@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_lies_before_the_window_can_t_be_referred_to() {
         let far = payload(&mut Deflater::new(&Options::default(), 15, false), 600);
-        let near = payload(&mut Deflater::new(&Options::default(), 9, true), 300);
+        let near = payload(&mut Deflater::new(&Options::default(), 9, true), 200);
         for (bits, takes_far) in [(9, false), (10, true), (15, true)] {
             let mut strict = Strict::new(bits, false);
             assert_eq!((strict.takes(&near), strict.takes(&far)), (true, takes_far), "{bits}");
