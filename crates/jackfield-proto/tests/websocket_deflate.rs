@@ -435,8 +435,13 @@ fn short_messages_and_such_as_get_no_shorter_are_not_compressed() {
         assert_eq!(out == plain, !is_compressed);
         assert_eq!(out[0], if is_compressed { 0xc2 } else { 0x82 });
     }
-    // With takeover the peer's window must not miss one.
-    assert!(Deflater::new(&options, 15, true).encode(Message::Binary(&noise), None, &mut Vec::new()));
+    // With takeover too: a message that goes out as it is enters no window, and those after it are compressed without it.
+    let mut keeping = Deflater::new(&options, 15, true);
+    for (payload, is_compressed) in
+        [(&noise[..], false), (&[b'a'; 256], true), (&noise, false), (&[b'a'; 256], true)]
+    {
+        assert_eq!(keeping.encode(Message::Binary(payload), None, &mut Vec::new()), is_compressed);
+    }
 }
 
 /// What a deflater encodes for a client, or with a mask for a server.

@@ -1,6 +1,6 @@
 //! A server on real sockets, and peers for it.
 
-use jackfield::{Drain, Handle, IntoClient, Peer, Result, Server, ServerBuilder};
+use jackfield::{Client, Drain, Handle, IntoClient, Peer, Refuse, Result, Server, ServerBuilder, Setup};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Longer than anything takes that works, even on a busy machine. What takes longer hangs.
 pub const LONG: Duration = Duration::from_secs(60);
+
+/// Makes clients of any types.
+type MakeAny = Box<dyn FnMut(&Peer) -> std::result::Result<Box<dyn Client>, Refuse>>;
 
 /// A server that runs on a thread of its own until this is dropped.
 pub struct Live {
@@ -25,7 +28,12 @@ impl Live {
         M::Client: 'static,
     {
         let builder = builder.limits(|limits| limits.lag_target = Duration::ZERO);
-        Self::run(builder.bind().unwrap(), move |server| server.serve(make))
+        // All have one type of clients, so the compiler makes the server's code once and not for each test.
+        let maker = move |_setup: &mut Setup| -> MakeAny {
+            let mut make = make.clone();
+            Box::new(move |peer| make(peer).into_client().map(|client| Box::new(client) as Box<dyn Client>))
+        };
+        Self::run(builder.bind().unwrap(), move |server| server.serve_with(maker))
     }
 
     pub fn run(server: Server, run: impl FnOnce(Server) -> Result<()> + Send + 'static) -> Self {
