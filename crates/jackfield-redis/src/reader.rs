@@ -113,7 +113,7 @@ impl Reader {
         page: &mut Page,
     ) {
         let Value::Array(streams) = answer else { return };
-        let (mut entries_read, mut bytes_read, mut streams_read) = (0, 0, 0);
+        let (mut streams_read, mut bytes_read) = (Vec::new(), 0);
         for read in streams {
             let Value::Array(mut parts) = read else { continue };
             let [Value::BulkString(key), entries] = &mut parts[..] else { continue };
@@ -128,10 +128,10 @@ impl Reader {
                 }
                 self.inbox.receive(topic, &entries);
                 self.followed.move_on(topic, *last);
-                (entries_read, streams_read) = (entries_read + entries.len(), streams_read + 1);
+                streams_read.push(entries.len());
                 bytes_read += stream::bytes(&entries);
             }
         }
-        page.learn(entries_read, bytes_read, streams_read);
+        page.learn(&streams_read, bytes_read);
     }
 }

@@ -37,16 +37,18 @@ impl Page {
         self.0
     }
 
-    /// Learns from an answer: how many entries it had, of how many streams, and how many bytes of messages.
-    pub(crate) fn learn(&mut self, entries: usize, bytes: usize, streams: usize) {
-        if entries > 0 {
-            let fits = BYTES.saturating_mul(entries) / bytes.max(1) / streams.max(1);
-            self.0 = fits.clamp(1, ENTRIES_MAX.min(4 * self.0));
-        }
+    /// Learns from an answer: how many entries it had of each stream, and how many bytes of messages. If none had as many as were
+    /// asked for, no more are asked for the next time.
+    pub(crate) fn learn(&mut self, streams: &[usize], bytes: usize) {
+        let (entries, longest) = (streams.iter().sum::<usize>(), streams.iter().max());
+        let Some(longest) = longest.filter(|longest| **longest > 0) else { return };
+        let fits = BYTES.saturating_mul(entries) / bytes.max(1) / streams.len();
+        let most = if *longest < self.0 { self.0 } else { ENTRIES_MAX.min(4 * self.0) };
+        self.0 = fits.clamp(1, most);
     }
 
     fn learn_from(&mut self, entries: &[Entry]) {
-        self.learn(entries.len(), bytes(entries), 1);
+        self.learn(&[entries.len()], bytes(entries));
     }
 }
 
@@ -294,21 +296,24 @@ mod tests {
     #[test]
     fn i374_as_many_entries_are_asked_for_as_have_room() {
         const KIB: usize = 1 << 10;
-        for (before, entries, bytes, streams, expected) in [
-            (16, 16, 16 * 100, 1, 64),
-            (64, 64, 64 * 100, 1, 256),
-            (1000, 1000, 1000 * 100, 1, 1000),
-            (1000, 0, 0, 0, 1000),
-            (1000, 1000, 0, 1, 1000),
-            (1000, 40, 40 * 100 * KIB, 1, 40),
-            (1000, 40, 40 * 100 * KIB, 4, 10),
-            (16, 16, 16 << 20, 1, 4),
-            (16, 1, 16 << 20, 1, 1),
-            (4, 400, 400 * 100 * KIB, 100, 1),
+        for (before, streams, bytes, expected) in [
+            (16, &[16][..], 16 * 100, 64),
+            (64, &[64], 64 * 100, 256),
+            (1000, &[1000], 1000 * 100, 1000),
+            (1000, &[], 0, 1000),
+            (1000, &[1000], 0, 1000),
+            (1000, &[40], 40 * 100 * KIB, 40),
+            (1000, &[10; 4], 40 * 100 * KIB, 10),
+            (16, &[16], 16 << 20, 4),
+            (16, &[1], 16 << 20, 1),
+            (4, &[4; 100], 400 * 100 * KIB, 1),
+            // Answers that were not full say nothing of how many may come at once.
+            (4, &[1], 100, 4),
+            (4, &[3, 4], 700, 16),
         ] {
             let mut page = Page(before);
-            page.learn(entries, bytes, streams);
-            assert_eq!(page.count(), expected, "{before} before, {entries} with {bytes} bytes of {streams}");
+            page.learn(streams, bytes);
+            assert_eq!(page.count(), expected, "{before} before, {streams:?} with {bytes} bytes");
         }
         assert_eq!([0, 1, 4, 1000].map(|streams| Page::first(streams).count()), [16, 16, 4, 1]);
     }

@@ -43,8 +43,8 @@ pub struct Attack {
     /// with it; set it to the timeout of your own server. In `silent-handshakes` it is the time for a handshake [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub head_timeout: Option<Duration>,
-    /// How long the server still reads a connection that it has ended, in `slow-heads`, whose peers send on. The built-in server is
-    /// started with it; set it to that of your own server [default: 30s]
+    /// How long the server still reads a connection that it has ended, in `slow-heads`, whose peers send on, and in
+    /// `silent-handshakes`. The built-in server is started with it; set it to that of your own server [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub linger: Option<Duration>,
     /// Print the figures as JSON instead of text

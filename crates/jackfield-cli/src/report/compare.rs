@@ -1,6 +1,7 @@
 //! `--compare`: what has changed since an earlier run.
 
 use super::metric::{METRICS, Metric, Wanted};
+use crate::base::machine;
 use serde_json::{Value, json};
 
 /// One figure in two runs.
@@ -132,13 +133,23 @@ pub(crate) fn differences(old: &Value, new: &Value) -> Vec<String> {
         let (Some(before), Some(after)) = (old[part].as_object(), new[part].as_object()) else { continue };
         for (name, value) in after {
             // The built-in server has a different port each time.
-            let other = before.get(name).unwrap_or(&Value::Null);
+            let other = &hide(before.get(name).unwrap_or(&Value::Null));
             if other != value && name != "target" {
                 found.push(format!("{part}.{name}: {other} then, {value} now"));
             }
         }
     }
     found
+}
+
+/// What an earlier run has kept, without the values in queries, which results had once.
+fn hide(kept: &Value) -> Value {
+    match kept {
+        Value::String(text) if text.starts_with('/') => machine::without_values(text).into(),
+        Value::Array(values) => values.iter().map(hide).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), hide(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// The comparison as a part of `result.json`.
@@ -217,5 +228,10 @@ mod tests {
         let new = json!({ "plan": { "mode": "http", "target": "a:2" }, "machine": { "cores": 4 } });
         assert_eq!(differences(&old, &new), ["machine.cores: 2 then, 4 now"]);
         assert!(differences(&old, &old).is_empty());
+        // A result of before the values of queries were hidden.
+        let old = json!({ "plan": { "path": "/a?key=1" } });
+        let paths = ["/a?key=...", "/b?key=..."].map(|path| json!({ "plan": { "path": path } }));
+        assert!(differences(&old, &paths[0]).is_empty());
+        assert_eq!(differences(&old, &paths[1]), ["plan.path: \"/a?key=...\" then, \"/b?key=...\" now"]);
     }
 }

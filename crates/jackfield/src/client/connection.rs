@@ -382,7 +382,8 @@ impl Connection<'_> {
         self.wires.set_read_while_congested(self.id, reads);
     }
 
-    /// Subscribes it to a topic. An event stream gets an id as it does with an empty one in [`Connection::subscribe_from`].
+    /// Subscribes it to a topic. An event stream gets an id as it does with an empty one in [`Connection::subscribe_from`], unless it
+    /// has another topic with a history: a client keeps only the last id that it got, so a stream can resume one topic.
     #[doc(alias = "join")]
     pub fn subscribe(&mut self, topic: &str) -> Subscribed {
         self.links.subscribe(self.wires, self.id, topic)

@@ -7,8 +7,9 @@
 pub(crate) struct PathList(pub(crate) Vec<String>);
 
 impl PathList {
+    /// Whether no path is in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|listed| listed.starts_with(EXCEPT))
     }
 
     /// The paths that are refused because they have two parameters in one segment: every length of the first would be tried with every
@@ -154,6 +155,13 @@ mod tests {
         ] {
             let list = PathList(list.iter().copied().map(str::to_owned).collect());
             assert_eq!(list.contains(path), expected, "{list:?} {path}");
+        }
+    }
+
+    #[test]
+    fn i430_a_list_of_exceptions_has_no_path() {
+        for (listed, expected) in [(&[][..], true), (&["!/a"], true), (&["!/a", "/"], false)] {
+            assert_eq!(PathList(listed.iter().map(|path| (*path).into()).collect()).is_empty(), expected);
         }
     }
 

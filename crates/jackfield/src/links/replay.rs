@@ -35,6 +35,8 @@ pub(crate) struct Replays {
     pub(crate) is_awaiting: bool,
     /// Messages of a topic without a history may be missing, and the client was not told yet.
     pub(crate) owes_resync: bool,
+    /// An event stream was full when it subscribed, and has got no id of this topic yet.
+    pub(crate) owes_id: Option<Arc<TopicLog<Prepared>>>,
 }
 
 /// The position of the members of a topic with a history, on this reactor. It is the same for all of them.

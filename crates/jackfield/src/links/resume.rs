@@ -168,20 +168,52 @@ impl Links {
 
     /// Subscribes a connection that has got nothing yet. An event stream of a topic with a history gets an id at once, without
     /// an event: if it is lost before the first message, it can resume too. With a broker it gets the id as soon as that is known.
+    /// A client keeps only its last id, so a stream that may have one of another topic keeps that.
     pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
         if let Err(refused) = self.may_subscribe(wires, id, topic) {
             return refused;
         }
+        let needs_id =
+            self.link(id).protocol.message_format() == Some(MessageFormat::Event) && !self.has_history(id);
         self.join(wires, id, topic, None);
-        let is_stream = self.link(id).protocol.message_format() == Some(MessageFormat::Event);
-        let log = if is_stream { self.handle.shared().logs.find(topic) } else { None };
+        let log = if needs_id { self.handle.shared().logs.find(topic) } else { None };
         let Some(log) = log else { return Subscribed::New };
-        if let Some(place) = self.place_of_members(&log) {
+        if self.has_room_for_waiting(wires, id) {
+            self.send_id(wires, id, &log);
+        } else {
+            self.link(id).extra().replays.owes_id = Some(log);
+            self.charge(wires, id);
+        }
+        Subscribed::New
+    }
+
+    /// Whether a connection may have an id of a topic with a history.
+    fn has_history(&self, id: ConnectionId) -> bool {
+        let Some(extra) = &self.table[id.slot()].extra else { return false };
+        let mut names = extra.topics.iter().filter_map(|subscription| self.topics.name(subscription.topic));
+        !extra.replays.list.is_empty() || names.any(|name| self.delivered.contains_key(name))
+    }
+
+    /// The id that an event stream was not sent because it had no room. What waits for it has newer ones.
+    pub(crate) fn send_owed_id(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let owes = self.link(id).extra.as_ref().is_some_and(|extra| extra.replays.owes_id.is_some());
+        if !owes || !self.has_room_for_waiting(wires, id) {
+            return;
+        }
+        let extra = self.link(id).extra();
+        let log = extra.replays.owes_id.take().filter(|_| extra.queue.is_none());
+        if let Some(log) = log {
+            self.send_id(wires, id, &log);
+        }
+    }
+
+    /// Sends an event stream the id of the present position of its topic, or notes that it has none yet.
+    fn send_id(&mut self, wires: &mut Wires, id: ConnectionId, log: &Arc<TopicLog<Prepared>>) {
+        if let Some(place) = self.place_of_members(log) {
             self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));
         } else if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.owes_id = true;
         }
-        Subscribed::New
     }
 
     /// A connection gets its turn, if it has missed something that it has not got yet.

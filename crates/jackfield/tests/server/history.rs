@@ -162,6 +162,74 @@ fn i377_a_stream_that_just_subscribes_gets_an_id_too() {
     assert_eq!(data(&events(&take(&far))), ["3", "4", "5"]);
 }
 
+/// A stream of two topics, `t` and `u`, from its second event on.
+struct Late;
+
+impl Client for Late {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let mut events = exchange.events();
+        if request.path() == "/both" {
+            events.subscribe("t");
+            events.subscribe("u");
+            return;
+        }
+        events.set_overflow(Overflow::DropNewest);
+        for _ in 0..30 {
+            events.send(Event::data("x".repeat(990)));
+        }
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn std::any::Any + Send>) {
+        connection.subscribe("t");
+    }
+}
+
+/// The fault: the id of a topic in which nothing had come took the place of the id that the client had of another topic.
+#[test]
+fn i426_a_stream_keeps_the_id_of_its_first_topic() {
+    let mut server = TestServer::new(|_peer| Late);
+    for topic in ["t", "u"] {
+        assert!(server.handle().declare_topic(topic, History::new(10)));
+    }
+    publish(&mut server, 1..=3);
+    let far = server.connect();
+    far.send(get("/both").as_bytes());
+    server.run();
+    let begun = text(&take(&far));
+    let ids: Vec<&str> = begun.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+    // The number of the last message of `t` stands behind the time at which its history began.
+    let numbers: Vec<_> = ids.iter().filter_map(|id| id.split('.').nth(1)).collect();
+    assert_eq!(numbers, ["3"], "{begun}");
+}
+
+/// The fault: the id that a stream gets when it subscribes was sent although there was no room, so it was dropped, or the
+/// connection was closed.
+#[test]
+fn i427_a_full_stream_gets_the_id_of_its_topic_when_there_is_room() {
+    let limits = Limits::default().with(|limits| {
+        let reactor = &mut limits.reactor;
+        (reactor.outbox_bytes_low, reactor.outbox_bytes_high) = (5_000, 10_000);
+        reactor.outbox_bytes_max = 10_000;
+    });
+    let mut server = TestServer::with_options(TestOptions { limits, ..TestOptions::default() }, |_peer| Late);
+    assert!(server.handle().declare_topic("t", History::new(10)));
+    let far = server.connect();
+    far.set_room(Some(0));
+    far.send(get("/full").as_bytes());
+    server.run();
+    let dropped = server.handle().metrics().dropped;
+    assert!(dropped > 0, "it is full");
+    let id = server.handle().ids()[0];
+    assert!(server.handle().post(id, ()).is_ok());
+    server.run();
+    assert_eq!((server.handle().ids().len(), server.handle().metrics().dropped), (1, dropped));
+    far.set_room(None);
+    server.run();
+    let all = text(&take(&far));
+    assert_eq!(all.matches("id: ").count(), 1, "{all}");
+    assert_eq!(server.handle().metrics().dropped, dropped);
+}
+
 /// The fault: the message that filled the outbox was followed by one more, for which the policy of the connection counted.
 #[test]
 fn i381_missed_messages_are_sent_only_while_the_outbox_has_room() {

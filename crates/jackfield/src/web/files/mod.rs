@@ -397,6 +397,9 @@ impl FileRequest {
         if let Verdict::Answer(status) = self.condition.verdict(&etag, &stamp) {
             // Lines that can't be written have become a 500.
             let _ = describe(status).body("", "");
+            if encoding.is_none() {
+                self.note_alone(path, &file);
+            }
             return;
         }
         let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag));
@@ -431,6 +434,19 @@ impl FileRequest {
             }
         }
         send_source(answer, path, &kind, source, self.is_head);
+    }
+}
+
+impl FileRequest {
+    /// If a file is cached, notes in which version of its folder it has no compressed neighbours: the next request for it, or for
+    /// whether it has changed, needs no pool then.
+    fn note_alone(&self, path: &Path, file: &File) {
+        let cache = &self.options.cache;
+        let is_cached =
+            || Version::settled(file).is_some_and(|version| cache.at_version(path, &version).is_some());
+        if self.options.precompressed && is_cached() {
+            cache.note_alone(path, encoding::without_neighbours(path));
+        }
     }
 }
 
