@@ -500,6 +500,10 @@ impl Tls {
     /// Sends close_notify, so that the peer can tell a clean end from a cut. `Ok(false)`: the kernel did not take all
     /// of it.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
+        // What is left of an alert is not taken for bytes from above only if those are written before it.
+        if !self.write_pending()? {
+            return Ok(false);
+        }
         if !self.below.has_ended_in_plaintext() {
             self.session.send_close_notify();
         }

@@ -401,6 +401,32 @@ fn the_last_bytes_of_a_record_are_waited_for() {
     }
 }
 
+/// What was left of an alert behind the bytes counted as one of them, which had not left.
+#[test]
+fn i431_what_is_left_of_an_alert_is_no_byte_from_above() {
+    // The record of 100 bytes is 122 bytes long, and that of close_notify 24.
+    for (room, is_taken) in [(121, false), (122, true), (123, true), (145, true)] {
+        let (mut world, mut peer) = (tls(), client());
+        world.say(&mut peer, b"hello\n", 1000);
+        world.far.set_write_max(None);
+        world.far.set_room(Some(0));
+        world.queue(100);
+        world.run();
+        let id = world.id();
+        let out = |world: &World| world.driver.reactor.wires.wire_stats(id).map(|stats| stats.bytes_out);
+        let before = out(&world).expect("it is there");
+        world.driver.reactor.wires.shutdown_write(id);
+        world.run();
+        world.far.set_room(Some(room));
+        world.run();
+        let after = out(&world).expect("its end is not sent yet");
+        assert_eq!(after == before + 100, is_taken, "{room} bytes were taken: {before} and {after}");
+        world.far.set_room(None);
+        world.run();
+        assert!(world.far.has_server_finished(), "{room} bytes were taken");
+    }
+}
+
 /// Shakes hands up to the peer's last flight, which is returned.
 fn last_flight(world: &mut World, peer: &mut Connection) -> Vec<u8> {
     let mut flights = Vec::new();
