@@ -42,13 +42,19 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
-/// What was held against the server, and was no fault of it: a long answer of which the network took a byte a turn, and
-/// a message that waited for memory.
+/// What was held against the server, and was no fault of it: a long answer of which the network took a byte a turn, a message
+/// that waited for memory, and a call whose answer did.
 #[test]
 fn a_slow_peer_is_no_violation() {
-    for seed in [566_381, 903_300] {
+    for seed in [566_381, 903_300, 269_438] {
         bad_day(seed, sim::options_of(seed, false)).run();
     }
+}
+
+/// A connection was evicted while the rest of a body was awaited whose request was answered: it got a second answer.
+#[test]
+fn i432_no_answer_comes_without_a_request() {
+    bad_day(154_341, sim::options_of(154_341, false)).run();
 }
 
 /// The only reader of a topic came back too late, and was told that nothing was missed.

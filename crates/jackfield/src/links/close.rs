@@ -8,7 +8,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::links::{Admission, Links};
 use crate::message::Body;
-use jackfield_proto::http1::{self, Owed, ResponseToSend};
+use jackfield_proto::http1::{self, Awaits, Owed, ResponseToSend};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
 use std::borrow::Cow;
@@ -58,6 +58,7 @@ impl Links {
 
     pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, goodbye: Goodbye, why: Reason) {
         match goodbye {
+            Goodbye::Status(_) if self.is_answered(id) => self.end(wires, id, why),
             Goodbye::Status(status) => self.fail_exchange(wires, id, status, why),
             Goodbye::Close(code) => self.close_websocket_for(wires, id, code, why),
             Goodbye::CloseAndEnd(code) => {
@@ -75,6 +76,13 @@ impl Links {
                 self.end_with(wires, id, self.busy_text(listener), why);
             }
         }
+    }
+
+    /// True if only the rest of a body is awaited, whose request is answered: a second answer would be taken for that to the next
+    /// request.
+    fn is_answered(&self, id: ConnectionId) -> bool {
+        matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
+            if machine.owed() == Owed::Idle && machine.awaits() == Awaits::Body)
     }
 
     /// The bytes that a new connection at this listener gets when the server is full.

@@ -102,7 +102,11 @@ impl Party {
             Reason::Connect(ConnectError::Io(why)) => is_last && target.failed == Some(why),
             Reason::Connect(ConnectError::Timeout) => {
                 let is_looked_up = target.is_named && call.tried == 0;
-                let is_held_up = is_looked_up || target.fates.iter().any(is_late) || self.is_hindered();
+                // It is not read while there is little memory.
+                let is_held_up = is_looked_up
+                    || target.fates.iter().any(is_late)
+                    || self.is_hindered()
+                    || has_little_memory(&was_told.settings.limits);
                 end.age >= call.within && (is_held_up || !self.peer.is_fair())
             }
             Reason::Connect(

@@ -3,7 +3,8 @@
 use crate::support;
 use jackfield::test::TestOptions;
 use jackfield::{
-    Compression, Connection, Cors, Exchange, Limits, Listener, Reply, ReplyStream, Request, Sent, TimerId,
+    BodyPlan, Compression, Connection, Cors, Exchange, Limits, Listener, Reply, ReplyStream, Request, Sent,
+    TimerId,
 };
 use std::cell::RefCell;
 use std::io;
@@ -232,5 +233,28 @@ fn i405_a_callback_learns_that_no_part_is_awaited() {
         let far = lab.connect();
         assert_eq!(statuses(&lab.say(&far, request.repeat(2))).len(), 2, "{request}");
         assert_eq!(SENT.take(), [sent; 4], "{request}");
+    }
+}
+
+/// The fault: a request that was answered before its body had come got a second answer, 408 or 503, if the rest was late or memory
+/// was scarce, or 400 if it was malformed. The peer could take that for the answer to its next request.
+#[test]
+fn i432_an_answered_request_gets_no_second_answer() {
+    for (length, rest, told) in [
+        ("Content-Length: 1000", "x", "disconnect Timeout(Body)"),
+        ("Transfer-Encoding: chunked", "nonsense\r\n", "disconnect Protocol(Http("),
+    ] {
+        let mut lab = Lab::new(|| Probe { on_head: |_, _, _| BodyPlan::Reject(403), ..Probe::default() });
+        let far = lab.connect();
+        let answers = lab.say(&far, format!("POST / HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\n"));
+        assert_eq!(statuses(&answers), [403]);
+        lab.say(&far, rest);
+        lab.advance(SECOND * 100);
+        assert_eq!(statuses(&far.take()), [0; 0], "{length}");
+        assert!(far.has_server_finished() && !far.is_reset(), "{length}");
+        far.finish();
+        lab.run();
+        let events = lab.log.events();
+        assert!(events.iter().any(|event| event.starts_with(told)), "{events:?}");
     }
 }

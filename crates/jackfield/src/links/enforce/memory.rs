@@ -50,8 +50,8 @@ impl Links {
         } else {
             let mut stands =
                 ClosingState { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
-            if stands.at == ProtocolState::Idle && self.link(id).awaited == Awaited::Nothing {
-                // There is no request, so no answer may be sent.
+            if stands.at == ProtocolState::Idle && self.link(id).awaited != Awaited::Head {
+                // There is no request, or it was answered before its body, so no answer may be sent.
                 stands.at = ProtocolState::Done;
             }
             self.say_goodbye(wires, id, goodbye(stands, reason), reason);
