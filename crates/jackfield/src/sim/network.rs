@@ -566,7 +566,8 @@ impl Party {
         }
         let Conduct { reset, cut, left_first, never_reads, .. } = self.conduct;
         let is_left = reset || cut || left_first || never_reads;
-        let is_ended = record.bombed || record.commanded || record.evicted;
+        // A client that may end its connection at any time may do so in a drain, whose reason it has then.
+        let is_ended = record.bombed || record.commanded || record.evicted || self.peer.allows(Reason::Local);
         if let Some(owed) = record.cut_off.as_ref().filter(|_| !is_left && !is_ended) {
             return Err(format!("the shutdown did not wait for the answer to {owed}"));
         }
