@@ -292,7 +292,7 @@ mod tests {
         assert!(read_entries(Value::Nil).is_empty());
     }
 
-    /// The fault: 1000 entries were read at once, however large they were.
+    /// The fault: one command asked for 1000 entries, however large they were.
     #[test]
     fn i374_as_many_entries_are_asked_for_as_have_room() {
         const KIB: usize = 1 << 10;
