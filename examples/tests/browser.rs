@@ -3,18 +3,11 @@
 //! Where there is no Chromium this says so and is skipped. With `JACKFIELD_SCREENSHOTS` in the environment, pictures
 //! of the page are put into the folder that it names.
 
-#[path = "browser/devtools.rs"]
-mod devtools;
-#[path = "browser/look.rs"]
-mod look;
-#[path = "browser/pages.rs"]
 mod pages;
-#[path = "browser/process.rs"]
-mod process;
 
-use devtools::{Browser, Outcome, Tab};
-use look::{FAINT_TEXTS, decode_base64, expect, look};
-use process::{Chromium, Served};
+use crate::chromium::{Chromium, Served};
+use crate::devtools::{Browser, Outcome, Tab};
+use crate::look::{FAINT_TEXTS, decode_base64, expect, look};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;

@@ -2,23 +2,10 @@
 //! Chromium; for event streams PyPI's `httpx-sse`. `.ci/clients` installs them, but for Chromium; what is missing is skipped, and
 //! says so.
 
-#[path = "browser/process.rs"]
-#[allow(dead_code)]
-mod browser;
-#[path = "../../crates/jackfield/tests/common/mod.rs"]
-#[allow(dead_code)]
-mod common;
-#[path = "browser/devtools.rs"]
-#[allow(dead_code)]
-mod devtools;
-#[path = "common/process.rs"]
-#[allow(dead_code)]
-mod process;
-
-use browser::Chromium;
-use devtools::Browser;
+use crate::chromium::Chromium;
+use crate::devtools::Browser;
+use crate::process::{self, Example, run};
 use jackfield::{Client, Connection, Deflate, Disconnect, Drain, Message, Outgoing, Server, WebSocket};
-use process::{Example, run};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,17 +1,8 @@
 //! The examples that publish: what slow clients, clients that come back, and clients that move get of it.
 
-#[path = "../../crates/jackfield/tests/common/mod.rs"]
-#[allow(dead_code)]
-mod common;
-#[path = "common/http.rs"]
-#[allow(dead_code)]
-mod http;
-#[path = "common/process.rs"]
-#[allow(dead_code)]
-mod process;
-
-use http::Http;
-use process::Example;
+use crate::common::Steady;
+use crate::http::Http;
+use crate::process::{self, Example};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 /// An event stream, read by lines.
-struct Events(Http<common::Steady>);
+struct Events(Http<Steady>);
 
 #[derive(Debug, Default)]
 struct Event {

@@ -1,33 +1,13 @@
 //! The examples `gate`, `banner`, `heartbeat`, `upload` and `testing`, used as the heads of their files say: with raw
 //! connections, curl, and their pages in Chromium, where those of `clock` and `chat` are looked at too.
 
-#[path = "browser/process.rs"]
-#[allow(dead_code)]
-mod chromium;
-#[path = "../../crates/jackfield/tests/common/mod.rs"]
-mod common;
-#[path = "browser/devtools.rs"]
-#[allow(dead_code)]
-mod devtools;
-#[path = "common/http.rs"]
-#[allow(dead_code)]
-mod http;
-#[path = "browser/look.rs"]
-#[allow(dead_code)]
-mod look;
-#[path = "common/process.rs"]
-#[allow(dead_code)]
-mod process;
-#[path = "common/sockets.rs"]
-mod sockets;
-
-use chromium::Chromium;
-use common::{Steady, expect_close, websocket};
-use devtools::{Browser, Outcome, Tab};
-use http::{Answer, Http};
-use look::look;
-use process::{Example, TempDir, run};
-use sockets::hear;
+use crate::chromium::Chromium;
+use crate::common::{Steady, connect, expect_close, websocket};
+use crate::devtools::{Browser, Outcome, Tab};
+use crate::http::{Answer, Http};
+use crate::look::look;
+use crate::process::{Example, TempDir, run};
+use crate::sockets::hear;
 use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fs, thread};
@@ -86,7 +66,7 @@ fn gate_admits_only_permitted_requests() {
 }
 
 fn websocket_at(addr: SocketAddr, path: &str) -> WebSocket<Steady> {
-    tungstenite::client(format!("ws://{addr}{path}"), common::connect(addr)).unwrap().0
+    tungstenite::client(format!("ws://{addr}{path}"), connect(addr)).unwrap().0
 }
 
 #[test]

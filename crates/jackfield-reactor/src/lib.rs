@@ -35,9 +35,9 @@ mod wire;
 mod wires;
 
 pub use budget::{Budget, Eviction, Pressure};
+pub use driver::Driver;
 pub use driver::check::Accounts;
 pub use driver::in_memory::MemoryDriver;
-pub use driver::{Driver, Listeners};
 pub use generations::Generations;
 pub use id::{ConnectionId, NotAnId, REACTORS_MAX, SLOTS_MAX};
 pub use limits::{Bandwidth, Limits, LowestMarks};
@@ -56,6 +56,7 @@ pub use stream::Stream;
 pub use stream::addr::Addr;
 pub use stream::credentials::Credentials;
 pub use stream::listener::{BACKLOG, ListenOptions, Listener};
+pub use stream::listeners::Listeners;
 pub use stream::options::{KeepAlive, SocketOptions, UNSENT_BYTES};
 pub use stream::passed::Passed;
 pub use stream::pipe::{FarEnd, Pipe};

@@ -248,7 +248,7 @@ fn a_listener_that_cant_be_watched_is_not_reopened() {
     let (_alone, mut driver) = only_driver(Limits::default());
     let nothing = UnixListener::from(OwnedFd::from(File::open("/dev/null").unwrap()));
     let listener = Listener::from_std_unix(nothing, &ListenOptions::default()).unwrap();
-    assert!(driver.reactor.wires.reopen_listener(0, listener).is_err());
+    assert!(driver.reactor.wires.reopen_listener(0, || Ok(listener)).is_err());
 }
 
 /// The id of a connection that could not be watched counted as one that exists, for other threads.

@@ -32,9 +32,10 @@ enum End {
     Signal(i32),
 }
 
-const SCENARIOS: [(&str, fn(), End); 10] = [
+const SCENARIOS: [(&str, fn(), End); 11] = [
     ("the first signal drains", one_signal_drains, End::Exit(0)),
     ("a drain that a signal begins is spread as the limits say", spread_drain, End::Exit(0)),
+    ("a signal in a longer drain shortens it", signal_in_a_drain, End::Exit(0)),
     ("the second signal ends the process", two_signals_end, End::Exit(1)),
     ("a second server drains at its first signal", second_server_drains, End::Exit(0)),
     ("after a server that ended by its handle", given_back_after_serving, End::Signal(15)),
@@ -110,6 +111,24 @@ fn one_signal_drains() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer and the end");
     assert!(answer.ends_with("the last answer"), "{answer:?}");
+    serving.join().expect("no panic").expect("the server ends in good order");
+}
+
+/// An answer is owed and never given, and the program's own drain would wait for it.
+fn signal_in_a_drain() {
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).shutdown_on_signals();
+    let server =
+        builder.limits(|limits| limits.drain = Duration::from_millis(50)).bind().expect("a free port");
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let (sender, replies) = channel();
+    let serving = thread::spawn(move || server.serve(move |_peer| Deferring(sender.clone())));
+    let _stream = ask(addr);
+    let _reply = replies.recv().expect("the request arrives");
+    handle.shutdown(Drain::within(Duration::from_secs(3600)));
+    while handle.state() != ServerState::Draining {
+        thread::yield_now();
+    }
+    raise();
     serving.join().expect("no panic").expect("the server ends in good order");
 }
 

@@ -1,9 +1,9 @@
 //! The pages of the other examples, in Chromium.
 
-use super::devtools::{Browser, Outcome};
-use super::look::{expect, look};
-use super::process::{Chromium, Reaped, Served, has_redis};
 use super::{COME_BACK, STAY_AWAY};
+use crate::chromium::{Chromium, Reaped, Served, has_redis};
+use crate::devtools::{Browser, Outcome};
+use crate::look::{expect, look};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, process, thread};

@@ -1,8 +1,8 @@
 //! What holds for every example: its options, how it refuses what is wrong, and how it ends.
 
+use super::refused::check;
 use crate::common::{connect, expect_close, websocket};
 use crate::process::{Example, TempDir, binary};
-use crate::refused::check;
 use crate::sockets::hear;
 use std::io::{Read, Write};
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! The examples to begin with: `hello`, `echo`, `clock`, and `embedded_loop`, which has its own loop.
 
+use super::sites::curl;
 use crate::common::websocket;
 use crate::http::Http;
 use crate::process::Example;
-use crate::sites::curl;
 use tungstenite::Message;
 
 #[test]

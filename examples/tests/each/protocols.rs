@@ -1,8 +1,8 @@
 //! The examples with a protocol of their own: `lines`, `bridge`, which has none at all, and `fuzz_own_parser`.
 
+use super::nobody::Nobody;
 use crate::common::connect;
 use crate::http::Http;
-use crate::nobody::Nobody;
 use crate::process::{Example, binary, run};
 use std::io::{Read, Write};
 use std::net::TcpListener;

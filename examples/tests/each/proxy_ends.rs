@@ -1,10 +1,10 @@
 //! The example `proxy` where an answer, an upstream or a client ends too early, and where answers are many.
 
+use super::nobody::Nobody;
+use super::proxy::{bytes, read_request, start, start_to};
 use crate::common::connect;
 use crate::http::Http;
-use crate::nobody::Nobody;
 use crate::process::Example;
-use crate::proxy::{bytes, read_request, start, start_to};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;

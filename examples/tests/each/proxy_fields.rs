@@ -1,7 +1,7 @@
 //! Which fields the example `proxy` passes on, in both directions.
 
+use super::proxy::{read_request, start};
 use crate::common::connect;
-use crate::proxy::{read_request, start};
 use std::io::{Read, Write};
 use std::thread;
 

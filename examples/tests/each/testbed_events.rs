@@ -1,8 +1,8 @@
 //! `testbed` and its event streams.
 
+use super::streams::events;
 use crate::http::Http;
 use crate::process::Example;
-use crate::streams::events;
 
 #[test]
 fn testbed_feeds_what_is_published() {

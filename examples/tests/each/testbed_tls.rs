@@ -1,11 +1,11 @@
 //! `testbed` over TLS: with rustls, curl and OpenSSL, and with several hosts.
 
+use super::secure_curl::{secure_curl, until};
+use super::streams::events;
 use crate::common::{Steady, connect};
 use crate::http::Http;
 use crate::identity::Identity;
 use crate::process::{Example, TempDir, run};
-use crate::secure_curl::{secure_curl, until};
-use crate::streams::events;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;

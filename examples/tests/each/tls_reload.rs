@@ -1,8 +1,8 @@
 //! The example `tls_reload`, with curl.
 
+use super::secure_curl::{secure_curl, until};
 use crate::identity::Identity;
 use crate::process::{Example, TempDir};
-use crate::secure_curl::{secure_curl, until};
 
 #[test]
 fn tls_reload_has_two_hosts_and_reads_certificates_again() {

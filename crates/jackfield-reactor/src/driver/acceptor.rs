@@ -8,6 +8,7 @@ use super::reserve::Reserve;
 use super::rotation::{Came, Rotation};
 use crate::id::ConnectionId;
 use crate::stream::listener::{Listener, unwatch, watch};
+use crate::stream::listeners::Listeners;
 use crate::stream::shortage::is_for_lack_of_descriptors;
 use crate::time::Time;
 use crate::turn::service::{Incoming, Service};
@@ -16,7 +17,7 @@ use crate::wires::Wires;
 use crate::wires::ready::Ready;
 use mio::Registry;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 #[cfg(test)]
@@ -41,31 +42,24 @@ struct Place {
     shut_until: Time,
 }
 
-/// The listeners of a driver, for another driver that can accept in its place: see
-/// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
-#[derive(Clone, Debug, Default)]
-pub struct Listeners(Arc<Mutex<Vec<Weak<Listener>>>>);
-
-impl Listeners {
-    /// A panic while this is locked can only come from a lack of memory.
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Listener>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// How long a listener pauses after an accept has failed and the reserve descriptor does not help.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Acceptor {
+    /// An acceptor that shows its listeners there.
+    pub(crate) fn new(own: Listeners) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     pub(crate) fn listen(&mut self, listener: Listener, registry: &Registry) -> io::Result<()> {
         let listener = Arc::new(listener);
-        self.own.lock().push(Arc::downgrade(&listener));
+        self.own.push(Arc::downgrade(&listener));
         self.add(listener, registry)
     }
 
     /// Adds a place without a listener, because the listener belongs to another driver.
     pub(crate) fn skip(&mut self) {
-        self.own.lock().push(Weak::new());
+        self.own.push(Weak::new());
         self.places.push(Place { listener: None, shut_until: Time(0) });
     }
 
@@ -87,9 +81,7 @@ impl Acceptor {
     /// Puts another listener, which is watched already, in the place of a closed one.
     pub(crate) fn reopen(&mut self, index: usize, listener: Arc<Listener>) {
         let Some(place) = self.places.get_mut(index) else { return };
-        if let Some(own) = self.own.lock().get_mut(index) {
-            *own = Arc::downgrade(&listener);
-        }
+        self.own.replace(index, &listener);
         *place = Place { listener: Some(listener), shut_until: Time(0) };
     }
 
@@ -117,8 +109,7 @@ impl Acceptor {
     /// Accepts also in place of the other driver, as far as the system allows it.
     pub(crate) fn stand_in(&mut self, registry: &Registry) {
         if self.places.is_empty() {
-            let listeners: Vec<_> = self.others.lock().iter().map(Weak::upgrade).collect();
-            for listener in listeners {
+            for listener in self.others.all() {
                 let added = listener.is_some_and(|listener| self.add(listener, registry).is_ok());
                 if !added {
                     // It was closed, or it can't be watched here: then new connections wait for the other driver.
@@ -130,7 +121,7 @@ impl Acceptor {
 
     /// Leaves the other driver's listeners to it again. Both drivers see a connection that waits there.
     pub(crate) fn step_back(&mut self, registry: &Registry) {
-        if !self.others.lock().is_empty() {
+        if !self.others.is_empty() {
             self.places
                 .drain(..)
                 .filter_map(|place| place.listener)

@@ -12,13 +12,13 @@ mod rotation;
 mod tests;
 
 use self::acceptor::Acceptor;
-pub use self::acceptor::Listeners;
 use self::clock::{Clock, Instant};
 use self::queue::Queue;
 use crate::guard::{Panic, guard};
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::stream::listener::Listener;
+use crate::stream::listeners::Listeners;
 use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::Service;
@@ -56,12 +56,13 @@ impl Driver {
         let queue = Queue::new()?;
         let registry = queue.registry().try_clone()?;
         let clock = Clock::new();
+        let reactor = Reactor::new(reactor, clock.now, limits, Some(registry));
         Ok(Self {
-            reactor: Reactor::new(reactor, clock.now, limits, Some(registry)),
+            acceptor: Acceptor::new(reactor.wires.listeners.clone()),
+            reactor,
             queue,
             events_taken: 0,
             polled_at: Time(0),
-            acceptor: Acceptor::default(),
             clock,
             #[cfg(unix)]
             wake_streams: Vec::new(),

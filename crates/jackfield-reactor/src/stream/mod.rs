@@ -3,6 +3,7 @@
 pub(crate) mod addr;
 pub(crate) mod credentials;
 pub(crate) mod listener;
+pub(crate) mod listeners;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod passed;

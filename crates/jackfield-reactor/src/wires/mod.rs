@@ -42,6 +42,7 @@ use crate::session::Session;
 use crate::session::tls::Tls;
 use crate::stats::Stats;
 use crate::stream::listener::{Listener, watch};
+use crate::stream::listeners::Listeners;
 use crate::stream::pipe::ReadyList;
 use crate::table;
 use crate::time::NEVER;
@@ -134,6 +135,8 @@ pub struct Wires {
     pub(crate) listening: bool,
     /// Orders for the driver's acceptor.
     pub(crate) acceptor: VecDeque<AcceptorOrder>,
+    /// The acceptor's listeners.
+    pub(crate) listeners: Listeners,
 }
 
 /// The counters of one connection.
@@ -198,6 +201,7 @@ impl Wires {
             halted: false,
             listening: true,
             acceptor: VecDeque::new(),
+            listeners: Listeners::default(),
         }
     }
 
@@ -438,12 +442,17 @@ impl Wires {
         self.acceptor.push_back(AcceptorOrder::Close(listener));
     }
 
-    /// Makes the driver accept at this listener, under the index of one that was closed.
+    /// Makes the driver accept at the listener that `open` gives, under the index of one that was closed. If another driver has not
+    /// left the closed one yet, at which it accepted in place of this one, that is taken again, for its address is in use.
     ///
     /// # Errors
-    /// The system does not watch it. It is closed then.
-    pub fn reopen_listener(&mut self, index: usize, listener: Listener) -> io::Result<()> {
-        let mut listener = Arc::new(listener);
+    /// That of `open`, or the system does not watch the listener. It is closed then.
+    pub fn reopen_listener(
+        &mut self,
+        index: usize,
+        open: impl FnOnce() -> io::Result<Listener>,
+    ) -> io::Result<()> {
+        let mut listener = self.listeners.get(index).map_or_else(|| open().map(Arc::new), Ok)?;
         if let Some(registry) = &self.registry {
             watch(&mut listener, registry, index)?;
         }

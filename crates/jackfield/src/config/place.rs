@@ -32,6 +32,15 @@ impl Place {
         }
     }
 
+    /// The server makes a file there.
+    pub(crate) fn makes_file(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(_) => true,
+            _ => false,
+        }
+    }
+
     /// The socket was passed to this process, and others may hold it too.
     pub(crate) fn is_adopted(&self) -> bool {
         match self {

@@ -100,9 +100,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let handle = &self.links.handle;
         let at = handle.shared().listeners.sockets()[socket].at.as_ref();
-        let bound =
-            at.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |(addr, options)| bind(addr, options));
-        if let Err(error) = bound.and_then(|listener| wires.reopen_listener(socket, listener)) {
+        let open = || {
+            at.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |(addr, options)| bind(addr, options))
+        };
+        if let Err(error) = wires.reopen_listener(socket, open) {
             self.closed_sockets.push(socket);
             self.settings.observer.on_accept_error(number, &error);
             handle.give_up_listening(number);

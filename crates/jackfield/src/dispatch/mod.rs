@@ -228,7 +228,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_wake(&mut self, wires: &mut Wires) {
         // The callback of the event before it has returned.
         wires.clear_watchdog();
-        if !self.links.is_shutting_down() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
+        // While it shuts down too: the earlier deadline counts.
+        let signalled = &self.links.handle.shared().signalled;
+        if signalled.load(Ordering::Relaxed) && signalled.swap(false, Ordering::SeqCst) {
             let limits = &self.settings.limits;
             self.links.handle.shutdown(Drain::within(limits.drain).spread_over(limits.drain_spread));
         }

@@ -60,6 +60,7 @@ pub struct Server {
 impl Server {
     pub(crate) fn new(
         settings: Settings,
+        names: Vec<Option<Arc<str>>>,
         sockets: Vec<(reactor::Listener, ListenOptions)>,
         reactors: usize,
         broker: Option<Arc<dyn Broker>>,
@@ -90,7 +91,7 @@ impl Server {
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
         let at = addrs.iter().zip(options).map(|(addr, options)| Some((addr.clone(), options))).collect();
-        let listeners = Listeners::new(&settings.listeners, at);
+        let listeners = Listeners::new(names, &settings.listeners, at);
         let handle = Handle::new(
             remotes.into(),
             listeners,

@@ -126,7 +126,7 @@ mod tests {
             drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
         let listeners = ListenerSettings::one_of_each(&limits, |listener| listener);
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
-        let listeners = Listeners::new(&listeners, vec![None]);
+        let listeners = Listeners::in_memory(&listeners);
         let handle = Handle::new(remotes.into(), listeners, Box::new(observer), None, Pool::new("test", 1));
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);

@@ -97,29 +97,38 @@ struct Place {
 }
 
 impl Listeners {
-    /// `at`: for each socket, what is needed to listen there again.
-    pub(crate) fn new(settings: &[ListenerSettings], at: Vec<Option<(Addr, ListenOptions)>>) -> Self {
+    /// `names`: of all listeners, with and without a socket. `at`: for each socket, what is needed to listen there again.
+    pub(crate) fn new(
+        names: Vec<Option<Arc<str>>>,
+        settings: &[ListenerSettings],
+        at: Vec<Option<(Addr, ListenOptions)>>,
+    ) -> Self {
         let sockets: Box<[_]> = settings
             .iter()
             .zip(at)
             .map(|(settings, at)| ListeningSocket { listener: settings.number, at })
             .collect();
-        let count = sockets.iter().map(|socket| socket.listener + 1).max().unwrap_or_default();
-        let name = |number| settings.iter().find(|listener| listener.number == number)?.name.clone();
         let state = |number| match has_socket(&sockets, number) {
             true => ListenerState::Listening,
             false => ListenerState::Stopped,
         };
-        let place = |number| Place {
-            name: name(number),
+        let place = |(number, name)| Place {
+            name,
             connections: AtomicUsize::new(0),
             state: AtomicU8::new(state(number) as u8),
         };
         let rules = settings.iter().map(|settings| settings.rules.clone()).collect();
         // Not read if there is no socket, as in tests.
         let backlog_max = if sockets.iter().any(|socket| socket.at.is_some()) { backlog_max() } else { 0 };
-        let places = (0..count).map(place).collect();
+        let places = names.into_iter().enumerate().map(place).collect();
         Self { sockets, places, rules, backlog_max }
+    }
+
+    /// Listeners in memory: each has one socket.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn in_memory(settings: &[ListenerSettings]) -> Self {
+        let names = settings.iter().map(|listener| listener.name.clone()).collect();
+        Self::new(names, settings, vec![None; settings.len()])
     }
 
     /// The address rules of a socket, if it has any.

@@ -83,7 +83,8 @@ pub struct Metrics {
     pub turn_ns_max: u64,
     /// The time of all timed turns together in nanoseconds.
     pub turn_ns_sum: u64,
-    /// The longest recent wait of an event for its reactor, in nanoseconds, on the reactor that lags most.
+    /// How long an event waited for its reactor in the last timed turn, in nanoseconds, on the reactor that lags most. A reactor that
+    /// has nothing to do keeps its last figure.
     pub lag_ns: u64,
     /// Reactors that are overloaded now.
     pub overloaded: u64,

@@ -161,7 +161,8 @@ impl Plan {
 impl Conduct {
     fn of(plan: &Plan, faults: &Faults) -> Self {
         Self {
-            slow: plan.delays > 0,
+            // It acts so seldom that it also sends late.
+            slow: plan.delays > 0 || plan.trickles,
             slow_reader: plan.window.is_some() || plan.splits || plan.stumbles > 0 || faults.held > 0,
             never_reads: plan.never_reads || plan.trickles,
             ..Self::default()

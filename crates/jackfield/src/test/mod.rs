@@ -129,7 +129,7 @@ impl TestServer {
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
         let observer: Arc<dyn Observer> = Arc::new(Guarded(options.observer.clone()));
         let listeners = options.given_listeners();
-        let places = Listeners::new(&listeners, listeners.iter().map(|_| None).collect());
+        let places = Listeners::in_memory(&listeners);
         let broker = options.broker.clone();
         let handle = Handle::new([remote].into(), places, Box::new(observer.clone()), broker, Pool::Inline);
         #[cfg(feature = "tls")]

@@ -232,6 +232,9 @@ fn l14_tls_has_its_options() {
         .replace(&format!("ocsp = [\"{response}\"]"), &format!("ocsp = [\"{response}\", \"{response}\"]"));
     let faults = self::faults(&more);
     assert_eq!(faults, ["`listen[0].host[0].ocsp` has more files than `listen[0].host[0].certificate`"]);
+    // The fault: it became the host of all names that no other host has.
+    let faults = self::faults(&text.replace(r#"["a.example", "*.a.example"]"#, "[]"));
+    assert!(faults.iter().any(|fault| fault.contains("`listen[0].host[0].name` has no name")), "{faults:?}");
     std::fs::remove_file(folder.join("response.der")).unwrap();
     let faults = self::faults(&text);
     assert!(faults.len() == 1 && faults[0].contains("can't read an OCSP response"), "{faults:?}");

@@ -159,6 +159,28 @@ fn l6_a_server_may_go_without_an_address() {
     assert_eq!(states(), [ListenerState::Stopped, ListenerState::Listening], "it has no socket");
 }
 
+/// The last listener did not exist if it was not bound, and another one had no name.
+#[test]
+fn l6_a_listener_that_was_not_bound_keeps_its_number_and_its_name() {
+    let keeper = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = || Listener::tcp(keeper.local_addr().unwrap().to_string());
+    let builder = Server::builder().reactors(1).allow_partial_bind(true);
+    let builder = builder.listen(taken().name("first")).listen("127.0.0.1:0").listen(taken().name("last"));
+    let server = builder.bind().unwrap();
+    let handle = server.handle();
+    let seen =
+        handle.listeners().into_iter().map(|listener| (listener.name, listener.state)).collect::<Vec<_>>();
+    let expected = [
+        (Some("first".into()), ListenerState::Stopped),
+        (None, ListenerState::Listening),
+        (Some("last".into()), ListenerState::Stopped),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(handle.resume_listening("first"), Ok(()), "it is known, and stays stopped");
+    assert_eq!(handle.resume_listening("last"), Ok(()), "it is known, and stays stopped");
+    assert_eq!(handle.resume_listening("other"), Err(Busy::Unknown));
+}
+
 #[test]
 fn l7_a_listener_stops_and_keeps_its_clients() {
     let notes = Notes::default();

@@ -45,6 +45,26 @@ fn i352_no_two_hosts_have_the_same_name() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn i436_rights_of_a_file_that_the_server_does_not_make_are_a_mistake() {
+    let (mut path, none) =
+        (std::env::temp_dir(), Some("makes no file, so `mode` and `owner` have no effect"));
+    path.push(format!("jackfield-i436-{}", std::process::id()));
+    let passed = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let passed = Listener::from_std_unix(passed);
+    std::fs::remove_file(&path).unwrap();
+    for (listener, expected) in [
+        (listener().mode(0o600), none),
+        (listener().owner(None, Some(33)), none),
+        (passed.clone(), None),
+        (passed.mode(0o600), none),
+        (Listener::unix(path).mode(0o600), None),
+    ] {
+        check(Server::builder().listen(listener), expected);
+    }
+}
+
 /// A long path took a time that grew faster than its length.
 #[test]
 fn i355_two_parameters_in_a_segment_are_a_mistake() {

@@ -231,10 +231,16 @@ fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
         return None;
     };
     reader.check(&format!("{path}."), options);
-    // A host without a name is the fallback.
+    // A host without `name` is the fallback.
     let name = options.iter().find(|(key, _)| key == "name");
     let names = name.map(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.name"), value));
-    let mut names = names.flatten().unwrap_or_default().into_iter();
+    let names = names.flatten();
+    if names.as_ref().is_some_and(Vec::is_empty) {
+        reader
+            .faults
+            .push(format!("`{path}.name` has no name: leave it out for the host of all other names"));
+    }
+    let mut names = names.unwrap_or_default().into_iter();
     let host = names.next().map_or_else(Host::fallback, Host::new);
     let responses = options.iter().find(|(key, _)| key == "ocsp");
     let mut responses = responses

@@ -106,6 +106,10 @@ impl Listener {
             faults.push(format!("`{}` is a listener for HTTP, which has no banner", self.place));
         }
         faults.extend(self.faults_of_networks());
+        let has_rights = self.options.unix_mode.is_some() || self.options.unix_owner != (None, None);
+        if has_rights && !self.place.makes_file() {
+            faults.push(format!("`{}` makes no file, so `mode` and `owner` have no effect", self.place));
+        }
         if self.each_reactor && !(cfg!(target_os = "linux") && matches!(self.place, Place::Tcp(_))) {
             faults.push(format!(
                 "`{}` can only be one socket: `each_reactor` needs Linux and an IP address",

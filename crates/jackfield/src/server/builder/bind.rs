@@ -32,6 +32,7 @@ impl ServerBuilder {
 
     fn bind_checked(self, checked: Checked, reactors: usize) -> Result<Server> {
         let Checked { limits, addrs, listeners } = checked;
+        let names = listeners.iter().map(|listener| listener.name.clone()).collect();
         let Bound { sockets, listeners, failed } = self.bind_all(&addrs, &listeners)?;
         let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&limits)).collect();
         let settings = Settings {
@@ -64,7 +65,7 @@ impl ServerBuilder {
             names: Resolver::System,
             seed: None,
         };
-        let mut server = Server::new(settings, sockets, reactors, self.broker)?;
+        let mut server = Server::new(settings, names, sockets, reactors, self.broker)?;
         server.failed = failed;
         #[cfg(all(feature = "signals", unix))]
         if self.signals {

@@ -100,7 +100,7 @@ impl Sim {
         let settings = Arc::new(settings(&options, &book, seed));
         drivers.iter_mut().for_each(|driver| settings.tell_limits(&mut driver.reactor.wires));
         let sockets = OF_EACH + options.listeners.len();
-        let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
+        let listeners = Listeners::in_memory(&settings.listeners[..sockets]);
         let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();
         let broker = options.broker.clone();
         let jobs = HeldJobs::default();
