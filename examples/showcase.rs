@@ -43,12 +43,13 @@ use jackfield::{
 };
 use load::{Level, Load};
 use options::Options;
+use std::collections::HashMap;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +135,8 @@ struct Shared {
     forms: SyncSender<Form>,
     past: Past,
     level: Level,
+    /// How many connections each visitor has in the chat.
+    present: Mutex<HashMap<String, usize>>,
     /// Visitors who have left and may come back, and since when.
     away: Mutex<Vec<(String, Time)>>,
     /// The address of the page for other machines in the network.
@@ -187,7 +190,7 @@ impl Client for Visitor {
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
         if let Role::Chatter(Chatter { name: Some(name), .. }) = &self.role {
-            if !self.shared.is_away(name, connection.now()) {
+            if self.shared.leaves(name) && !self.shared.is_away(name, connection.now()) {
                 connection.publish(ROOM, format!("left\t{name}"));
             }
         }
@@ -226,23 +229,27 @@ impl Chatter {
             wish => wish,
         };
         socket.send(format!("you\t{name}"));
+        let is_first = shared.comes(&name);
         match &self.name {
             Some(old) => {
-                socket.publish(ROOM, format!("named\t{old}\t{name}"));
+                shared.leaves(old);
+                if *old != name {
+                    socket.publish(ROOM, format!("named\t{old}\t{name}"));
+                }
             }
-            None => self.enter(socket, &name, shared),
+            None => self.enter(socket, &name, is_first, shared),
         }
         self.name = Some(name);
         self.tell_presence(socket);
     }
 
-    fn enter(&self, socket: &mut WebSocket<'_>, name: &str, shared: &Shared) {
+    fn enter(&self, socket: &mut WebSocket<'_>, name: &str, is_first: bool, shared: &Shared) {
         socket.subscribe(ROOM);
         socket.send(format!("load\t{}", shared.level.get()));
         if let Some(network) = &shared.network {
             socket.send(format!("network\thttp://{network}/"));
         }
-        if !shared.is_back(name) {
+        if is_first && !shared.is_back(name) {
             socket.publish(ROOM, format!("came\t{name}"));
         }
     }
@@ -265,6 +272,10 @@ impl Chatter {
             connection.send_to(connection.id(), format!("here\t{here}"));
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A form that another thread answers.
@@ -299,9 +310,30 @@ impl Shared {
         }
     }
 
+    /// Notes that a connection has this name. True for the first one: a page that was opened twice, or that comes back before its old
+    /// connection is found dead, is the same visitor.
+    fn comes(&self, name: &str) -> bool {
+        let mut present = lock(&self.present);
+        let count = present.entry(name.to_owned()).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    /// Notes that a connection has this name no more. True for the last one.
+    fn leaves(&self, name: &str) -> bool {
+        let mut present = lock(&self.present);
+        let Some(count) = present.get_mut(name) else { return true };
+        *count -= 1;
+        let is_last = *count == 0;
+        if is_last {
+            present.remove(name);
+        }
+        is_last
+    }
+
     /// Notes that a visitor has left. The others are told only after a while. False if too many are away.
     fn is_away(&self, name: &str, now: Time) -> bool {
-        let mut away = self.away();
+        let mut away = lock(&self.away);
         let has_room = away.len() < AWAY_MAX;
         if has_room {
             away.push((name.to_owned(), now));
@@ -311,7 +343,7 @@ impl Shared {
 
     /// Whether a visitor of this name has just left.
     fn is_back(&self, name: &str) -> bool {
-        let mut away = self.away();
+        let mut away = lock(&self.away);
         let place = away.iter().position(|(left, _)| left == name);
         place.map(|place| away.remove(place)).is_some()
     }
@@ -320,17 +352,13 @@ impl Shared {
     fn tell_who_left(&self, reactor: &mut Reactor<'_>) {
         let now = reactor.now();
         let gone: Vec<String> = {
-            let mut away = self.away();
+            let mut away = lock(&self.away);
             let waiting = away.partition_point(|(_, since)| now.since(*since) >= AWAY_AFTER);
             away.drain(..waiting).map(|(name, _)| name).collect()
         };
         for name in gone {
             reactor.publish(ROOM, format!("left\t{name}"));
         }
-    }
-
-    fn away(&self) -> std::sync::MutexGuard<'_, Vec<(String, Time)>> {
-        self.away.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Gives a form to the thread that answers it. The reactor goes on at once.
@@ -407,7 +435,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         forms,
         past: Past::default(),
         level: Level::new(),
-        away: Mutex::new(Vec::new()),
+        present: Mutex::default(),
+        away: Mutex::default(),
         network,
     });
     let served = server.serve_with(move |setup| reactor(setup, addr, shared.clone()));

@@ -188,8 +188,9 @@ function addLine(kind, name, text, isMissed = false) {
   const item = document.createElement("li");
   const by = element("b", name);
   const last = byId("log").lastChild;
-  const goesOn = !isMissed && last?.className.startsWith(kind) && last.firstChild.textContent === name;
+  const goesOn = !isMissed && last?.className.startsWith(kind) && last.dataset.by === name;
   item.className = goesOn ? `${kind} more` : kind;
+  item.dataset.by = name;
   by.classList.toggle("unseen", goesOn || kind === "mine");
   if (isMissed) {
     item.classList.add("missed");
@@ -360,8 +361,8 @@ function watch() {
   });
   on("node", (data) => {
     const [name, shares] = data.split("\t");
-    // Another server has other figures.
-    if (name !== node) samples = [];
+    // Another server has other figures, and counts its time from another moment.
+    if (name !== node) [samples, backAt] = [[], 0];
     node = name;
     hasOthers = shares === "shared";
     byId("node").hidden = !hasOthers;

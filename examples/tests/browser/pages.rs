@@ -24,7 +24,16 @@ fn the_ticker_shows_what_waits_for_slow_clients() {
         let replaced =
             format!("{gauges}.filter(text => /^A slow client.* [1-9][\\d,]* replaced$/.test(text))");
         browser.wait(&tab, &format!("{replaced}.length === 2"))?;
-        look(browser, &tab, "ticker")
+        look(browser, &tab, "ticker")?;
+        // The fault: a second later it said "0 a second".
+        drop(ticker);
+        let state = "document.querySelector('#state').textContent";
+        browser.wait(&tab, &format!("{state} === 'connecting again'"))?;
+        let later = browser.evaluate(&tab, &format!("rate(); {state}"))?;
+        expect(later == "connecting again", || format!("{later}"))?;
+        // What Chromium says of the server that is gone.
+        browser.console.clear();
+        Ok(())
     });
 }
 
@@ -278,6 +287,20 @@ fn i312_i314_the_showcase_knows_its_stream_from_its_socket() {
         browser.wait(&tab, "figures.readyState === EventSource.OPEN && !mayMissLines")?;
         let gap = format!("mayMissLines = true; {gap}");
         expect(browser.evaluate(&tab, &gap)? == true, || "a line may be lost now".into())
+    });
+}
+
+/// The fault: what was missed was told by the time of the server before, which may have been there for longer: all was missed.
+#[test]
+fn i443_the_showcase_has_missed_nothing_at_another_server() {
+    check(|browser| {
+        let showcase = Served::start("showcase", &[]);
+        let tab = browser.open("showcase", &showcase.url)?;
+        browser.wait(&tab, "!mayMissLines && isOpen()")?;
+        let moves = "backAt = 1e12; const before = wasAway();
+            figures.dispatchEvent(new MessageEvent('node', { data: 'another\\tshared' })); `${before} ${wasAway()}`";
+        let seen = browser.evaluate(&tab, moves)?;
+        expect(seen == "true false", || format!("{seen}"))
     });
 }
 

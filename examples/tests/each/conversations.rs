@@ -1,6 +1,6 @@
 //! The examples in which WebSockets talk with each other or with the server: `chat` and `quiz`.
 
-use crate::common::{Steady, expect_close, websocket};
+use crate::common::{Steady, connect, expect_close, websocket};
 use crate::http::Http;
 use crate::process::Example;
 use crate::sockets::hear;
@@ -70,6 +70,37 @@ fn chat(addr: SocketAddr) -> bool {
     assert_eq!(expect_close(ben), (1003, "text only".into()));
     assert_eq!(hear(&mut ann), format!("left {ben_id}"));
     reactors.contains(&0) && reactors.contains(&1)
+}
+
+/// A page that was opened twice, or that comes back before its old connection is found dead, is one visitor.
+#[test]
+fn i438_a_visitor_of_the_showcase_with_two_connections_comes_once() {
+    let (_example, addr) = Example::start("showcase", &[]);
+    let enter = |name: &str| {
+        let url = format!("ws://{addr}/chat");
+        let mut socket = tungstenite::client(url, connect(addr)).unwrap().0;
+        socket.send(Message::text(format!("name {name}"))).unwrap();
+        assert_eq!(hear(&mut socket), format!("you\t{name}"));
+        socket
+    };
+    // What others do, up to a line.
+    let heard = |socket: &mut WebSocket<Steady>, end: &str| {
+        let lines = std::iter::from_fn(|| Some(hear(socket))).take_while(|line| !line.ends_with(end));
+        let is_news =
+            |line: &String| !["here", "load", "network"].contains(&line.split('\t').next().unwrap());
+        lines.filter(is_news).collect::<Vec<_>>()
+    };
+    let mut ben = enter("Ben");
+    let mut ann = enter("Ann");
+    ann.send(Message::text("say first")).unwrap();
+    assert_eq!(heard(&mut ben, "first"), ["came\tAnn"]);
+    let mut again = enter("Ann");
+    again.send(Message::text("name Ann")).unwrap();
+    again.send(Message::text("say second")).unwrap();
+    assert_eq!(heard(&mut ben, "second"), [String::new(); 0]);
+    again.send(Message::text("name Bea")).unwrap();
+    again.send(Message::text("say third")).unwrap();
+    assert_eq!(heard(&mut ben, "third"), ["named\tAnn\tBea"]);
 }
 
 /// Each question is answered, or else the connection is closed.

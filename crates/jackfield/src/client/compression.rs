@@ -1,6 +1,6 @@
 //! Compressed answers, for clients that accept them.
 
-use crate::message::Body;
+use crate::message::{Body, quality};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use jackfield_proto::http1::{Fields, Request};
 use std::io::{self, Write};
@@ -116,27 +116,6 @@ fn compress(coding: Coding, level: u8, bytes: &[u8]) -> io::Result<Vec<u8>> {
             encoder.finish()
         }
     }
-}
-
-/// The weight that the client gives a coding with one of these names, 0 to 1. `None`: it does not name it.
-fn quality(request: &Request<'_>, names: &[&str]) -> Option<f32> {
-    let items = request.header_all("accept-encoding").flat_map(|field| field.split(|byte| *byte == b','));
-    let of = |item: &[u8]| {
-        let (name, params) =
-            std::str::from_utf8(item).ok()?.split_once(';').unwrap_or((std::str::from_utf8(item).ok()?, ""));
-        let is_meant = names.iter().any(|known| known.eq_ignore_ascii_case(name.trim()));
-        is_meant.then(|| weight(params))
-    };
-    items.filter_map(of).reduce(f32::max)
-}
-
-/// A weight that can't be read counts as zero.
-fn weight(params: &str) -> f32 {
-    let Some((name, value)) = params.split_once('=') else {
-        return if params.trim().is_empty() { 1.0 } else { 0.0 };
-    };
-    let value = if name.trim().eq_ignore_ascii_case("q") { value.trim().parse().ok() } else { None };
-    value.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
 }
 
 /// Whether an answer with this status has a complete representation as its body.

@@ -2,6 +2,8 @@
 //!
 //! This room knows no connection.
 
+#[cfg(any(feature = "compression", feature = "files"))]
+mod accept_encoding;
 mod body;
 mod envelope;
 mod format;
@@ -13,6 +15,8 @@ mod queue;
 mod sent;
 mod source;
 
+#[cfg(any(feature = "compression", feature = "files"))]
+pub(crate) use accept_encoding::quality;
 pub use body::Body;
 pub(crate) use format::MessageFormat;
 pub use header::HeaderValue;

@@ -16,6 +16,8 @@ use support::real::{self, Live};
 use support::{get, statuses, text};
 use tls::{Identity, Secured};
 
+mod links;
+
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
 

@@ -1,6 +1,7 @@
 //! Compressed files beside the original.
 
 use super::version::Version;
+use crate::message::quality;
 use jackfield_proto::http1::Request;
 use std::fs;
 use std::io::ErrorKind;
@@ -9,18 +10,23 @@ use std::path::{Path, PathBuf};
 /// An encoding, and the extension of its files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Encoding {
-    pub(super) name: &'static str,
+    /// The first is sent.
+    names: &'static [&'static str],
     ending: &'static str,
 }
 
 /// The best first.
 const ENCODINGS: [Encoding; 3] = [
-    Encoding { name: "br", ending: ".br" },
-    Encoding { name: "zstd", ending: ".zst" },
-    Encoding { name: "gzip", ending: ".gz" },
+    Encoding { names: &["br"], ending: ".br" },
+    Encoding { names: &["zstd"], ending: ".zst" },
+    Encoding { names: &["gzip", "x-gzip"], ending: ".gz" },
 ];
 
 impl Encoding {
+    pub(super) fn name(&self) -> &'static str {
+        self.names[0]
+    }
+
     /// The file beside another that has this encoding.
     pub(super) fn beside(&self, path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_owned();
@@ -38,42 +44,8 @@ pub(super) fn without_neighbours(path: &Path) -> Option<Version> {
     ENCODINGS.iter().all(|encoding| is_missing(encoding.beside(path))).then_some(folder)
 }
 
-/// The encodings that the client accepts, in our order.
+/// The encodings that the client accepts, in our order. One that it only accepts by `*` is not sent.
 pub(super) fn accepted(request: &Request<'_>) -> Vec<&'static Encoding> {
-    let takes = |name: &str| request.header_all("accept-encoding").any(|field| takes(field, name));
-    ENCODINGS.iter().filter(|encoding| takes(encoding.name)).collect()
-}
-
-/// Whether a value of `Accept-Encoding` accepts this one (RFC 9110 section 12.5.3).
-fn takes(field: &[u8], name: &str) -> bool {
-    field.split(|byte| *byte == b',').any(|item| {
-        let Ok(item) = std::str::from_utf8(item) else { return false };
-        let (given, params) = item.split_once(';').unwrap_or((item, ""));
-        let quality = params.trim().strip_prefix(['q', 'Q']).and_then(|weight| weight.strip_prefix('='));
-        let quality = quality.map_or(Ok(1.0), str::parse::<f32>);
-        given.trim().eq_ignore_ascii_case(name) && quality.is_ok_and(|quality| quality > 0.0)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn h11_encodings_are_taken_or_not() {
-        for (field, gzip) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("gzip;q=0.000", false),
-            ("gzip;Q=0", false),
-            ("gzip; Q=0.5", true),
-            ("gzip; q=1", true),
-            ("gzip;q=x", false),
-            ("xgzip", false),
-            ("", false),
-        ] {
-            assert_eq!(takes(field.as_bytes(), "gzip"), gzip, "{field}");
-        }
-    }
+    let takes = |encoding: &&Encoding| quality(request, encoding.names).is_some_and(|weight| weight > 0.0);
+    ENCODINGS.iter().filter(takes).collect()
 }

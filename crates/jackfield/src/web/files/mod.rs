@@ -13,6 +13,7 @@ use crate::client::{Exchange, Reply, ResponseBuilder, ResponseTarget};
 use crate::message::Body;
 use cache::{Cache, CachedFile};
 use condition::{Condition, Stamp, Verdict};
+use encoding::Encoding;
 use jackfield_proto::http1::Request;
 use range::{Ranges, Selected};
 use source::{FileSource, PIECE_BYTES};
@@ -160,7 +161,8 @@ impl Files {
         self.with(|options| options.headers.push((name.into(), value.into())))
     }
 
-    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent instead to peers that accept it. Default: no.
+    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent instead to peers that accept it, in this order. Several ranges
+    /// of such a file are sent as the whole file. Default: no.
     #[must_use]
     pub fn precompressed(self, precompressed: bool) -> Self {
         self.with(|options| options.precompressed = precompressed)
@@ -190,7 +192,7 @@ impl Files {
     }
 
     /// Answers with the file at this path, which is not decoded yet, for example the rest after a prefix. It may begin with `/`
-    /// or not.
+    /// or not. If it is empty and the path of the request has no slash at its end, that is a redirect to the same path with one.
     pub fn answer_at(&self, exchange: Exchange<'_>, request: &Request<'_>, path: &str) {
         if !matches!(request.method(), "GET" | "HEAD") {
             // The line can be written.
@@ -200,7 +202,7 @@ impl Files {
         let relative =
             if self.0.is_file { Some(PathBuf::new()) } else { path::relative(path, self.0.hidden) };
         let Some(relative) = relative else { return exchange.not_found() };
-        let is_folder = path.ends_with('/') || path.is_empty();
+        let is_folder = path.ends_with('/') || path.is_empty() && request.path().ends_with('/');
         let condition = Condition::of(request);
         // Only GET has ranges (RFC 9110 section 14.2).
         let range = request.header_str("range").filter(|_| request.method() == "GET");
@@ -312,20 +314,20 @@ struct FileRequest {
     condition: Condition,
     ranges: Option<Ranges>,
     /// The encodings that the client accepts, the best first.
-    encodings: Vec<&'static encoding::Encoding>,
+    encodings: Vec<&'static Encoding>,
 }
 
 /// An open file, and its encoding.
 struct Opened {
     file: File,
     stamp: Stamp,
-    encoding: Option<&'static encoding::Encoding>,
+    encoding: Option<&'static Encoding>,
 }
 
 impl FileRequest {
     fn answer(self, reply: Reply) {
         let opened = match self.find() {
-            Ok(Entry::File(path)) => self.open(&path).map(|opened| (path, opened)),
+            Ok(Entry::File(found)) => self.open(&found).map(|opened| (found, opened)),
             Ok(Entry::Folder) => {
                 reply.redirect(308, &self.with_slash());
                 return;
@@ -333,7 +335,7 @@ impl FileRequest {
             Err(error) => Err(error),
         };
         match opened {
-            Ok((path, opened)) => self.send(reply, &path, opened),
+            Ok((found, opened)) => self.send(reply, &found, opened),
             Err(error) => failure::answer(reply, &self.here, &error),
         }
     }
@@ -349,18 +351,23 @@ impl FileRequest {
 
     fn find(&self) -> io::Result<Entry> {
         if self.options.is_file {
-            return Ok(Entry::File(self.options.root.clone()));
+            return self.file(self.options.root.clone());
         }
-        let path = self.confined(&self.options.root.join(&self.relative))?;
-        match fs::metadata(&path)?.is_dir() {
+        let name = self.options.root.join(&self.relative);
+        match fs::metadata(self.confined(&name)?)?.is_dir() {
             false if self.is_folder => Err(io::ErrorKind::NotADirectory.into()),
-            false => Ok(Entry::File(path)),
+            false => self.file(name),
             true if !self.is_folder => Ok(Entry::Folder),
             true => {
                 let index = self.options.index.as_ref().ok_or(io::ErrorKind::IsADirectory)?;
-                Ok(Entry::File(self.confined(&path.join(index))?))
+                self.file(name.join(index))
             }
         }
+    }
+
+    fn file(&self, name: PathBuf) -> io::Result<Entry> {
+        let path = if self.options.is_file { name.clone() } else { self.confined(&name)? };
+        Ok(Entry::File(Found { name, path }))
     }
 
     /// The target of a path, if it stays below the root.
@@ -372,38 +379,43 @@ impl FileRequest {
         if path.starts_with(self.options.folder()) { Ok(path) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    fn open(&self, path: &Path) -> io::Result<Opened> {
+    fn open(&self, found: &Found) -> io::Result<Opened> {
         for encoding in &self.encodings {
-            let neighbour = encoding.beside(path);
+            let neighbour = encoding.beside(&found.name);
             if let Ok(Ok(file)) = self.confined(&neighbour).map(|path| open_file(&path)) {
                 let stamp = Stamp::of(&file)?;
                 return Ok(Opened { file, stamp, encoding: Some(encoding) });
             }
         }
-        let file = open_file(path)?;
+        let file = open_file(&found.path)?;
         let stamp = Stamp::of(&file)?;
         Ok(Opened { file, stamp, encoding: None })
     }
 
-    fn send(self, reply: Reply, path: &Path, opened: Opened) {
+    fn send(self, reply: Reply, found: &Found, opened: Opened) {
         let Opened { file, stamp, encoding } = opened;
-        let encoding = encoding.map(|encoding| encoding.name);
+        let encoding = encoding.map(Encoding::name);
+        let path = &found.path;
         let (etag, last_modified) = (stamp.etag(encoding), stamp.last_modified());
         let describe = |status| {
             let answer = reply.response(status);
             self.options.describe(answer, status, &etag, last_modified.as_deref(), encoding)
         };
-        let content_type = media_type(path);
+        let content_type = media_type(&found.name);
         if let Verdict::Answer(status) = self.condition.verdict(&etag, &stamp) {
             // Lines that can't be written have become a 500.
             let _ = describe(status).body("", "");
-            if encoding.is_none() {
+            if encoding.is_none() && !found.is_link() {
                 self.note_alone(path, &file);
             }
             return;
         }
         let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag));
-        let selected = wanted.map_or(Selected::All, |ranges| ranges.select(stamp.bytes));
+        let selected = match wanted.map_or(Selected::All, |ranges| ranges.select(stamp.bytes)) {
+            // The parts would have the encoding, and the body that holds them would not.
+            Selected::Several(_) if encoding.is_some() => Selected::All,
+            selected => selected,
+        };
         let boundary = format!("jackfield{:016x}", stamp.hash());
         let (status, kind, pieces) = match &selected {
             Selected::All => (200, content_type.clone(), source::whole(stamp.bytes)),
@@ -420,7 +432,8 @@ impl FileRequest {
         }
         let source = FileSource::new(file, stamp, pieces);
         let cache = &self.options.cache;
-        let may_be_cached = selected == Selected::All && encoding.is_none() && !self.is_head;
+        let may_be_cached =
+            selected == Selected::All && encoding.is_none() && !self.is_head && !found.is_link();
         if let Some(version) = may_be_cached.then(|| source.version()).flatten() {
             let alone_in =
                 || self.options.precompressed.then(|| encoding::without_neighbours(path)).flatten();
@@ -516,9 +529,23 @@ fn send_source(
 }
 
 enum Entry {
-    File(PathBuf),
+    File(Found),
     /// A folder, but the path has no slash at its end.
     Folder,
+}
+
+struct Found {
+    /// The path that was asked for. Its name says what the file is, and what is beside it.
+    name: PathBuf,
+    /// Where the file is: elsewhere if a symbolic link leads to it.
+    path: PathBuf,
+}
+
+impl Found {
+    /// Then it is not cached: the cache finds files by their own paths.
+    fn is_link(&self) -> bool {
+        self.name != self.path
+    }
 }
 
 /// Opens a path only if it is a file, because opening something else may block, or have effects.
