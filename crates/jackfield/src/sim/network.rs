@@ -577,6 +577,8 @@ impl Party {
             || self.peer.allows(end.reason)
             || !matches!(end.reason, Reason::Peer | Reason::Local)
             || (self.conduct.slow && (self.peer.expects_close() || far.is_reset()))
+            // While its connection closes, a peer must take `flush_interval_bytes_min`.
+            || (self.conduct.slow_reader && far.is_reset() && end.unsent > 0)
             || self.conduct.never_reads
             || self.conduct.cut
             || self.conduct.reset;
