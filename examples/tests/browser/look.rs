@@ -8,14 +8,16 @@ use std::{env, fs};
 /// Width and height of the windows.
 const SIZES: [(u32, u32); 3] = [(1280, 800), (768, 1024), (360, 740)];
 
-/// What is beyond the edge of the window, and labels that their drawing cuts off. What scrolls by itself, such as a wide
-/// table, may be wider inside.
+/// What is beyond the edge of the window, labels that their drawing cuts off, and frames that are too narrow for what is in them.
+/// What scrolls by itself, such as a wide table, may be wider inside.
 pub(crate) const BEYOND: &str = "(() => {
     const scrolls = (e) => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
     const right = (e) => e.getBoundingClientRect().right;
     const isBeyond = (e) => right(e) > innerWidth + .5 && !scrolls(e.parentElement);
     const isCut = (e) => e.matches('svg text') && right(e) > right(e.ownerSVGElement) + 1;
-    return [...document.querySelectorAll('body, body *')].filter(e => isBeyond(e) || isCut(e))
+    const isFrame = (e) => parseFloat(getComputedStyle(e).borderRightWidth) > 0 && e.clientWidth > 0 && !scrolls(e);
+    const isTooNarrow = (e) => isFrame(e) && e.scrollWidth > e.clientWidth + 1;
+    return [...document.querySelectorAll('body, body *')].filter(e => isBeyond(e) || isCut(e) || isTooNarrow(e))
         .map(e => `${e.tagName}#${e.id} ${e.textContent.slice(0, 60)}`);
 })()";
 

@@ -56,9 +56,9 @@ fn tile(board: &Board) -> Markup {
     html! {
         li {
             span.name { (board.row.title) }
-            (markup::figure(&format!("{} × best peer", show_ratio(ratio))))
+            (markup::figure(&format!("{} ×", show_ratio(ratio))))
+            span.about { (peer.contender.name) ", the best peer" }
             span.change.(class) { (board.verdict().map_or("", Verdict::word)) }
-            span.about { "the best peer is " (peer.contender.name) }
         }
     }
 }

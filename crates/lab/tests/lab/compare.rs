@@ -204,3 +204,10 @@ fn a_comparison_that_is_killed_leaves_no_server() {
     assert!(has_started, "the server runs: {server:?}");
     assert!(wait_for(&|| !runs(&server)), "the server has ended");
 }
+
+/// The pages as they are published, with all rows. The fault: with 20 tiles a line in each was wider than its tile.
+#[test]
+fn i444_the_published_pages_fit_each_window() {
+    let report = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report");
+    windows::check(&["index.html", "growth.html"].map(|page| (page, report.join(page))));
+}

@@ -34,6 +34,10 @@ impl Sim {
             let scale = if self.options.faults.long_jumps { LONG_JUMP_SCALE } else { 1 };
             let leap = self.random.size(60_000) as u64 * scale;
             next += leap;
+            if self.is_rung() {
+                // A reactor may get the command to shut down only behind the jump, and counts from then on.
+                self.drained_at = self.drained_at.map(|at| at + leap);
+            }
             self.book.pages().leapt += leap;
         }
         let span = next.saturating_sub(self.now);
