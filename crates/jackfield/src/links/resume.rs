@@ -194,15 +194,15 @@ impl Links {
         !extra.replays.list.is_empty() || names.any(|name| self.delivered.contains_key(name))
     }
 
-    /// The id that an event stream was not sent because it had no room. What waits for it has newer ones.
+    /// The id that an event stream was not sent because it had no room. It is that of the present position, so all that waits for the
+    /// stream comes first.
     pub(crate) fn send_owed_id(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let owes = self.link(id).extra.as_ref().is_some_and(|extra| extra.replays.owes_id.is_some());
+        let extra = self.link(id).extra.as_ref();
+        let owes = extra.is_some_and(|extra| extra.replays.owes_id.is_some() && extra.queue.is_none());
         if !owes || !self.has_room_for_waiting(wires, id) {
             return;
         }
-        let extra = self.link(id).extra();
-        let log = extra.replays.owes_id.take().filter(|_| extra.queue.is_none());
-        if let Some(log) = log {
+        if let Some(log) = self.link(id).extra().replays.owes_id.take() {
             self.send_id(wires, id, &log);
         }
     }

@@ -69,6 +69,7 @@ impl Links {
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra else { return false };
+        let _owes_none = extra.replays.owes_id.take_if(|log| *log.name == *topic);
         if let Some(index) = extra.replays.position(topic) {
             extra.replays.list.swap_remove(index);
             self.charge(wires, id);
@@ -90,6 +91,7 @@ impl Links {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         extra.replays.list.clear();
+        extra.replays.owes_id = None;
         extra.topics_bytes = 0;
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(wires, id, subscription);

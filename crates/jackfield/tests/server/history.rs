@@ -173,14 +173,19 @@ impl Client for Late {
             events.subscribe("u");
             return;
         }
-        events.set_overflow(Overflow::DropNewest);
+        let has_queue = request.path() == "/queue";
+        events.set_overflow(if has_queue { Overflow::DropOldest } else { Overflow::DropNewest });
+        events.subscribe("without history");
         for _ in 0..30 {
             events.send(Event::data("x".repeat(990)));
         }
     }
 
-    fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn std::any::Any + Send>) {
-        connection.subscribe("t");
+    fn on_post(&mut self, connection: &mut Connection<'_>, leaves: Box<dyn std::any::Any + Send>) {
+        match leaves.downcast_ref() {
+            Some(true) => assert!(connection.unsubscribe("t")),
+            _ => assert_eq!(connection.subscribe("t"), Subscribed::New),
+        }
     }
 }
 
@@ -206,6 +211,24 @@ fn i426_a_stream_keeps_the_id_of_its_first_topic() {
 /// connection was closed.
 #[test]
 fn i427_a_full_stream_gets_the_id_of_its_topic_when_there_is_room() {
+    check_owed_id("/full", false, 1);
+}
+
+/// The id of a topic that was left took the place of another, and was sent although nobody was a member.
+#[test]
+fn i445_a_full_stream_gets_no_id_of_a_topic_that_it_has_left() {
+    check_owed_id("/full", true, 0);
+}
+
+/// The id was thought to be older than what waits, but that has none.
+#[test]
+fn i446_a_full_stream_gets_the_id_behind_messages_without_one() {
+    check_owed_id("/queue", false, 1);
+}
+
+/// Whether a stream that was full when it subscribed gets the id of its topic once there is room.
+#[track_caller]
+fn check_owed_id(path: &str, leaves: bool, ids: usize) {
     let limits = Limits::default().with(|limits| {
         let reactor = &mut limits.reactor;
         (reactor.outbox_bytes_low, reactor.outbox_bytes_high) = (5_000, 10_000);
@@ -215,18 +238,23 @@ fn i427_a_full_stream_gets_the_id_of_its_topic_when_there_is_room() {
     assert!(server.handle().declare_topic("t", History::new(10)));
     let far = server.connect();
     far.set_room(Some(0));
-    far.send(get("/full").as_bytes());
+    far.send(get(path).as_bytes());
+    server.run();
+    server.handle().publish("without history", "it waits");
     server.run();
     let dropped = server.handle().metrics().dropped;
     assert!(dropped > 0, "it is full");
     let id = server.handle().ids()[0];
-    assert!(server.handle().post(id, ()).is_ok());
-    server.run();
+    for leaves in [false, true].into_iter().take(1 + usize::from(leaves)) {
+        assert!(server.handle().post(id, leaves).is_ok());
+        server.run();
+    }
     assert_eq!((server.handle().ids().len(), server.handle().metrics().dropped), (1, dropped));
     far.set_room(None);
     server.run();
     let all = text(&take(&far));
-    assert_eq!(all.matches("id: ").count(), 1, "{all}");
+    assert_eq!(all.matches("id: ").count(), ids, "{all}");
+    assert_eq!(all.matches("it waits").count(), usize::from(path == "/queue"), "{all}");
     assert_eq!(server.handle().metrics().dropped, dropped);
 }
 

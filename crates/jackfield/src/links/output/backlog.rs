@@ -124,9 +124,8 @@ impl Links {
     /// and when a message in fragments has ended.
     pub(crate) fn send_queued(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.send_owed_resync(wires, id);
-        self.send_owed_id(wires, id);
         while self.has_room_for_waiting(wires, id) {
-            let Some(message) = self.take_queued(wires, id) else { return };
+            let Some(message) = self.take_queued(wires, id) else { return self.send_owed_id(wires, id) };
             self.send(wires, id, Content::Prepared(&message));
         }
     }
@@ -136,8 +135,8 @@ impl Links {
     #[cold]
     pub(crate) fn send_after_handshake(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.send_owed_resync(wires, id);
-        self.send_owed_id(wires, id);
         self.empty_queue(wires, id);
+        self.send_owed_id(wires, id);
         self.queue_replay(wires, id);
     }
 
