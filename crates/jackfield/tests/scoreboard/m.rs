@@ -537,6 +537,35 @@ fn m3_the_round_trip_is_right_if_the_process_stood_still() {
     assert!(lab.log.has("Some(45s)"), "{:?}", lab.log.events());
 }
 
+/// The fault: it was measured from a deadline that had passed already when the heartbeat was changed, and that began anew then.
+/// Seed 2108291 of the simulation.
+#[test]
+fn m3_the_round_trip_is_unknown_if_the_heartbeat_changes_behind_its_deadline() {
+    for (waits, expected) in [(1, "Some(1s)"), (45, "None")] {
+        let mut lab = Lab::new(|| Probe {
+            on_timer: |_, connection, _| {
+                let mut socket = connection.as_websocket().expect("it is one");
+                socket.set_heartbeat(Heartbeat::every(SECOND * 30).dead_after(SECOND * 25));
+                socket.resume_read();
+            },
+            on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+            ..Probe::default()
+        });
+        let far = lab.websocket();
+        lab.advance(SECOND * 30);
+        let handle = lab.server.handle();
+        run_on(&handle, handle.ids()[0], |socket| {
+            socket.pause_read();
+            socket.set_timer(TimerId(0), SECOND);
+        });
+        lab.run();
+        far.send(&socket::masked(FIN | socket::PONG, socket::BEAT));
+        lab.server.skip(SECOND * waits);
+        lab.run();
+        assert!(lab.log.has(expected), "{waits}: {:?}", lab.log.events());
+    }
+}
+
 /// The last round trip of the heartbeat is known in every callback, from the first one on.
 #[test]
 fn m3_the_round_trip_of_a_ping_is_measured() {

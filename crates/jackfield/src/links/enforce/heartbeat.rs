@@ -55,9 +55,14 @@ impl Links {
         let heartbeat = self.heartbeat_of(id);
         for key in OF_PING {
             let Some(due) = wires.timer_due(id, key) else { continue };
-            let waited = before.saturating_sub(due.since(wires.now()));
+            // It may have passed in this turn, if the process stood still.
+            let waited = wires.now().after(before).since(due);
             if heartbeat.after.is_zero() || quiet < waited {
                 wires.cancel_timer(id, key);
+            } else if waited > heartbeat.dead_after {
+                // A deadline that begins now does not tell when the ping was sent.
+                wires.cancel_timer(id, key);
+                wires.set_timer(id, key::DEAD_UNREAD, Duration::ZERO);
             } else {
                 wires.set_timer(id, key, heartbeat.dead_after.saturating_sub(waited));
             }
