@@ -7,7 +7,7 @@ mod support;
 
 use jackfield::test::{TestServer, listener};
 use jackfield::{Client, Exchange, Files, Limits, Listener, Request, Server};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -54,8 +54,15 @@ struct Few {
     tls: SocketAddr,
 }
 
+/// Several of these tests at once need more descriptors than most systems give a process at first, which is 1024.
+fn raise_own_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
 impl Few {
     fn start(test: &str) -> Self {
+        raise_own_limit();
         let limit = format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.arg("-c").arg(limit).arg(env::current_exe().unwrap());
