@@ -351,23 +351,24 @@ impl FileRequest {
 
     fn find(&self) -> io::Result<Entry> {
         if self.options.is_file {
-            return self.file(self.options.root.clone());
+            let root = &self.options.root;
+            return Ok(Entry::File(Found { name: root.clone(), path: root.clone() }));
         }
-        let name = self.options.root.join(&self.relative);
-        match fs::metadata(self.confined(&name)?)?.is_dir() {
+        let found = self.locate(self.options.root.join(&self.relative))?;
+        match fs::metadata(&found.path)?.is_dir() {
             false if self.is_folder => Err(io::ErrorKind::NotADirectory.into()),
-            false => self.file(name),
+            false => Ok(Entry::File(found)),
             true if !self.is_folder => Ok(Entry::Folder),
             true => {
                 let index = self.options.index.as_ref().ok_or(io::ErrorKind::IsADirectory)?;
-                self.file(name.join(index))
+                Ok(Entry::File(self.locate(found.name.join(index))?))
             }
         }
     }
 
-    fn file(&self, name: PathBuf) -> io::Result<Entry> {
-        let path = if self.options.is_file { name.clone() } else { self.confined(&name)? };
-        Ok(Entry::File(Found { name, path }))
+    fn locate(&self, name: PathBuf) -> io::Result<Found> {
+        let path = self.confined(&name)?;
+        Ok(Found { name, path })
     }
 
     /// The target of a path, if it stays below the root.
