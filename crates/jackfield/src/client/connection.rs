@@ -401,7 +401,8 @@ impl Connection<'_> {
     /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the
     /// id is not one of this topic, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not known; with a
     /// broker at most `N`, if the server was cut off from it) and an id from which it can resume, and then the new messages. So a
-    /// new WebSocket that needs an id at once may begin with one that names nothing, such as `"?"`. Messages that it has missed are
+    /// new WebSocket that needs an id at once may begin with one that names nothing, such as `"?"`, if the topic is numbered
+    /// ([`History::numbered`](crate::History::numbered)). Messages that it has missed are
     /// sent also if an earlier connection of the same client published them. A long history comes in portions, as fast as the peer
     /// reads. Until it is complete, the connection is not counted as a subscriber.
     ///
