@@ -53,11 +53,10 @@ impl Followed {
 impl Reader {
     pub(crate) fn run(self, mut connection: Connection) {
         let (mut woken, mut is_readable) = ("0-0".to_owned(), false);
-        let mut page = None;
+        let mut page = Page::first();
         while !self.is_over() {
             let followed = self.followed.list();
-            let page = page.get_or_insert_with(|| Page::first(followed.len()));
-            match self.read(&mut connection, &followed, &mut woken, page) {
+            match self.read(&mut connection, &followed, &mut woken, &mut page) {
                 Ok(()) if is_readable => {}
                 Ok(()) => {
                     is_readable = true;
@@ -95,7 +94,12 @@ impl Reader {
         page: &mut Page,
     ) -> RedisResult<()> {
         let mut command = Cmd::new();
-        command.arg("XREAD").arg("COUNT").arg(page.count()).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        command
+            .arg("XREAD")
+            .arg("COUNT")
+            .arg(page.count(followed.len()))
+            .arg("BLOCK")
+            .arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS");
         let (keys, ids): (Vec<&str>, Vec<String>) =
             followed.iter().map(|(_, key, position)| (&**key, stream::id(*position))).unzip();
@@ -113,7 +117,7 @@ impl Reader {
         page: &mut Page,
     ) {
         let Value::Array(streams) = answer else { return };
-        let (mut streams_read, mut bytes_read) = (Vec::new(), 0);
+        let (mut entries_read, mut bytes_read) = (Vec::new(), 0);
         for read in streams {
             let Value::Array(mut parts) = read else { continue };
             let [Value::BulkString(key), entries] = &mut parts[..] else { continue };
@@ -128,10 +132,10 @@ impl Reader {
                 }
                 self.inbox.receive(topic, &entries);
                 self.followed.move_on(topic, *last);
-                streams_read.push(entries.len());
+                entries_read.push(entries.len());
                 bytes_read += stream::bytes(&entries);
             }
         }
-        page.learn(&streams_read, bytes_read);
+        page.learn(followed.len(), &entries_read, bytes_read);
     }
 }

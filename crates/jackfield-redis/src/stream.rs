@@ -8,7 +8,7 @@ use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult,
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The most entries that are asked for with one command, and how many at first.
+/// The most entries of a stream that are asked for with one command, and how many of all streams at first.
 const ENTRIES_MAX: usize = 1000;
 const ENTRIES_FIRST: usize = 16;
 
@@ -23,32 +23,33 @@ const FIELD: &str = "m";
 
 pub(crate) type Entry = (Position, Vec<u8>);
 
-/// How many entries are asked for with one command: as many as have room, if they are as large as those before.
+/// How many entries one answer may have, of all streams together: as many as have room, if they are as large as those before.
 #[derive(Clone, Copy)]
 pub(crate) struct Page(usize);
 
 impl Page {
-    /// For the first time, of each of this number of streams.
-    pub(crate) fn first(streams: usize) -> Self {
-        Self((ENTRIES_FIRST / streams.max(1)).max(1))
+    pub(crate) fn first() -> Self {
+        Self(ENTRIES_FIRST)
     }
 
-    pub(crate) fn count(self) -> usize {
-        self.0
+    /// How many entries of each of this number of streams are asked for with one command.
+    pub(crate) fn count(self, streams: usize) -> usize {
+        (self.0 / streams.max(1)).clamp(1, ENTRIES_MAX)
     }
 
-    /// Learns from an answer: how many entries it had of each stream, and how many bytes of messages. If none had as many as were
-    /// asked for, no more are asked for the next time.
-    pub(crate) fn learn(&mut self, streams: &[usize], bytes: usize) {
-        let (entries, longest) = (streams.iter().sum::<usize>(), streams.iter().max());
+    /// Learns from the answer about this number of streams: how many entries it had of each that had some, and how many bytes of
+    /// messages. If none had as many as were asked for, no more are asked for the next time.
+    pub(crate) fn learn(&mut self, streams: usize, found: &[usize], bytes: usize) {
+        let (entries, longest) = (found.iter().sum::<usize>(), found.iter().max());
         let Some(longest) = longest.filter(|longest| **longest > 0) else { return };
-        let fits = BYTES.saturating_mul(entries) / bytes.max(1) / streams.len();
-        let most = if *longest < self.0 { self.0 } else { ENTRIES_MAX.min(4 * self.0) };
+        // A message without bytes counts as one byte.
+        let fits = BYTES.saturating_mul(entries) / bytes.max(entries);
+        let most = if *longest < self.count(streams) { self.0 } else { 4 * self.0 };
         self.0 = fits.clamp(1, most);
     }
 
     fn learn_from(&mut self, entries: &[Entry]) {
-        self.learn(&[entries.len()], bytes(entries));
+        self.learn(1, &[entries.len()], bytes(entries));
     }
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn entries_after(
 ) -> RedisResult<Vec<Entry>> {
     let from = format!("({}", id(after));
     let command =
-        Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(page.count()).to_owned();
+        Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(page.count(1)).to_owned();
     let entries = entries(connection, &command)?;
     page.learn_from(&entries);
     Ok(entries)
@@ -179,7 +180,7 @@ pub(crate) fn newest_after(
     after: Position,
     history: &History,
 ) -> RedisResult<Vec<Entry>> {
-    let (mut newest, mut size, mut at, mut page) = (VecDeque::new(), 0, after, Page::first(1));
+    let (mut newest, mut size, mut at, mut page) = (VecDeque::new(), 0, after, Page::first());
     loop {
         let entries = entries_after(connection, key, at, &mut page)?;
         let Some((last, _)) = entries.last() else { return Ok(newest.into()) };
@@ -199,10 +200,10 @@ pub(crate) fn tail(
     head: Position,
     history: &History,
 ) -> RedisResult<Vec<Entry>> {
-    let (mut tail, mut size, mut to, mut page) = (Vec::new(), 0, id(head), Page::first(1));
+    let (mut tail, mut size, mut to, mut page) = (Vec::new(), 0, id(head), Page::first());
     let first = id(Position { offset: 0, ..head });
     while tail.len() < history.events_max() && size < history.bytes_max() {
-        let most = page.count().min(history.events_max() - tail.len());
+        let most = page.count(1).min(history.events_max() - tail.len());
         let mut found = entries(
             connection,
             Cmd::new().arg("XREVRANGE").arg(key).arg(&to).arg(&first).arg("COUNT").arg(most),
@@ -296,26 +297,44 @@ mod tests {
     #[test]
     fn i374_as_many_entries_are_asked_for_as_have_room() {
         const KIB: usize = 1 << 10;
-        for (before, streams, bytes, expected) in [
-            (16, &[16][..], 16 * 100, 64),
-            (64, &[64], 64 * 100, 256),
-            (1000, &[1000], 1000 * 100, 1000),
-            (1000, &[], 0, 1000),
-            (1000, &[1000], 0, 1000),
-            (1000, &[40], 40 * 100 * KIB, 40),
-            (1000, &[10; 4], 40 * 100 * KIB, 10),
-            (16, &[16], 16 << 20, 4),
-            (16, &[1], 16 << 20, 1),
-            (4, &[4; 100], 400 * 100 * KIB, 1),
+        for (before, streams, found, bytes, expected) in [
+            (16, 1, &[16][..], 16 * 100, 64),
+            (64, 1, &[64], 64 * 100, 256),
+            (1000, 1, &[1000], 1000 * 100, 1000),
+            (1000, 1, &[], 0, 1000),
+            (1000, 1, &[1000], 0, 1000),
+            (1000, 1, &[40], 40 * 100 * KIB, 40),
+            (40, 4, &[10; 4], 40 * 100 * KIB, 10),
+            (16, 1, &[16], 16 << 20, 4),
+            (16, 1, &[1], 16 << 20, 1),
+            (16, 1, &[16], 64 << 20, 1),
+            (400, 100, &[4; 100], 400 * 100 * KIB, 1),
             // Answers that were not full say nothing of how many may come at once.
-            (4, &[1], 100, 4),
-            (4, &[3, 4], 700, 16),
+            (4, 1, &[1], 100, 4),
+            (8, 2, &[3, 4], 700, 16),
+            (8, 2, &[3], 300, 4),
         ] {
             let mut page = Page(before);
-            page.learn(streams, bytes);
-            assert_eq!(page.count(), expected, "{before} before, {streams:?} with {bytes} bytes");
+            page.learn(streams, found, bytes);
+            assert_eq!(
+                page.count(streams),
+                expected,
+                "{before} before, {found:?} of {streams} with {bytes} bytes"
+            );
         }
-        assert_eq!([0, 1, 4, 1000].map(|streams| Page::first(streams).count()), [16, 16, 4, 1]);
+    }
+
+    /// The fault: so many were asked for of each stream, however many streams came after that was learnt.
+    #[test]
+    fn i451_all_streams_together_are_asked_for_what_has_room() {
+        assert_eq!([0, 1, 4, 1000].map(|streams| Page::first().count(streams)), [16, 16, 4, 1]);
+        let mut page = Page::first();
+        while page.count(1) < ENTRIES_MAX {
+            let asked = page.count(1);
+            page.learn(1, &[asked], asked * 1000);
+        }
+        assert!(page.count(500) * 500 * 1000 <= BYTES, "{}", page.count(500));
+        assert!(page.count(2) >= 500, "{}", page.count(2));
     }
 
     #[test]

@@ -522,7 +522,7 @@ impl Topic {
     /// Whether the last message in doubt has arrived. A pipeline arrives completely or not at all.
     fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
-        let (mut at, mut page) = (self.doubt_after, Page::first(1));
+        let (mut at, mut page) = (self.doubt_after, Page::first());
         loop {
             let entries = stream::entries_after(connection, &self.key, at, &mut page)?;
             let Some((last, _)) = entries.last() else { return Ok(false) };
@@ -718,7 +718,7 @@ mod tests {
             let entry = Value::Array(vec![bulk("1-2"), Value::Array(vec![bulk("m"), bulk("late")])]);
             let stream = Value::Array(vec![bulk("key"), Value::Array(vec![entry])]);
             let list = [(name, "key".to_owned(), before)];
-            reader.hand_in(Value::Array(vec![stream]), &list, &mut String::new(), &mut Page::first(1));
+            reader.hand_in(Value::Array(vec![stream]), &list, &mut String::new(), &mut Page::first());
             assert_eq!(followed.remove("t"), Some(if is_over { before } else { after }));
         }
     }

@@ -222,7 +222,8 @@ impl TlsHosts {
             }
             Err(faults) => {
                 log::error!(target: "jackfield::tls", "the host that was found for `{}` can't be used: {}", asked.name, faults.join("; "));
-                self.usual()
+                // The usual host may ask for no certificate where this one would have.
+                HostAnswer::Nothing
             }
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct Replays {
     pub(crate) is_awaiting: bool,
     /// Messages of a topic without a history may be missing, and the client was not told yet.
     pub(crate) owes_resync: bool,
-    /// An event stream was full when it subscribed, and has got no id of this topic yet.
+    /// An event stream has got no id of this topic yet: it was full when it subscribed, or the position was not known.
     pub(crate) owes_id: Option<Arc<TopicLog<Prepared>>>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Replays {
 pub(crate) struct Delivered {
     /// `None`: not known until the broker has reported its position.
     pub(crate) place: Option<ReadPosition>,
-    /// An event stream has got no id, because it came before that.
+    /// Some members wait for the position: their [`Replays::owes_id`] says who.
     pub(crate) owes_id: bool,
     _following: Following,
 }

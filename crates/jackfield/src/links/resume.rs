@@ -98,8 +98,7 @@ impl Links {
             std::mem::take(&mut delivered.owes_id)
         });
         if owes_id {
-            let id = Event::empty().id(to.to_string());
-            self.publish_to_place(wires, place, Content::Event(&id), ConnectionId::NONE);
+            self.send_id_to_owed(wires, log, place);
         }
         self.let_leave(wires);
         if left == 0 && found.visits == most {
@@ -177,12 +176,9 @@ impl Links {
             self.link(id).protocol.message_format() == Some(MessageFormat::Event) && !self.has_history(id);
         self.join(wires, id, topic, None);
         let log = if needs_id { self.handle.shared().logs.find(topic) } else { None };
-        let Some(log) = log else { return Subscribed::New };
-        if self.has_room_for_waiting(wires, id) {
-            self.send_id(wires, id, &log);
-        } else {
-            self.link(id).extra().replays.owes_id = Some(log);
-            self.charge(wires, id);
+        if log.is_some() {
+            self.link(id).extra().replays.owes_id = log;
+            self.send_owed_id(wires, id);
         }
         Subscribed::New
     }
@@ -194,25 +190,37 @@ impl Links {
         !extra.replays.list.is_empty() || names.any(|name| self.delivered.contains_key(name))
     }
 
-    /// The id that an event stream was not sent because it had no room. It is that of the present position, so all that waits for the
-    /// stream comes first.
+    /// The id that an event stream has not got yet, because it had no room, or because the broker has not told the position. It is
+    /// that of the present position, so all that waits for the stream comes first.
     pub(crate) fn send_owed_id(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let extra = self.link(id).extra.as_ref();
-        let owes = extra.is_some_and(|extra| extra.replays.owes_id.is_some() && extra.queue.is_none());
-        if !owes || !self.has_room_for_waiting(wires, id) {
+        let Some(extra) = self.link(id).extra.as_ref().filter(|extra| extra.queue.is_none()) else { return };
+        let Some(log) = extra.replays.owes_id.clone() else { return };
+        if !self.has_room_for_waiting(wires, id) {
             return;
         }
-        if let Some(log) = self.link(id).extra().replays.owes_id.take() {
-            self.send_id(wires, id, &log);
-        }
-    }
-
-    /// Sends an event stream the id of the present position of its topic, or notes that it has none yet.
-    fn send_id(&mut self, wires: &mut Wires, id: ConnectionId, log: &Arc<TopicLog<Prepared>>) {
-        if let Some(place) = self.place_of_members(log) {
+        if let Some(place) = self.place_of_members(&log) {
+            self.link(id).extra().replays.owes_id = None;
             self.send(wires, id, Content::Event(&Event::empty().id(place.to_string())));
         } else if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.owes_id = true;
+        }
+    }
+
+    /// The position is known now: the members that wait for its id get it, and no others.
+    fn send_id_to_owed(&mut self, wires: &mut Wires, log: &Arc<TopicLog<Prepared>>, place: usize) {
+        // The list of members may be lent to the broadcast of what was just delivered.
+        self.end_fan_out(wires);
+        let members = self.topics.members(place);
+        wires.stats().visits.add(members.len() as u64);
+        let is_owed = |id: &&ConnectionId| {
+            let extra = self.table[id.slot()].extra.as_ref();
+            extra.is_some_and(|extra| {
+                extra.replays.owes_id.as_ref().is_some_and(|owed| Arc::ptr_eq(owed, log))
+            })
+        };
+        let owed: Vec<ConnectionId> = members.iter().filter(is_owed).copied().collect();
+        for id in owed {
+            self.send_owed_id(wires, id);
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::support;
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{
-    Broker, BrokerInbox, Client, Exchange, History, Message, Position, QueueFull, Request, SharedTopic,
-    WebSocket,
+    Broker, BrokerInbox, Client, Event, Exchange, History, Limits, Message, Overflow, Position, QueueFull,
+    Request, SharedTopic, Subscribed, WebSocket,
 };
 use std::sync::{Arc, Mutex, MutexGuard};
 use support::reader::{Reader, Streamer, data};
-use support::socket;
+use support::{socket, text};
 
 const EPOCH: u64 = 0xe;
 
@@ -54,8 +54,12 @@ struct Lone {
 
 impl Lone {
     fn new<C: Client>(history: History, client: fn() -> C) -> Self {
+        Self::with_options(history, client, TestOptions::default())
+    }
+
+    fn with_options<C: Client>(history: History, client: fn() -> C, options: TestOptions) -> Self {
         let keeper = Arc::new(Keeper::default());
-        let options = TestOptions { broker: Some(keeper.clone()), ..TestOptions::default() };
+        let options = TestOptions { broker: Some(keeper.clone()), ..options };
         let server = TestServer::with_options(options, move |_peer| client());
         assert!(server.handle().declare_topic("t", history));
         let inbox = keeper.lock().inbox.clone().unwrap();
@@ -86,7 +90,11 @@ impl Lone {
     }
 
     fn live(&mut self, head: u64) {
-        self.inbox.topic_live("t", at(head));
+        self.live_of("t", head);
+    }
+
+    fn live_of(&mut self, topic: &str, head: u64) {
+        self.inbox.topic_live(topic, at(head));
         self.server.run();
     }
 
@@ -253,4 +261,107 @@ fn i373_the_publisher_that_subscribes_then_does_not_hear_itself() {
     lone.server.run();
     lone.receive([4]);
     assert_eq!(heard(&last), ["4"]);
+}
+
+/// Streams of `t`, of `t` and `u`, of `t` with a word of their own, or of `t` behind so much that it is full.
+struct Various;
+
+impl Client for Various {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let mut events = exchange.events();
+        match request.path() {
+            "/stream/both" => {
+                for topic in ["t", "u"] {
+                    assert_eq!(events.subscribe(topic), Subscribed::New);
+                }
+            }
+            "/speaker" => {
+                events.subscribe("t");
+                events.publish("t", "own");
+            }
+            "/full" => {
+                events.set_overflow(Overflow::DropNewest);
+                for _ in 0..30 {
+                    events.send(Event::data("x".repeat(990)));
+                }
+                events.subscribe("t");
+            }
+            path => {
+                events.subscribe(path.trim_start_matches("/stream/"));
+            }
+        }
+    }
+}
+
+/// The fault: all members of the topic got the id that one was owed. It took the place of another topic's.
+#[test]
+fn i450_an_id_that_one_stream_is_owed_goes_to_no_other() {
+    let mut lone = Lone::new(History::new(10), || Various);
+    assert!(lone.server.handle().declare_topic("u", History::new(10)));
+    let [mut both, mut one] = ["both", "u"].map(|topic| Reader::connect(&mut lone.server, topic, ""));
+    lone.inbox.up();
+    lone.live_of("t", 5);
+    lone.live_of("u", 7);
+    let ids = [&mut both, &mut one].map(|reader| {
+        reader.take();
+        reader.last().to_owned()
+    });
+    assert_eq!(ids, ["e.5", "e.7"]);
+}
+
+/// The members whose messages are gathered are not in the list of members until the end of the turn.
+#[test]
+fn i450_a_stream_that_has_published_gets_its_id_behind_what_the_others_get() {
+    let mut lone = Lone::new(History::new(10), || Various);
+    let mut others = [0; 5].map(|_| lone.read(""));
+    let speaker = lone.server.connect();
+    speaker.send(b"GET /speaker HTTP/1.1\r\nHost: h\r\n\r\n");
+    lone.server.run();
+    lone.inbox.up();
+    lone.inbox.topic_live("t", at(0));
+    let own = std::mem::take(&mut lone.keeper.lock().published).remove(0);
+    lone.inbox.receive("t", &[(at(1), own)]);
+    lone.server.run();
+    for other in &mut others {
+        assert_eq!(data(&other.take()), ["own"]);
+    }
+    let heard = text(&speaker.take());
+    assert!(heard.ends_with("\r\n\r\nid: e.1\n\n"), "{heard}");
+}
+
+/// The fault: it was counted as one that had dropped a message, and got no id later.
+#[test]
+fn i450_a_full_stream_gets_its_id_when_it_is_known_and_there_is_room() {
+    for has_room_before in [false, true] {
+        let limits = Limits::default().with(|limits| {
+            let reactor = &mut limits.reactor;
+            (reactor.outbox_bytes_low, reactor.outbox_bytes_high) = (5_000, 10_000);
+            reactor.outbox_bytes_max = 10_000;
+        });
+        let options = TestOptions { limits, ..TestOptions::default() };
+        let mut lone = Lone::with_options(History::new(10), || Various, options);
+        let full = lone.server.connect();
+        full.set_room(Some(0));
+        full.send(b"GET /full HTTP/1.1\r\nHost: h\r\n\r\n");
+        lone.server.run();
+        let mut other = lone.read("");
+        let dropped = lone.server.handle().metrics().dropped;
+        assert!(dropped > 0, "it is full");
+        lone.inbox.up();
+        let make_room = |lone: &mut Lone| {
+            full.set_room(None);
+            lone.server.run();
+        };
+        if has_room_before {
+            make_room(&mut lone);
+        }
+        lone.live(5);
+        if !has_room_before {
+            make_room(&mut lone);
+        }
+        other.take();
+        assert_eq!(other.last(), "e.5");
+        assert_eq!(text(&full.take()).matches("id: e.5\n").count(), 1, "room before: {has_room_before}");
+        assert_eq!(lone.server.handle().metrics().dropped, dropped);
+    }
 }

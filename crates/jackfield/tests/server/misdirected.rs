@@ -2,7 +2,7 @@
 
 use crate::{support, tls};
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{ClientAuth, Listener};
+use jackfield::{ClientAuth, Host, Listener};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::sync::Arc;
 use support::probe::Probe;
@@ -137,6 +137,30 @@ fn i358_a_request_for_a_host_that_could_be_found_needs_its_server_name() {
         let config = peer(&servers, own, VERSIONS[1]);
         let status = ask(&mut server, name, &config, &get(host));
         assert_eq!(status, Some(expected), "{name}, {host}");
+    }
+}
+
+/// The fault: the handshake went on with the usual host, and the request of that session was one for its own server name.
+#[test]
+fn i449_a_found_host_that_cannot_be_used_ends_the_handshake() {
+    let servers = Arc::new(Authority::new("servers"));
+    for is_strict in [false, true] {
+        let issuer = servers.clone();
+        let listener = Listener::tcp("in memory").host(servers.host("usual.example")).strict_sni(is_strict);
+        let mut server = serve(listener.missing_host(move |missing| match missing.name() {
+            "no-files.example" => Some(Host::new("no-files.example").certificate("no file", "no key")),
+            "no-roots.example" => {
+                Some(issuer.host("no-roots.example").client_auth(ClientAuth::required("no file")))
+            }
+            _ => None,
+        }));
+        let config = peer(&servers, None, VERSIONS[1]);
+        for name in ["no-files.example", "no-roots.example"] {
+            let mut peer = Secured::to(name, server.connect_to(0), config.clone());
+            let error = peer.shake_hands(&mut server).expect_err(name);
+            assert!(error.to_string().contains("UnrecognisedName"), "{name}: {error}");
+        }
+        assert_eq!(ask(&mut server, "usual.example", &config, &get("usual.example")), Some(200));
     }
 }
 

@@ -70,9 +70,10 @@ impl Listener {
     /// Finds hosts on demand: if a peer asks for a name that no host of this listener has, the closure runs on a thread for
     /// blocking work, where it may read files or ask a database, and the handshake goes on with the host that it returns.
     /// No reactor waits meanwhile, and the handshake has its deadline, `limits.reactor.handshake`. `None`: the handshake
-    /// goes on as if there were no closure. The last 1024 hosts that were found are kept until
-    /// [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not use them. Each is kept for its names, and for the name
-    /// that was asked for if only a star stands for that. A request for a name that no host of this listener has gets 421, unless it is
+    /// goes on as if there were no closure. If the host can't be used, or the closure panics, the handshake fails. The last 1024
+    /// hosts that were found are kept until [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not use them.
+    /// Each is kept for its names, and for the name that was asked for if only a star stands for that. A request for a name that
+    /// no host of this listener has gets 421, unless it is
     /// the server name of its session, because the host that would be found for it may have a rule for client certificates. The
     /// number of these threads is [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads); if 1024 jobs wait for them
     /// already, the handshake fails. Default: none.
