@@ -32,6 +32,8 @@ mod presence;
 mod queue;
 mod reader;
 mod stream;
+#[cfg(test)]
+mod stub;
 mod writer;
 
 use jackfield::{Broker, BrokerInbox, Position, QueueFull, SharedTopic};

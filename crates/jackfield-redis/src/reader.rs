@@ -57,6 +57,8 @@ impl Reader {
         while !self.is_over() {
             let followed = self.followed.list();
             match self.read(&mut connection, &followed, &mut woken, &mut page) {
+                // Another connection has the word.
+                _ if self.is_over() => return,
                 Ok(()) if is_readable => {}
                 Ok(()) => {
                     is_readable = true;
@@ -72,12 +74,7 @@ impl Reader {
                         return;
                     }
                 }
-                Err(_) => {
-                    if !self.is_over() {
-                        self.queue.set_broken();
-                    }
-                    return;
-                }
+                Err(_) => return self.queue.set_broken(),
             }
         }
     }

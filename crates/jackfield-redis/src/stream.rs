@@ -78,7 +78,9 @@ pub(crate) struct Addition(Vec<u8>);
 
 impl Addition {
     pub(crate) fn new(key: &str, history: &History, epoch: u64) -> Self {
-        let (most, at) = (history.events_max().to_string(), format!("{epoch}-*"));
+        // Redis reads a number with a sign.
+        let most = history.events_max().min(i64::MAX as usize).to_string();
+        let at = format!("{epoch}-*");
         let parts = ["XADD", key, "NOMKSTREAM", "MAXLEN", "~", &most, &at, FIELD];
         let mut command = format!("*{}\r\n", parts.len() + 1).into_bytes();
         parts.iter().for_each(|part| push_bulk(part.as_bytes(), &mut command));
@@ -172,18 +174,19 @@ pub(crate) fn entries_after(
     Ok(entries)
 }
 
-/// The newest entries after a position, as many as the history keeps. They are handed in together: who reads meanwhile must not
-/// find one gap after the other.
+/// The newest entries after a position and at least up to `head`, as many as the history keeps. Those that come meanwhile are for the
+/// reader: there may be no end of them. They are handed in together: who reads meanwhile must not find one gap after the other.
 pub(crate) fn newest_after(
     connection: &mut Connection,
     key: &str,
     after: Position,
+    head: Position,
     history: &History,
 ) -> RedisResult<Vec<Entry>> {
     let (mut newest, mut size, mut at, mut page) = (VecDeque::new(), 0, after, Page::first());
-    loop {
+    while at < head {
         let entries = entries_after(connection, key, at, &mut page)?;
-        let Some((last, _)) = entries.last() else { return Ok(newest.into()) };
+        let Some((last, _)) = entries.last() else { break };
         at = *last;
         size += bytes(&entries);
         newest.extend(entries);
@@ -191,6 +194,7 @@ pub(crate) fn newest_after(
             size -= newest.pop_front().map_or(0, |(_, message): Entry| message.len());
         }
     }
+    Ok(newest.into())
 }
 
 /// The newest entries of an epoch, as many as the history keeps.
@@ -250,6 +254,7 @@ fn read_entry(entry: Value) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stub;
 
     fn bulk(text: &str) -> Value {
         Value::BulkString(text.into())
@@ -352,6 +357,31 @@ mod tests {
             }
             assert_eq!(transaction(&commands), expected.get_packed_pipeline());
         }
+    }
+
+    /// The fault: Redis refuses a larger number, and so all that was written to a topic bounded in bytes only.
+    #[test]
+    fn i457_a_history_without_a_bound_of_entries_has_the_highest_that_redis_knows() {
+        let addition = Addition::new("key", &History::new(usize::MAX).max_bytes(1000), 1);
+        let command = String::from_utf8(addition.0).unwrap();
+        assert!(command.contains("\r\n9223372036854775807\r\n"), "{command}");
+    }
+
+    /// The fault: what others wrote meanwhile was read too, so there was no end while they wrote without a pause.
+    #[test]
+    fn i452_what_comes_while_a_topic_is_loaded_is_left_to_the_reader() {
+        let (at, mut offset) = (|offset| Position { epoch: 1, offset }, 0);
+        // Others write one entry before each of its answers, until it was asked 100 times.
+        let mut busy = stub::connect(move |command| {
+            offset += usize::from(command == "XRANGE");
+            match offset {
+                0 => "+OK\r\n".to_owned(),
+                1..=100 => format!("*1\r\n*2\r\n+1-{offset}\r\n*2\r\n+m\r\n$1\r\nx\r\n"),
+                _ => "*0\r\n".to_owned(),
+            }
+        });
+        let newest = newest_after(&mut busy, "key", at(0), at(3), &History::new(10)).unwrap();
+        assert_eq!(newest.iter().map(|(position, _)| position.offset).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

@@ -245,6 +245,10 @@ impl Writer {
                 self.followed.remove(&name);
                 if let Some(topic) = self.topics.get_mut(&name) {
                     (topic.wanted, topic.is_open) = (None, false);
+                    // Whether it is still refused, the next one who reads it will learn.
+                    if !topic.is_write_refused {
+                        topic.tell_up(&self.setup);
+                    }
                 }
             }
             // Each is opened again, by which it shows whether Redis refuses that one.
@@ -479,7 +483,7 @@ impl Topic {
         let name = &self.shared.name;
         match from.filter(|from| from.epoch == head.epoch) {
             Some(at) => {
-                let newest = stream::newest_after(connection, &self.key, at, &self.shared.history)?;
+                let newest = stream::newest_after(connection, &self.key, at, head, &self.shared.history)?;
                 inbox.receive(name, &newest);
                 Ok(newest.last().map_or(at, |(last, _)| *last))
             }
@@ -510,7 +514,7 @@ impl Topic {
             return Ok(epoch);
         }
         let head = self.head(connection, self.known)?;
-        if self.in_doubt > 0 && self.doubt_after.epoch == head.epoch && self.is_there(connection)? {
+        if self.in_doubt > 0 && self.doubt_after.epoch == head.epoch && self.is_there(connection, head)? {
             self.acknowledge(self.in_doubt, queue);
         }
         self.in_doubt = 0;
@@ -519,18 +523,19 @@ impl Topic {
         Ok(head.epoch)
     }
 
-    /// Whether the last message in doubt has arrived. A pipeline arrives completely or not at all.
-    fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
+    /// Whether the last message in doubt has arrived, up to `head`. A pipeline arrives completely or not at all.
+    fn is_there(&self, connection: &mut Connection, head: Position) -> RedisResult<bool> {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
         let (mut at, mut page) = (self.doubt_after, Page::first());
-        loop {
+        while at < head {
             let entries = stream::entries_after(connection, &self.key, at, &mut page)?;
-            let Some((last, _)) = entries.last() else { return Ok(false) };
+            let Some((last, _)) = entries.last() else { break };
             at = *last;
             if entries.iter().any(|(_, found)| found == message) {
                 return Ok(true);
             }
         }
+        Ok(false)
     }
 
     fn acknowledge(&mut self, count: usize, queue: &Queue) {
@@ -659,6 +664,7 @@ fn is_gone(error: &RedisError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stub;
     use jackfield::test::{TestOptions, TestServer};
     use jackfield::{Broker, Client, History, QueueFull};
     use std::sync::Mutex;
@@ -721,6 +727,21 @@ mod tests {
             reader.hand_in(Value::Array(vec![stream]), &list, &mut String::new(), &mut Page::first());
             assert_eq!(followed.remove("t"), Some(if is_over { before } else { after }));
         }
+    }
+
+    /// The fault: with a refusal that came late, all topics counted as refused at the next connection.
+    #[test]
+    fn i521_what_an_old_connection_is_refused_late_is_not_told() {
+        let (is_over, queue) = (Arc::new(AtomicBool::new(false)), Arc::new(Queue::new(10, 100)));
+        let ends = is_over.clone();
+        let connection = stub::connect(move |command| {
+            let is_read = command == "XREAD";
+            ends.fetch_or(is_read, Ordering::SeqCst);
+            if is_read { "-UNBLOCKED it steps down\r\n" } else { "+OK\r\n" }.to_owned()
+        });
+        let (followed, wake_key, inbox) = (Arc::default(), "wake".to_owned(), writer().setup.inbox);
+        Reader { followed, wake_key, queue: queue.clone(), inbox, is_over }.run(connection);
+        assert!(queue.take(Duration::ZERO).items.is_empty());
     }
 
     /// The time at which the pause of a topic ends stays known, and must not be waited for again.

@@ -385,6 +385,34 @@ fn k2_a_key_of_another_type_stops_its_topic_only() {
     second.take_until(&mut witness, "waits again");
 }
 
+/// The fault: it counted as refused until somebody read it again, who then got what had come before, or a `resync`.
+#[test]
+fn i455_a_topic_that_nobody_reads_any_more_is_not_known_as_refused() {
+    let Some(redis) = Instance::start() else { return };
+    redis.ask(&["SET", "jackfield:topic:t", "a string"]);
+    let mut site = Site::live(&redis, History::new(100));
+    let reader = site.read("");
+    wait(|| site.told.has("TopicDown"));
+    reader.reset();
+    site.server.run();
+    wait(|| site.told.has("TopicUp"));
+    redis.ask(&["DEL", "jackfield:topic:t"]);
+    let mut other = Site::live(&redis, History::new(100));
+    let mut witness = other.read_from("old");
+    let mut newcomer = site.read("");
+    let mut seen = Vec::new();
+    wait(|| {
+        other.publish("new");
+        seen.extend(site.take(&mut newcomer));
+        !seen.is_empty()
+    });
+    other.publish("last");
+    seen.extend(site.take_until(&mut newcomer, "last"));
+    assert!(seen.iter().all(|seen| ["new", "last"].contains(&&*seen.data)), "{seen:?}");
+    other.take_until(&mut witness, "last");
+    assert_eq!(site.told.count("TopicDown"), 1, "{:?}", site.told.all());
+}
+
 /// The fault: all topics of a pipeline that was refused for one of them rested, and were sent together again, for ever.
 #[test]
 fn k2_a_topic_that_may_only_be_read_stops_no_other() {

@@ -86,7 +86,8 @@ pub enum BrokerEvent<'a> {
         /// The error of the broker.
         why: &'a str,
     },
-    /// A topic that was reported by [`BrokerEvent::TopicDown`] can be read and published to again.
+    /// A topic that was reported by [`BrokerEvent::TopicDown`] can be read and published to again, or has no subscribers here
+    /// any more: the next one shows whether it can be read.
     TopicUp {
         /// Its name.
         topic: &'a str,
