@@ -783,6 +783,54 @@ fn i160_a_history_is_delivered_in_portions() {
     });
 }
 
+/// Publishes three messages to `kept`, too long to be gathered, at each line, and notes what is charged then. The lines are read from
+/// its first command on.
+struct Publisher(Arc<Mutex<Vec<u64>>>);
+
+impl Client for Publisher {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.pause_read();
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn Any + Send>) {
+        connection.resume_read();
+    }
+
+    fn on_line(&mut self, raw: &mut Raw<'_>, _line: &[u8]) {
+        let long = numbered(0, 2100);
+        (0..3).for_each(|_| assert_eq!(raw.handle().publish("kept", &*long).full, 0));
+        self.0.lock().unwrap().push(raw.handle().metrics().memory_bytes);
+    }
+}
+
+/// The fault: the rest of a delivery did not count as one that waits, so each publication added a command.
+#[test]
+fn i459_of_a_delivery_that_is_not_done_in_a_turn_one_command_waits() {
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let mut limits = Limits::default().with(|limits| limits.events_per_turn = 1);
+    limits.reactor.commands_per_turn = 16;
+    let notes = noted.clone();
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let server = TestServer::with_options(options, move |peer: &jackfield::Peer| -> Box<dyn Client> {
+        match peer.listener() {
+            listener::LINES => Box::new(Publisher(notes.clone())),
+            _ => Box::new(Subscriber),
+        }
+    });
+    let mut world = World { server, ends: Vec::new() };
+    assert!(world.server.handle().declare_topic("kept", History::new(10)));
+    world.connect(2000);
+    let far = world.server.connect_to(listener::LINES);
+    far.send("\n".repeat(300).as_bytes());
+    let handle = world.server.handle();
+    assert!(handle.post(handle.ids()[2000], ()).is_ok());
+    (0..3).for_each(|_| assert_eq!(handle.publish("kept", numbered(0, 2100)).full, 0));
+    world.server.run();
+    let noted = noted.lock().unwrap();
+    assert_eq!(noted.len(), 300);
+    assert!(noted[299] < noted[100] + 1000, "{} bytes, and then {}", noted[100], noted[299]);
+}
+
 /// One command called each member of a topic, however many there were.
 #[test]
 fn i160_a_value_for_a_topic_is_handed_out_in_portions() {

@@ -75,7 +75,10 @@ impl<F: ClientFactory> Dispatcher<F> {
                 // Only here: as long as a command waits, nothing else may ask for a second one.
                 log.clear_notified(wires.reactor());
                 let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
-                self.batch.unfinished = (left > 0).then_some(Command::Deliver(log, left));
+                if left > 0 {
+                    log.mark_notified(wires.reactor());
+                    self.batch.unfinished = Some(Command::Deliver(log, left));
+                }
             }
             Command::Post(id, value, _) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, generation, copies) => {

@@ -274,6 +274,11 @@ impl Links {
         let members = if has_members { self.place_of_members(&log) } else { None };
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
+        if found.lost.is_some() && members.is_some_and(|members| members.position < after.position) {
+            // What is missing is told when they are where it is.
+            self.wait(wires, id);
+            return None;
+        }
         if let Some(lost) = found.lost {
             if !self.has_room_for_waiting(wires, id) {
                 return Some(found.visits);
@@ -377,8 +382,8 @@ impl Links {
         }
     }
 
-    /// A new message came: connections that waited for it get their turn.
-    fn wake_awaiting(&mut self, wires: &mut Wires) {
+    /// A new message came, or the members have left: connections that waited for that get their turn.
+    pub(super) fn wake_awaiting(&mut self, wires: &mut Wires) {
         let awaiting = std::mem::take(&mut self.awaiting);
         wires.stats().visits.add(awaiting.len() as u64);
         for id in awaiting {

@@ -131,7 +131,10 @@ impl Links {
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
             LeaveOutcome::Moved(moved) => Some(moved),
             LeaveOutcome::Empty(topic) => {
-                self.delivered.remove(&topic);
+                if self.delivered.remove(&topic).is_some() {
+                    // Who resumes may have waited for the members.
+                    self.wake_awaiting(wires);
+                }
                 None
             }
             LeaveOutcome::Last => None,

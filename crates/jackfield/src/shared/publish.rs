@@ -27,7 +27,11 @@ impl Handle {
         match log.send_out(&prepared, bytes, but, send) {
             Some(SendOutcome::Full { is_up }) => {
                 cluster.count_refused();
-                Err(Unsent(prepared, !is_up))
+                let goes_on = !is_up;
+                // The members have got all up to here, and this. `None`: the broker is back.
+                let place = log.newcomer_position().filter(|_| goes_on);
+                let with_id = |place| prepared.clone().with_id(place, log.history.is_numbered());
+                Err(Unsent(place.map_or_else(|| prepared.clone(), with_id), goes_on))
             }
             Some(SendOutcome::Out) => Ok(false),
             Some(SendOutcome::Ahead) | None => Ok(true),

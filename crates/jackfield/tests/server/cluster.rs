@@ -4,7 +4,7 @@ use crate::support;
 use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
-    Broker, BrokerEvent, ClusterMember, Handle, History, Limits, Observer, Published, SharedTopic,
+    Broker, BrokerEvent, ClusterMember, Event, Handle, History, Limits, Observer, Published, SharedTopic,
 };
 use jackfield_fuzz::hub::{Faults, Hub, Node, PRESENCE_TTL};
 use proptest::prelude::*;
@@ -508,6 +508,24 @@ fn the_queue_of_a_server_that_is_cut_off_has_a_bound() {
     assert_eq!(data(&back.take()), ["0", "1", "2"], "the others were never kept");
     let told = told.0.lock().unwrap().clone();
     assert_eq!(told, ["Up", "Down { why: \"the cable is out\" }", "Refused", "Up"]);
+}
+
+/// The fault: it came without an ID of the history, with that of its publisher, or to a WebSocket as what it is not: JSON of the
+/// history that anybody could write.
+#[test]
+fn i453_what_the_broker_has_no_room_for_has_an_id_of_the_history_too() {
+    let hub = Hub::default();
+    let mut site = Site::with(&hub, 0xa, History::new(10), 1, Told::default());
+    let mut reader = site.read("");
+    settle(std::slice::from_mut(&mut site));
+    site.node.set_up(false);
+    site.server.run();
+    assert_eq!([site.publish("0").full, site.publish("1").full], [0, 1]);
+    site.handle().publish("t", Event::data("2").id("of its publisher"));
+    site.server.run();
+    let seen = reader.take();
+    assert_eq!(data(&seen), ["0", "1", "2"]);
+    assert!(seen.iter().all(|one| one.id == seen[0].id), "{seen:?}");
 }
 
 /// Whatever the queue of the broker allows: each of them is kept here until it comes back.

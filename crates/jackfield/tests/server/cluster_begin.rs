@@ -279,6 +279,10 @@ impl Client for Various {
                 events.subscribe("t");
                 events.publish("t", "own");
             }
+            "/twice" => {
+                events.publish("t", "one");
+                events.publish("t", "two");
+            }
             "/full" => {
                 events.set_overflow(Overflow::DropNewest);
                 for _ in 0..30 {
@@ -364,4 +368,49 @@ fn i450_a_full_stream_gets_its_id_when_it_is_known_and_there_is_room() {
         assert_eq!(text(&full.take()).matches("id: e.5\n").count(), 1, "room before: {has_room_before}");
         assert_eq!(lone.server.handle().metrics().dropped, dropped);
     }
+}
+
+/// The fault: it waited for them for ever.
+#[test]
+fn i454_a_client_that_waits_for_members_who_leave_gets_what_comes() {
+    let mut lone = Lone::new(History::new(10), || Streamer);
+    let mut member = lone.read("");
+    lone.inbox.up();
+    lone.live(0);
+    lone.receive([1]);
+    lone.down();
+    lone.server.handle().publish("t", "ahead");
+    lone.server.run();
+    assert_eq!(data(&member.take()), ["1", "ahead"]);
+    lone.inbox.up();
+    lone.live(1);
+    let mut back = lone.read("e.1");
+    member.reset();
+    lone.server.run();
+    let own = std::mem::take(&mut lone.keeper.lock().published).remove(0);
+    lone.inbox.receive("t", &[(at(2), own)]);
+    lone.receive([3]);
+    assert_eq!(data(&back.take()), ["ahead", "3"]);
+}
+
+/// The fault: each message of a publisher that had ended counted one member too few, if a member had its place.
+#[test]
+fn i520_the_place_of_a_publisher_that_has_ended_is_no_publisher() {
+    let mut lone = Lone::new(History::new(10), || Various);
+    let _others = [0; 5].map(|_| lone.read(""));
+    let publisher = lone.server.connect();
+    publisher.send(b"GET /twice HTTP/1.1\r\nHost: h\r\n\r\n");
+    lone.server.run();
+    let place = lone.server.handle().ids()[5].slot();
+    publisher.reset();
+    lone.server.run();
+    let _next = lone.read("");
+    assert_eq!(lone.server.handle().ids()[5].slot(), place);
+    lone.inbox.up();
+    lone.live(0);
+    let own = std::mem::take(&mut lone.keeper.lock().published);
+    let before = lone.server.handle().metrics().messages_out;
+    lone.inbox.receive("t", &[1, 2].map(|offset| (at(offset), own[offset as usize - 1].clone())));
+    lone.server.run();
+    assert_eq!(lone.server.handle().metrics().messages_out - before, 12);
 }

@@ -153,7 +153,7 @@ impl Links {
         if !(is_deflated || content.encode(form, scratch)) || !wires.extend_broadcast(scratch, to.but) {
             return None;
         }
-        let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
+        let count = fan_out.members - usize::from(self.is_member(wires, to.but, to.place));
         if fan_out.has_left_out {
             let (refused, queued) = self.publish_to_left_out(wires, to, content, scratch);
             self.metrics.messages_out.add((count - refused - queued) as u64);
@@ -478,9 +478,9 @@ impl Links {
         }
     }
 
-    fn is_member(&self, id: ConnectionId, place: usize) -> bool {
+    /// Whether it is a member of a topic here. It may be of another reactor, or gone.
+    fn is_member(&self, wires: &Wires, id: ConnectionId, place: usize) -> bool {
         let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
-        id != ConnectionId::NONE
-            && extra.is_some_and(|extra| extra.topics.iter().any(|topic| topic.topic == place))
+        wires.contains(id) && extra.is_some_and(|extra| extra.topics.iter().any(|topic| topic.topic == place))
     }
 }
