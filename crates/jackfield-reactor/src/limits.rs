@@ -60,8 +60,8 @@ pub struct Limits {
     /// reads at all; `outbox_bytes_max` bounds its cost.
     pub write_stall_bytes_min: usize,
     /// How often the server checks that the peer of a closing connection takes queued bytes. A connection that is closed because
-    /// its peer reads too slowly is aborted after four of these intervals. Every other may take as long as its peer is fast
-    /// enough, however much is queued. Default: 15 s.
+    /// its peer reads too slowly is aborted after four of these intervals, and the time that its bandwidth limit takes for what is
+    /// queued. Every other may take as long as its peer is fast enough, however much is queued. Default: 15 s.
     pub flush_interval: Duration,
     /// The least that it must take in such an interval, or all that is left; otherwise the connection is aborted with
     /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: only `write_stall` applies.
@@ -72,7 +72,8 @@ pub struct Limits {
     /// interval: by default 32 KiB in 15 s, about 2.2 KB/s. For slower peers raise `flush_interval`. Default: 16 KiB.
     pub flush_interval_bytes_min: usize,
     /// After our FIN was sent, the longest time in which nothing comes from the peer before the connection is dropped.
-    /// Bytes that come are dropped. The connection's client has been told of the end before. Default: 2 s.
+    /// Bytes that come are dropped. The connection's client has been told of the end before. No longer than `linger_max`.
+    /// Default: 2 s.
     #[doc(alias = "LingerTimeout")]
     pub linger: Duration,
     /// Longest wait for the peer's FIN, even if bytes come: time for the peer to read an answer while it still sends a
@@ -150,7 +151,8 @@ impl LowestMarks {
 ///
 /// Bytes are counted as plain text; what TLS adds is not. What the peer sends above `bytes_in` is left in the socket, so that
 /// TCP slows the peer down; what is sent to it above `bytes_out` waits in its queue, in portions of a tenth of a second. No
-/// deadline counts the time for which only this limit holds the connection up.
+/// deadline counts the time for which only this limit holds the connection up; the server above may bound its wait for a
+/// peer's last answer all the same.
 ///
 /// ```
 /// use jackfield_reactor::Bandwidth;

@@ -49,10 +49,17 @@ impl TokenBucket {
     /// whole millisecond; zero if it is disabled.
     pub fn time_until(&self, tokens: u64) -> Duration {
         let missing = thousand(tokens).min(full(self.rate)).saturating_sub(self.thousandths);
-        let missing = u64::try_from(missing).unwrap_or(0);
-        Duration::from_millis(
-            missing.checked_div(self.rate.into()).map_or(0, |_| missing.div_ceil(self.rate.into())),
-        )
+        self.time_of(missing)
+    }
+
+    /// How long it takes until this many tokens are added. Rounded up to a whole millisecond; zero if it is disabled.
+    pub(crate) fn time_to_gain(&self, tokens: u64) -> Duration {
+        self.time_of(thousand(tokens))
+    }
+
+    fn time_of(&self, thousandths: i64) -> Duration {
+        let (thousandths, rate) = (u64::try_from(thousandths).unwrap_or(0), u64::from(self.rate));
+        Duration::from_millis(if rate == 0 { 0 } else { thousandths.div_ceil(rate) })
     }
 }
 
@@ -91,6 +98,14 @@ mod tests {
         // A debt is paid in full. A wait for more tokens than the bucket holds is a wait for a full bucket.
         check(1000, &[(0, 5000, 0, (1, 4001)), (4000, 0, 0, (1, 1)), (4001, 0, 1, (u64::MAX, 999))]);
         check(0, &[(0, u64::MAX, u64::MAX, (u64::MAX, 0)), (u64::MAX, 1, u64::MAX, (1, 0))]);
+    }
+
+    #[test]
+    fn tokens_are_gained_evenly() {
+        for (rate, tokens, ms) in [(10, 0, 0), (10, 1, 100), (3, 1, 334), (3, 300, 100_000), (0, u64::MAX, 0)]
+        {
+            assert_eq!(TokenBucket::new(rate, Time(0)).time_to_gain(tokens), Duration::from_millis(ms));
+        }
     }
 
     #[test]

@@ -100,6 +100,25 @@ fn a_wire_that_freed_its_memory_is_read_again_although_others_hold_theirs() {
     assert_eq!(other.wires.timers(), 0);
 }
 
+/// The fault: what was paused last was read first, and always, although it may be the largest.
+#[test]
+fn i516_the_smallest_are_read_again_first() {
+    const SIZES: [usize; 3] = [50_000, 60_000, 100_000];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let [mut one, mut other] = pair();
+        let (large, _far) = connect(&mut other, 700_000);
+        let paused = order.map(|at| connect(&mut one, SIZES[at]));
+        one.settle(&mut Deaf);
+        assert!(paused.iter().all(|(id, _)| !one.wires.may_handle_bytes(*id)), "{order:?}");
+        // There is room for the two smallest to double.
+        other.wires.charge_service(large, 450_000);
+        one.turn(Time(1000), [], &mut Deaf);
+        for (at, (id, _)) in order.into_iter().zip(paused) {
+            assert_eq!(one.wires.may_handle_bytes(id), at < 2, "{} of {order:?}", SIZES[at]);
+        }
+    }
+}
+
 /// The fault: the reactor knew of the pressure and not of its end, so the first connection that sent bytes was not read
 /// for a second.
 #[test]

@@ -18,7 +18,11 @@ impl Wires {
     /// Sets the bandwidth limit of the connection, with full buckets. Does nothing if the connection is closing.
     pub fn set_bandwidth(&mut self, id: ConnectionId, bandwidth: Bandwidth) {
         let now = self.now;
-        let Some(wire) = self.wire_mut(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        if self.is_closing(id) {
+            return;
+        }
+        let was_held = self.unhold(id);
+        let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS);
         if bandwidth.bytes_in > 0 {
             wire.flags.insert(Flags::READ_BY_TOKENS);
@@ -35,7 +39,7 @@ impl Wires {
         self.disarm(id, timer_key::READ_TOKENS);
         self.resume_reading(id, ReadStop::BANDWIDTH);
         self.disarm(id, timer_key::WRITE_TOKENS);
-        if self.unhold(id) {
+        if was_held {
             self.flush_later(id);
             // Our FIN may wait for that output.
             if self.wire(id).is_some_and(|wire| wire.has(Flags::END_DUE)) {
@@ -59,6 +63,12 @@ impl Wires {
     pub fn incoming_bytes_within(&self, id: ConnectionId, time: Duration) -> Option<u64> {
         let buckets = self.buckets.get(&id.slot()).filter(|_| self.wire(id).is_some())?;
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
+    }
+
+    /// How long the queued output of the connection takes if only its bandwidth limit holds it back. Zero: it has no limit.
+    pub fn output_time(&self, id: ConnectionId) -> Duration {
+        let buckets = self.buckets.get(&id.slot()).filter(|_| self.wire(id).is_some());
+        buckets.map_or(Duration::ZERO, |buckets| buckets.output.time_to_gain(self.queued_bytes(id) as u64))
     }
 
     fn buckets_of(&mut self, id: ConnectionId) -> Option<&mut BandwidthBuckets> {
@@ -113,13 +123,13 @@ impl Wires {
         buckets.output.fill(now);
         let most = usize::try_from(buckets.output.left()).unwrap_or(usize::MAX);
         if most > 0 {
-            self.write_once(id, |outbox, session| outbox.write_some(session, most));
+            self.write_some(id, most);
         } else {
             self.keep_for_later(id);
         }
         let Some(wire) = self.wire(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
-        let (taken, queued) = (wire.bytes_out - before, wire.queued_bytes());
-        let encrypted = wire.session.encrypted_bytes();
+        let (taken, encrypted) = (wire.bytes_out - before, wire.session.encrypted_bytes());
+        let queued = self.queued_now(id);
         if let Some(buckets) = self.buckets_of(id) {
             buckets.output.take(taken);
         }
@@ -134,6 +144,7 @@ impl Wires {
     fn await_tokens(&mut self, id: ConnectionId, queued: usize) {
         let now = self.now;
         let Some(buckets) = self.buckets_of(id) else { return };
+        buckets.held_at = now;
         let wait = buckets.output.time_until(portion(&buckets.output).min(queued as u64));
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.remove(WriteStop::BLOCKED);
@@ -149,9 +160,13 @@ impl Wires {
         }
     }
 
+    /// It is not held any more. The time for which it was does not count as idle.
     fn unhold(&mut self, id: ConnectionId) -> bool {
+        let now = self.now;
+        let held_at = self.buckets_of(id).map_or(now, |buckets| buckets.held_at);
         let Some(wire) = self.wire_mut(id).filter(|wire| wire.has(WriteStop::HELD)) else { return false };
         wire.flags.remove(WriteStop::HELD);
+        wire.last_received = now.before(held_at.since(wire.last_received));
         true
     }
 

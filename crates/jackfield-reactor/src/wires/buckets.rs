@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) struct BandwidthBuckets {
     pub(super) input: TokenBucket,
     pub(super) output: TokenBucket,
+    /// Since when output is held, if it is.
+    pub(super) held_at: Time,
     /// Since when the connection is not read.
     paused_at: Option<Time>,
     /// How long it was not read since [`BandwidthBuckets::take_pause`] was last called.
@@ -25,7 +27,7 @@ impl BandwidthBuckets {
     pub(super) fn new(bandwidth: Bandwidth, now: Time, paused: Duration) -> Self {
         let [input, output] =
             [bandwidth.bytes_in, bandwidth.bytes_out].map(|rate| TokenBucket::new(rate, now));
-        Self { input, output, paused_at: None, paused }
+        Self { input, output, held_at: now, paused_at: None, paused }
     }
 
     /// The connection is not read from now on.

@@ -88,8 +88,8 @@ impl Wires {
 
     /// Bytes that a closing wire has still to write; `None`: none.
     pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
-        let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Closing)?;
-        let left = wire.queued_bytes() + wire.session.encrypted_bytes();
+        let wire = self.wire(id).filter(|wire| wire.phase == Phase::Closing)?;
+        let left = self.queued_now(id) + wire.session.encrypted_bytes();
         (left > 0).then_some(left)
     }
 
@@ -104,11 +104,13 @@ impl Wires {
     }
 
     /// Bounds the whole flush of a closing connection: what is left after four times
-    /// [`Limits::flush_interval`](crate::Limits::flush_interval) is dropped, and the connection is reset. For a peer that is closed
-    /// because it reads too slowly: it would keep its place as long as its last message lasts.
+    /// [`Limits::flush_interval`](crate::Limits::flush_interval) is dropped, and the connection is reset. The time that its output takes
+    /// at its bandwidth limit comes in addition. For a peer that is closed because it reads too slowly: it would keep its place
+    /// as long as its last message lasts.
     pub fn bound_flush(&mut self, id: ConnectionId) {
         if self.left_to_flush(id).is_some() {
-            let bound = self.limits_of(id).flush_interval.saturating_mul(FLUSH_INTERVALS_MAX);
+            let intervals = self.limits_of(id).flush_interval.saturating_mul(FLUSH_INTERVALS_MAX);
+            let bound = intervals.saturating_add(self.output_time(id));
             self.arm(id, timer_key::FLUSH_END, self.now.after(bound).0);
         }
     }
@@ -117,7 +119,8 @@ impl Wires {
     pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
         self.drop_timers(id);
         self.charge_service_and_timers(id, 0);
-        let (now, linger) = (self.now, self.limits_of(id).linger);
+        let (now, limits) = (self.now, self.limits_of(id));
+        let linger = limits.linger.min(limits.linger_max);
         let Some(wire) = self.wire_mut(id) else { return };
         wire.step(Event::Sent);
         wire.last_received = now;

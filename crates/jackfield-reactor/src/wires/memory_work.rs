@@ -15,7 +15,7 @@ pub(crate) struct MemoryWork {
     pub(crate) to_evict: VecDeque<(ConnectionId, Eviction)>,
     /// The slot at which a reactor below its share of the budget looks for the next ones.
     pub(super) search_from: usize,
-    /// Connections that are not read because of memory, and since when.
+    /// Connections that are not read because of memory, and since when. The largest is first.
     pub(super) memory_paused: Vec<(ConnectionId, Time)>,
     /// The timer for their next check. It belongs to no wire.
     pub(super) timer: u32,

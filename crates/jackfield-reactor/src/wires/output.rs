@@ -105,7 +105,8 @@ impl Wires {
         self.broadcast.owed(id, |visits| self.stats.visits.add(visits as u64))
     }
 
-    fn queued_now(&self, id: ConnectionId) -> usize {
+    /// The same without a running broadcast.
+    pub(super) fn queued_now(&self, id: ConnectionId) -> usize {
         if id == self.current {
             self.cork.queued_bytes()
         } else {
@@ -218,7 +219,7 @@ impl Wires {
         let Some(wire) = slab.get_mut(id.slot()) else { return false };
         if wire.has(WriteStop::ANY) {
             self.not_now(id);
-            return false;
+            return self.cork.is_empty();
         }
         let written = cork.write_to(&mut wire.session);
         let is_empty = cork.is_empty();
@@ -272,9 +273,20 @@ impl Wires {
         self.write_once(id, Outbox::write_to);
     }
 
-    /// Makes one write of the queued bytes.
+    /// Makes one write of the queued bytes, of the cork too, up to this number.
+    #[cold]
+    pub(super) fn write_some(&mut self, id: ConnectionId, bytes_max: usize) {
+        if id != self.current {
+            return self.write_once(id, |outbox, session| outbox.write_some(session, bytes_max));
+        }
+        let Some(wire) = self.slab.get_mut(id.slot()) else { return };
+        let written = self.cork.write_some(&mut wire.session, bytes_max);
+        self.wrote(id, written);
+    }
+
+    /// Makes one write of the queued bytes of a wire that is not the current one.
     #[inline(always)]
-    pub(super) fn write_once(
+    fn write_once(
         &mut self,
         id: ConnectionId,
         write: impl FnOnce(&mut Outbox, &mut Session) -> io::Result<usize>,
@@ -295,17 +307,15 @@ impl Wires {
     }
 
     /// A write to an aborted wire, or to a blocked one before its writable event, would do nothing. A wire with tokens
-    /// is written at the end of the turn.
+    /// is written as far as they allow.
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: ConnectionId) {
         if self.wire(id).is_some_and(|wire| wire.flags.may_write_by_tokens()) {
-            if id != self.current {
-                return self.write_by_tokens(id);
-            }
-            self.flush_later(id);
+            self.write_by_tokens(id);
+        } else {
+            self.keep_for_later(id);
         }
-        self.keep_for_later(id);
     }
 
     /// Writes nothing now: charges the queued bytes, and compares them with the water marks.

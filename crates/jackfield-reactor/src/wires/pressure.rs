@@ -33,8 +33,11 @@ impl Wires {
     fn pause_the_large(&mut self) {
         self.stats.visits.add(self.slab.len() as u64);
         let wires = self.slab.iter().map(|(_, wire)| wire);
-        let large = wires.filter(|wire| self.account.is_large(wire.charged())).map(|wire| wire.id);
-        for id in large.collect::<Vec<_>>() {
+        let large = wires.filter(|wire| self.account.is_large(wire.charged()));
+        let mut large: Vec<_> = large.map(|wire| (wire.id, wire.charged())).collect();
+        // In this order each goes to the end of the list.
+        large.sort_by_key(|&(_, bytes)| Reverse(bytes));
+        for (id, _) in large {
             self.pause_for_memory(id);
         }
     }
@@ -55,7 +58,9 @@ impl Wires {
             return;
         }
         self.stop_reading(id, ReadStop::MEMORY);
-        self.memory_work.memory_paused.push((id, self.now));
+        let (bytes, memory_paused) = (self.memory_of(id), &self.memory_work.memory_paused);
+        let at = memory_paused.partition_point(|&(other, _)| self.memory_of(other) >= bytes);
+        self.memory_work.memory_paused.insert(at, (id, self.now));
         if self.memory_work.timer == NIL {
             self.look_later();
         }
@@ -91,7 +96,7 @@ impl Wires {
     }
 
     /// Resumes wires, the smallest first, as long as all of them could double their memory without pressure; always at
-    /// least one.
+    /// least one. Their order is that of the last look, or of when they were paused.
     fn release_memory_paused(&mut self) {
         let (mut room, mut is_first) = (self.account.room(), true);
         while let Some(&(id, _)) = self.memory_work.memory_paused.last() {

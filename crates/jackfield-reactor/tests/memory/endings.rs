@@ -552,6 +552,24 @@ fn a_wire_lingers_as_long_as_something_comes_but_not_for_ever() {
     world.is_empty();
 }
 
+/// The longest time was asked for only when the linger was over.
+#[test]
+fn i515_a_wire_lingers_no_longer_than_the_longest_time() {
+    for sends in [false, true] {
+        let mut world = World::with(|limits| limits.linger_max = Duration::from_secs(1));
+        world.connect();
+        world.send(0, "close\n");
+        world.advance(999);
+        if sends {
+            world.send(0, "more\n");
+        }
+        assert!(!world.far[0].is_released());
+        world.advance(1);
+        assert!(world.far[0].is_released() && !world.far[0].is_reset());
+        world.is_empty();
+    }
+}
+
 #[test]
 fn lingering_connections_are_bounded_and_take_no_place() {
     let mut world = World::with(|limits| (limits.wires_max, limits.lingering_max) = (1, 3));

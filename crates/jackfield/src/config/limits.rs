@@ -136,7 +136,8 @@ pub struct Limits {
     pub heartbeat_dead: Duration,
     /// Idle time after which an event stream gets a comment; disabled by zero. Default: 15 s.
     pub events_heartbeat: Duration,
-    /// Longest wait for the peer's Close after ours. Default: 5 s.
+    /// Longest wait for the peer's Close after ours. The time for which a bandwidth limit holds ours back comes in addition. If it
+    /// keeps bytes of the peer unread, the wait is up to four times as long. Default: 5 s.
     #[doc(alias = "WaitForCloseResponse")]
     pub close_wait: Duration,
     /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.

@@ -17,8 +17,9 @@ impl<F: ClientFactory> Dispatcher<F> {
                 client.on_timer(connection, TimerId(key as u16));
             }),
             key::DEADLINE => self.links.on_deadline(wires, id),
+            key::CLOSE if self.links.awaits_close_unread(wires, id) => {}
             // The reason is known already.
-            key::CLOSE => self.links.end(wires, id, Reason::Local),
+            key::CLOSE | key::CLOSE_UNREAD => self.links.end(wires, id, Reason::Local),
             key::UPGRADE => self.links.on_undecided(wires, id),
             key::DEAD | key::DEAD_UNREAD => self.links.on_dead(wires, id),
             key::RATE => self.links.unthrottle(wires, id),

@@ -10,12 +10,16 @@ use crate::links::{Admission, Links};
 use crate::message::Body;
 use jackfield_proto::http1::{self, Awaits, Owed, ResponseToSend};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
-use jackfield_reactor::{self as reactor, ConnectionId, Wires};
+use jackfield_reactor::{self as reactor, ConnectionId, ReadPause, Wires};
 use std::borrow::Cow;
 use std::time::Duration;
 
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
+
+/// How many times [`Limits::close_wait`](crate::Limits::close_wait) comes in addition, if the peer's bytes are unread because of its
+/// bandwidth limit. A peer that always sends more than that allows would keep its place for ever.
+const CLOSE_WAITS_MORE: u32 = 3;
 
 /// The content type of a body that says what went wrong.
 const EXPOSED: &str = "text/plain; charset=utf-8";
@@ -224,9 +228,23 @@ impl Links {
         // The peer's Close must be read.
         wires.unthrottle(id);
         wires.resume(id);
-        wires.set_timer(id, key::CLOSE, self.limits_of(id).close_wait);
+        // First our Close must reach the peer.
+        let wait = self.limits_of(id).close_wait.saturating_add(wires.output_time(id));
+        wires.set_timer(id, key::CLOSE, wait);
         self.leave_soon(wires, id);
         Ok(())
+    }
+
+    /// The peer's Close has not come in time. If bytes of the peer are unread only because of its bandwidth limit, waits for it
+    /// once more, and returns true.
+    #[cold]
+    pub(crate) fn awaits_close_unread(&self, wires: &mut Wires, id: ConnectionId) -> bool {
+        let is_held_back = wires.read_pause(id) == Some(ReadPause::Bandwidth);
+        if is_held_back {
+            let wait = self.limits_of(id).close_wait.saturating_mul(CLOSE_WAITS_MORE);
+            wires.set_timer(id, key::CLOSE_UNREAD, wait);
+        }
+        is_held_back
     }
 
     /// Ends an exchange and its connection, with a status if an answer can still be given.

@@ -177,6 +177,8 @@ pub(crate) mod key {
     /// `DEAD` where no round trip can be known: once more, for a ping whose pong may have come and waits unread; or the client has
     /// sent something else.
     pub(crate) const DEAD_UNREAD: u32 = 0x1_0008;
+    /// `CLOSE` where the peer's Close may have come, and its bandwidth limit keeps it unread: once more, for the last time.
+    pub(crate) const CLOSE_UNREAD: u32 = 0x1_0009;
 }
 
 /// A connection may have many timers of its user, but few of the server.

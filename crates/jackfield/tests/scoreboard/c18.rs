@@ -340,6 +340,147 @@ fn c18_queued_output_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline()
     }
 }
 
+/// The fault: after four intervals the message that had begun was cut, although the peer took each byte at once.
+#[test]
+fn c18_the_last_message_of_a_slow_consumer_has_the_time_that_the_limit_takes() {
+    const MIB: usize = 1 << 20;
+    // What the peer takes in each second, and when it is over.
+    for (room, ends_after) in [(None, 104), (Some(5000), 165)] {
+        let mut lab = Lab::with_limits(limited(0, 10_000), probe);
+        let far = lab.connect();
+        lab.say(&far, socket::UPGRADE);
+        let (handle, id) = (lab.server.handle(), only_id(&lab));
+        far.set_room(room);
+        for _ in 0..3 {
+            handle.send(id, "m".repeat(MIB)).expect("there is room");
+            lab.run();
+        }
+        let (mut got, mut seconds) = (far.take(), 0);
+        while !lab.log.has("disconnect") {
+            lab.advance(SECOND);
+            seconds += 1;
+            far.set_room(room);
+            lab.run();
+            got.extend(far.take());
+        }
+        assert_eq!((seconds, far.is_reset()), (ends_after, room.is_some()), "{:?}", lab.log.events());
+        assert!(lab.log.has("disconnect Limit(Backlog)"));
+        if room.is_none() {
+            let frames = socket::frames(&got);
+            assert_eq!((frames.len(), frames[0].payload.len(), frames[1].code()), (2, MIB, Some(1013)));
+        }
+    }
+}
+
+/// The fault: what a callback sent was written behind it, so it overflowed although there were tokens for all of it.
+#[test]
+fn c18_a_callback_may_send_as_much_as_its_tokens_allow() {
+    // The limit, what leaves at once, and whether the rest has room in the backlog.
+    for (limit, at_once, has_room) in
+        [(100_000_000, 2000 << 10, true), (1_500_000, 1_500_000, true), (500_000, 500_000, false)]
+    {
+        let mut lab = Lab::with_limits(limited(0, limit), || Probe {
+            on_message: |probe, socket, _| {
+                let sent = (0..2000).filter(|_| socket.send("m".repeat(1020)).is_accepted()).count();
+                probe.log.note(format!("{sent} sent"));
+            },
+            ..Probe::default()
+        });
+        let far = lab.connect();
+        lab.say(&far, socket::UPGRADE);
+        lab.advance(SECOND);
+        let before = far.bytes_received();
+        far.send(&socket::text("go on"));
+        lab.run();
+        assert_eq!(far.bytes_received() - before, at_once, "{limit}");
+        assert_eq!(lab.log.has("2000 sent"), has_room, "{limit}: {:?}", lab.log.events());
+        assert_eq!(lab.log.has("disconnect") || !lab.server.wires().is_open(only_id(&lab)), !has_room);
+    }
+}
+
+/// The fault: an idle timeout began with the request, and only stood still while the answer was on its way.
+#[test]
+fn c18_idle_time_begins_when_the_output_has_left() {
+    let mut lab = Lab::with_limits(limited(0, 100).with(|limits| limits.http_idle = SECOND * 75), || Probe {
+        on_request: |_, exchange, _| exchange.ok("text/plain", "x".repeat(11_900)),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    lab.say(&far, get("/"));
+    lab.advance(SECOND * 120);
+    assert!((11_900..12_100).contains(&far.bytes_received()), "{}", far.bytes_received());
+    lab.advance(SECOND * 70);
+    assert_eq!(lab.connections(), 1, "{:?}", lab.log.events());
+    lab.advance(SECOND * 10);
+    assert!(lab.log.has("disconnect Timeout(Idle)"), "{:?}", lab.log.events());
+}
+
+/// What is held for a moment, again and again, does not hide that a peer is silent.
+#[test]
+fn c18_a_silent_peer_is_found_although_its_output_is_held_now_and_then() {
+    let limits = limited(0, 1000).with(|limits| {
+        (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 30, SECOND * 20);
+    });
+    let mut lab = Lab::with_limits(limits, probe);
+    let far = lab.connect();
+    lab.say(&far, socket::UPGRADE);
+    let id = only_id(&lab);
+    let mut seconds = 0;
+    while !lab.log.has("disconnect") {
+        lab.server.handle().send(id, "m".repeat(1500)).expect("there is room");
+        lab.advance(SECOND * 10);
+        seconds += 10;
+        assert!(seconds <= 100, "{:?}", lab.log.events());
+    }
+    assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
+}
+
+/// The fault: the peer's Close was awaited while ours was still held back, or behind bytes that were not read yet.
+#[test]
+fn c18_a_close_is_awaited_behind_what_the_limit_holds_back() {
+    let (message, answer) = (socket::binary(&[b'x'; 100]), socket::close(3000, ""));
+    // The limits, the messages that the peer sends before it knows of our Close, whether it answers that, after how many seconds it
+    // is over, and the code that was heard.
+    let cases = [
+        ("our Close is held back", (0, 500), 0, true, 42, Some(3000)),
+        ("ours is, and there is no answer", (0, 500), 0, false, 43, None),
+        ("its Close is not read yet", (100, 0), 3, true, 3, Some(3000)),
+        ("it goes on and on, and answers after that", (100, 0), 200, true, 4, None),
+        ("it sends nothing", (100, 0), 0, false, 1, None),
+    ];
+    for (name, (bytes_in, bytes_out), messages, answers, ends_after, code) in cases {
+        let limits = limited(bytes_in, bytes_out).with(|limits| limits.close_wait = SECOND);
+        let mut lab = Lab::with_limits(limits, || Probe {
+            on_disconnect: |probe, _, end| probe.log.note(format!("code {:?}", end.close_code)),
+            ..probe()
+        });
+        let far = lab.connect();
+        far.send(socket::UPGRADE.as_bytes());
+        lab.advance(SECOND * 3);
+        let id = only_id(&lab);
+        if bytes_out > 0 {
+            post(&mut lab, id);
+        }
+        far.send(&message.repeat(messages));
+        lab.server.handle().close(id).expect("there is room");
+        lab.run();
+        let (mut seconds, mut is_answered) = (0, !answers);
+        while !lab.log.has("code") {
+            if !is_answered && lab.server.wires().queued_bytes(id) == 0 {
+                is_answered = true;
+                far.send(&answer);
+                lab.run();
+            } else {
+                lab.advance(SECOND);
+                seconds += 1;
+                assert!(seconds < 100, "{name}: it is kept");
+            }
+        }
+        assert!(lab.log.has(&format!("code {code:?}")), "{name}: {:?}", lab.log.events());
+        assert_eq!(seconds, ends_after, "{name}");
+    }
+}
+
 #[test]
 fn c18_a_peer_that_ends_while_it_is_not_read_is_read_to_its_end() {
     let mut lab = Lab::with_limits(limited(100, 0), Probe::default);

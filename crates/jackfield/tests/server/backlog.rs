@@ -18,7 +18,16 @@ const MIB: usize = 1 << 20;
 /// What the clients were told at their ends.
 type Ends = Rc<RefCell<Vec<Disconnect>>>;
 
-struct Reader(Ends);
+/// What a client sends in its own callback until it is closed: the lengths of the messages, and the messages.
+type Flood = Rc<RefCell<(Vec<usize>, Vec<String>)>>;
+
+struct Reader(Ends, Flood);
+
+/// The message with this number, of one of these lengths.
+fn numbered(number: usize, lengths: &[usize]) -> String {
+    assert!(number < 400_000, "it is never closed");
+    format!("{number:09}") + &"m".repeat(lengths[number % lengths.len()])
+}
 
 impl Client for Reader {
     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
@@ -32,8 +41,16 @@ impl Client for Reader {
         assert_eq!(socket.buffered(), 2 + 7);
     }
 
-    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-        socket.send(message);
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, _message: Message<'_>) {
+        let (lengths, messages) = &mut *self.1.borrow_mut();
+        loop {
+            let message = numbered(messages.len(), lengths);
+            let sent = socket.send(&message);
+            messages.push(message);
+            if !sent.is_accepted() {
+                return;
+            }
+        }
     }
 
     fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
@@ -44,13 +61,15 @@ impl Client for Reader {
 struct Place {
     server: TestServer,
     ends: Ends,
+    flood: Flood,
 }
 
 impl Place {
     fn new(options: TestOptions) -> Self {
-        let ends = Ends::default();
-        let kept = ends.clone();
-        Self { server: TestServer::with_options(options, move |_peer| Reader(kept.clone())), ends }
+        let (ends, flood) = (Ends::default(), Flood::default());
+        let kept = (ends.clone(), flood.clone());
+        let server = TestServer::with_options(options, move |_peer| Reader(kept.0.clone(), kept.1.clone()));
+        Self { server, ends, flood }
     }
 
     fn first(&self) -> ConnectionId {
@@ -64,24 +83,30 @@ enum How {
     Send,
     Prepared,
     Publish,
+    InItsOwnCallback,
 }
 
-const WAYS: [How; 3] = [How::Send, How::Prepared, How::Publish];
+const WAYS: [How; 4] = [How::Send, How::Prepared, How::Publish, How::InItsOwnCallback];
 
 /// Messages of these lengths, again and again, until the connection is closed. Returns them all.
-fn overflow(place: &mut Place, how: How, lengths: &[usize]) -> Vec<String> {
+fn overflow(place: &mut Place, far: &FarEnd, how: How, lengths: &[usize]) -> Vec<String> {
     let (handle, id) = (place.server.handle(), place.first());
     let mut messages = Vec::new();
     while place.ends.borrow().is_empty() && place.server.wires().is_open(id) {
-        let message = format!("{:09}", messages.len()) + &"m".repeat(lengths[messages.len() % lengths.len()]);
+        let message = numbered(messages.len(), lengths);
         match how {
             How::Send => handle.send(id, &message).expect("there is room"),
             How::Prepared => handle.send(id, Prepared::new(&message)).expect("there is room"),
             How::Publish => drop(handle.publish("news", &message)),
+            How::InItsOwnCallback => {
+                place.flood.borrow_mut().0 = lengths.to_vec();
+                far.send(&socket::text("go on"));
+                place.server.run();
+                return std::mem::take(&mut place.flood.borrow_mut().1);
+            }
         }
         place.server.run();
         messages.push(message);
-        assert!(messages.len() < 400_000, "it is never closed");
     }
     messages
 }
@@ -96,7 +121,7 @@ fn check_socket(how: How, lengths: &[usize], room: usize) {
     place.server.run();
     far.take();
     far.set_room(Some(room));
-    let messages = overflow(&mut place, how, lengths);
+    let messages = overflow(&mut place, &far, how, lengths);
     let longest = lengths.iter().max().expect("there are some") + 19;
     assert!(place.server.wires().memory_bytes() < 2 * longest + (130 << 10), "{case}");
     assert!(place.server.wires().queued_bytes(place.first()) < longest + 40, "{case}");
@@ -150,7 +175,7 @@ fn a_slow_consumer_that_was_closed_keeps_its_place_for_four_intervals_at_most() 
             place.server.run();
             far.take();
             far.set_room(Some(1000));
-            overflow(&mut place, how, &[length]);
+            overflow(&mut place, &far, how, &[length]);
             let (mut got, mut seconds) = (far.take(), 0);
             while place.ends.borrow().is_empty() {
                 assert_eq!(place.server.handle().count(), 1, "{case}");
@@ -179,7 +204,7 @@ fn bytes_before_the_messages_are_kept() {
         far.set_room(Some(room));
         far.send(UPGRADE.as_bytes());
         place.server.run();
-        overflow(&mut place, How::Publish, &[1000, 9000]);
+        overflow(&mut place, &far, How::Publish, &[1000, 9000]);
         far.set_room(None);
         place.server.run();
         let bytes = far.take();
@@ -206,7 +231,7 @@ fn over_tls_encrypted_bytes_count_as_begun() {
         let heard = peer.say(&mut place.server, UPGRADE);
         assert!(text(&heard).starts_with("HTTP/1.1 101"));
         peer.far.set_room(Some(room));
-        let messages = overflow(&mut place, how, lengths);
+        let messages = overflow(&mut place, &peer.far, how, lengths);
         let longest = lengths.iter().max().expect("there are some");
         assert!(place.server.wires().memory_bytes() < 2 * longest + (300 << 10), "{how:?} {lengths:?}");
         peer.far.set_room(None);
@@ -231,7 +256,7 @@ fn an_event_that_has_begun_is_written_too() {
             place.server.run();
             far.take();
             far.set_room(Some(room));
-            let messages = overflow(&mut place, How::Publish, lengths);
+            let messages = overflow(&mut place, &far, How::Publish, lengths);
             far.set_room(None);
             place.server.run();
             let got = text(&far.take());
@@ -256,7 +281,7 @@ fn a_protocol_of_your_own_is_reset() {
         let mut place = Place::new(TestOptions::default());
         let far: FarEnd = place.server.connect_to(at);
         far.set_room(Some(10));
-        overflow(&mut place, How::Send, &[1000]);
+        overflow(&mut place, &far, How::Send, &[1000]);
         place.server.run();
         assert!(far.is_reset());
         let end = place.ends.borrow_mut().pop().expect("it is over");

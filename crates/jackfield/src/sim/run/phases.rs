@@ -182,7 +182,7 @@ impl Sim {
         let work = limits.head_timeout.max(limits.body_interval * 2).max(limits.message_timeout);
         let end = limits.reactor.handshake
             + limits.reactor.linger
-            + limits.close_wait
+            + limits.close_wait * 4
             + limits.reactor.write_stall * 4;
         silence.max(limits.websocket_idle) * 2 + work + end + limits.events_heartbeat * 200 + self.drain()
     }
