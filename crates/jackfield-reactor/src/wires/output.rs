@@ -218,8 +218,7 @@ impl Wires {
         let (cork, id) = (&mut **cork, *current);
         let Some(wire) = slab.get_mut(id.slot()) else { return false };
         if wire.has(WriteStop::ANY) {
-            self.not_now(id);
-            return self.cork.is_empty();
+            return self.not_now(id);
         }
         let written = cork.write_to(&mut wire.session);
         let is_empty = cork.is_empty();
@@ -255,7 +254,9 @@ impl Wires {
     /// Writes the queued bytes of a wire that is not the current one, if it can take any.
     pub(crate) fn flush(&mut self, id: ConnectionId) {
         match self.wire_mut(id) {
-            Some(wire) if wire.has(WriteStop::ANY) => self.not_now(id),
+            Some(wire) if wire.has(WriteStop::ANY) => {
+                self.not_now(id);
+            }
             Some(_) => self.write_out(id),
             None => {}
         }
@@ -307,15 +308,16 @@ impl Wires {
     }
 
     /// A write to an aborted wire, or to a blocked one before its writable event, would do nothing. A wire with tokens
-    /// is written as far as they allow.
+    /// is written as far as they allow. True if nothing is queued after it.
     #[cold]
     #[inline(never)]
-    fn not_now(&mut self, id: ConnectionId) {
+    fn not_now(&mut self, id: ConnectionId) -> bool {
         if self.wire(id).is_some_and(|wire| wire.flags.may_write_by_tokens()) {
             self.write_by_tokens(id);
         } else {
             self.keep_for_later(id);
         }
+        self.queued_now(id) == 0
     }
 
     /// Writes nothing now: charges the queued bytes, and compares them with the water marks.
