@@ -12,6 +12,7 @@ pub(crate) mod idle;
 pub mod outcome;
 pub(crate) mod pace;
 pub mod plan;
+pub(crate) mod published;
 pub(crate) mod raw;
 pub mod request;
 pub(crate) mod run;

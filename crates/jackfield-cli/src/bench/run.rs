@@ -32,7 +32,7 @@ pub(crate) fn run<S: Speaker>(
     progress: Progress,
 ) -> Result<Outcome, Error> {
     let memory_before = server.pid.and_then(proc::memory);
-    let shared = Shared::new();
+    let shared = Shared::new(shares(plan).count());
     let (sender, laps) = mpsc::channel();
     let mut outcome = thread::scope(|scope| {
         let mut workers = Vec::new();
@@ -167,7 +167,7 @@ struct Merged {
 const TICK: Duration = Duration::from_millis(10);
 /// All connections together have this time to come up, also if the timeout is shorter.
 const OPENING_MIN: Duration = Duration::from_secs(30);
-/// How long a slow server may take to subscribe an open WebSocket. If operations are counted, none may be missed.
+/// How long a slow server may take to subscribe an open WebSocket. If operations or deliveries are counted, none may be missed.
 const SUBSCRIBING_MAX: Duration = Duration::from_millis(300);
 /// The number of samples of a run, and the shortest and longest sample.
 const SAMPLES: u32 = 100;
@@ -258,13 +258,14 @@ impl Lead<'_> {
     }
 
     fn course(&self) -> Course {
-        let rest = if self.plan.operations.is_some() { SUBSCRIBING_MAX } else { Duration::ZERO };
+        let is_counted = self.plan.operations.is_some() || self.plan.play.publishes();
+        let rest = if is_counted { SUBSCRIBING_MAX } else { Duration::ZERO };
         let begin = self.shared.now() + nanos(rest);
         let warm_up = if self.plan.operations.is_some() { Duration::ZERO } else { self.plan.warm_up() };
         let measure = begin + nanos(warm_up);
         let end = measure.saturating_add(nanos(self.plan.duration));
         // If messages go in rounds, the last round never ends.
-        let patience = if self.plan.is_constant { 0 } else { end.saturating_add(nanos(self.plan.timeout)) };
+        let patience = (!self.plan.is_constant).then(|| nanos(self.plan.timeout));
         let lap = (self.plan.duration / SAMPLES).clamp(SAMPLE_MIN, SAMPLE_MAX).min(self.plan.duration);
         Course { begin, measure, end, patience, lap: nanos(lap) }
     }

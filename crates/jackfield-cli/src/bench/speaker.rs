@@ -85,6 +85,10 @@ pub(crate) struct Heard<'a> {
     /// Bytes to be sent at once, such as a Pong.
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) tally: &'a mut Tally,
+    /// Deliveries that were due earlier are none that is waited for.
+    pub(crate) awaited_from: u64,
+    /// Deliveries that came now and were waited for.
+    pub(crate) delivered: u64,
     /// When the operations in flight were due.
     pub(crate) in_flight: &'a mut VecDeque<u64>,
     pub(crate) is_slow: bool,
@@ -130,6 +134,7 @@ impl Heard<'_> {
     /// Counts a delivery that was due at `since`.
     #[inline]
     pub(crate) fn delivery(&mut self, since: u64) {
+        self.delivered += u64::from(since >= self.awaited_from);
         if self.is_slow {
             self.tally.record_slow();
         } else {

@@ -44,6 +44,8 @@ fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize)
             now: NOW,
             out: &mut out,
             tally: &mut tally,
+            awaited_from: 0,
+            delivered: 0,
             in_flight: &mut flying,
             is_slow: false,
             is_ready: sum.is_ready,

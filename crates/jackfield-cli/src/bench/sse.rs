@@ -272,8 +272,9 @@ impl Speaker for Sse {
 
     /// An answer may end with its connection.
     fn end(&mut self, line: &mut Line, heard: &mut Heard<'_>) {
-        if let Line::Publisher(answers) = line {
-            heard.is_over = matches!(answers.end(), Some(200..=299)) && heard.acknowledge().is_ok();
+        let Line::Publisher(answers) = line else { return };
+        if let Some(200..=299) = answers.end() {
+            heard.is_over = heard.acknowledge().is_ok();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::engine::{Engine, Setup};
+use super::published::Published;
 use super::speaker::Speaker;
 use super::tally::{Handshakes, Kind};
 use crate::base::proc;
@@ -9,9 +10,9 @@ use hdrhistogram::Histogram;
 use jackfield_reactor::{Driver, Limits};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) course: OnceLock<Course>,
     /// The run ends at once.
     pub(crate) is_stopped: AtomicBool,
+    pub(crate) published: Arc<Published>,
     /// Connections that can be used.
     pub(crate) ready: AtomicUsize,
     pub(crate) errors: AtomicU64,
@@ -41,8 +43,8 @@ pub(crate) struct Course {
     /// The begin of the measured time.
     pub(crate) measure: u64,
     pub(crate) end: u64,
-    /// How long to wait for answers.
-    pub(crate) patience: u64,
+    /// How long after the end answers are waited for, if they are.
+    pub(crate) patience: Option<u64>,
     /// The length of a lap.
     pub(crate) lap: u64,
 }
@@ -126,7 +128,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let limits = Limits { handshake: Duration::from_nanos(setup.timeout_ns), ..limits() };
         Ok(Self {
             driver: Driver::new(0, limits)?,
-            engine: Engine::new(speaker, setup, shared.epoch),
+            engine: Engine::new(speaker, setup, shared.epoch, shared.published.clone()),
             shared,
             laps,
             offset,
@@ -147,7 +149,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let is_fixed = self.engine.pace.is_fixed();
         let from = if is_fixed { course.measure } else { 0 };
         // What another thread publishes may come before this one begins.
-        self.engine.tally.restart(from);
+        self.engine.restart(from);
         self.pause(course.begin)?;
         // A thread that wakes regularly needs no alarm.
         let needs_alarm = self.engine.pace.is_fixed() && self.nap.is_none();
@@ -158,7 +160,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         self.is_begun = true;
         if course.measure > course.begin {
             self.play(course.begin, course.measure, false, &course)?;
-            self.engine.tally.restart(from);
+            self.engine.restart(from);
             self.operations = 0;
             if self.shared.is_stopped.load(Ordering::Relaxed) {
                 return Ok(self.total(None));
@@ -169,8 +171,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let end = self.meter();
         self.engine.pace.stop(course.end.min(end.at));
         self.engine.tally.end(is_fixed);
-        self.drain(&course)?;
-        self.engine.count_silent(course.measure);
+        match course.patience {
+            // Ctrl-C: what is missing may be on its way.
+            _ if self.shared.is_stopped.load(Ordering::Relaxed) => {}
+            None => self.engine.count_silent(course.measure),
+            Some(patience) => self.drain(end.at.saturating_add(patience))?,
+        }
         Ok(self.total(Some((start, end))))
     }
 
@@ -219,20 +225,25 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let _ = self.laps.send(lap);
     }
 
-    /// Waits for the answers to operations that were due before the end: without the slow ones the latencies would look
-    /// better than they are.
-    fn drain(&mut self, course: &Course) -> io::Result<()> {
-        let is_patient = !self.shared.is_stopped.load(Ordering::Relaxed) && course.patience > course.end;
-        if !is_patient {
-            return Ok(());
+    /// Waits until then for the answers to operations that were due before the end, and for the deliveries of what was published:
+    /// without the slow ones the latencies would look better than they are.
+    fn drain(&mut self, until: u64) -> io::Result<()> {
+        let goes_on = self.wait(until, Engine::has_begun_all)?;
+        self.shared.published.leave();
+        if goes_on && self.wait(until, Engine::has_all)? {
+            self.engine.end();
         }
-        while self.engine.unfinished() > 0 && self.shared.now() < course.patience {
+        Ok(())
+    }
+
+    /// Lets time pass, at most until then, until something is reached. False if the run is to end.
+    fn wait(&mut self, until: u64, is_reached: impl Fn(&Engine<S>) -> bool) -> io::Result<bool> {
+        while !is_reached(&self.engine) && self.shared.now() < until {
             if !self.turn()? {
-                return Ok(());
+                return Ok(false);
             }
         }
-        self.engine.end();
-        Ok(())
+        Ok(true)
     }
 
     /// One turn of the reactor. False if the run is to end.
@@ -311,8 +322,10 @@ impl<'a, S: Speaker> Worker<'a, S> {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
+    /// For so many threads.
+    pub(crate) fn new(threads: usize) -> Self {
         Self {
+            published: Arc::new(Published::new(threads)),
             epoch: Instant::now(),
             course: OnceLock::new(),
             is_stopped: AtomicBool::new(false),
@@ -376,7 +389,7 @@ mod tests {
             let speaker = Raw::new(1);
             let target = ([127, 0, 0, 1], 1).into();
             let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..Setup::of_one(target) };
-            let (shared, (laps, _)) = (Shared::new(), mpsc::channel());
+            let (shared, (laps, _)) = (Shared::new(1), mpsc::channel());
             let worker = Worker::new(speaker, setup, (&shared, laps), 0).expect("there is an event queue");
             assert_eq!(worker.driver.reactor.wires.limits().handshake, timeout);
         }

@@ -53,11 +53,11 @@ fn i302_the_wait_for_the_last_answers_ends_by_ctrl_c() {
 
 /// What a run says that is interrupted this long after it has begun, and the folder of its report. The report's file is there
 /// before the run begins; the warm-up takes a second.
-fn interrupted(connections: &str, after: Duration) -> (Value, Directory) {
+fn interrupted(load: &[&str], after: Duration) -> (Value, Directory) {
     let directory = Directory::new();
     let report = directory.path("");
     let report = report.to_str().expect("the path is UTF-8");
-    let child = start(&["bench", "http", "-c", connections, "-d", "60s", "--json", "--report", report]);
+    let child = start(&[&["bench"], load, &["-d", "60s", "--json", "--report", report]].concat());
     wait_for(&directory, "result.json");
     thread::sleep(after);
     let (stdout, _) = interrupt(child);
@@ -76,7 +76,7 @@ fn wait_for(directory: &Directory, file: &str) {
 
 #[test]
 fn a_run_gives_what_was_measured_until_then() {
-    let (result, directory) = interrupted("4", Duration::from_millis(1500));
+    let (result, directory) = interrupted(&["http", "-c", "4"], Duration::from_millis(1500));
     assert!(result["throughput"]["seconds"].as_f64() < Some(60.0));
     tree::check(&fs::read_to_string(directory.path("index.html")).expect("there is a page"));
 }
@@ -86,13 +86,20 @@ fn a_run_gives_what_was_measured_until_then() {
 fn in_the_warm_up_there_are_no_figures() {
     // On a machine that is busy elsewhere it may come too late, or too early.
     for after in [500, 600, 700] {
-        check_no_figures(&interrupted("4", Duration::from_millis(after)).0);
+        check_no_figures(&interrupted(&["http", "-c", "4"], Duration::from_millis(after)).0);
     }
+}
+
+/// The fault: a stream got nothing in the measured time, because nothing was published in it, and that was an error.
+#[test]
+fn i467_a_stream_for_which_nothing_was_published_is_not_mute() {
+    // Events are published at 0 s, in the warm-up, and at 5 s.
+    interrupted(&["sse", "-c", "2", "--rate", "0.2"], Duration::from_millis(2000));
 }
 
 #[test]
 fn while_connections_are_opened_there_are_no_figures() {
-    check_no_figures(&interrupted("1000", Duration::ZERO).0);
+    check_no_figures(&interrupted(&["http", "-c", "1000"], Duration::ZERO).0);
 }
 
 /// The fault: all connections were said to be open, and the memory of the server was divided by their number.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+use tungstenite::protocol::{Message, Role, WebSocket};
 
 /// Listens, and treats each connection in a thread of its own, as long as the test runs.
 pub(crate) fn listen(treat: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
@@ -93,27 +94,50 @@ pub(crate) fn listen_and_pause(asked: usize, pause: Duration) -> String {
     })
 }
 
-/// Event streams, and posts that come on all of them. Each connection serves one post.
-pub(crate) fn listen_for_posts() -> String {
-    let streams = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
+/// The event streams of a server.
+pub(crate) type Streams = Arc<Mutex<Vec<TcpStream>>>;
+
+/// Event streams, and posts, each of which becomes an event that is delivered in this way. Each connection serves one post.
+pub(crate) fn listen_for_posts(deliver: impl Fn(&Streams, String) + Clone + Send + 'static) -> String {
+    let streams = Streams::default();
     listen(move |mut stream| {
         let mut room = [0; 4096];
         let Ok(count @ 1..) = stream.read(&mut room) else { return };
         let request = String::from_utf8_lossy(&room[..count]).into_owned();
-        let mut streams = streams.lock().expect("no test panics here");
         if request.starts_with("GET ") {
             let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
             if stream.write_all(head).is_ok() {
-                streams.push(stream);
+                streams.lock().expect("no test panics here").push(stream);
             }
             return;
         }
         let body = request.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let event = format!("data: {}\n\n", body.get(..56).unwrap_or(body));
-        streams.retain_mut(|stream| stream.write_all(event.as_bytes()).is_ok());
+        deliver(&streams, format!("data: {}\n\n", body.get(..56).unwrap_or(body)));
         // The client may be gone.
         let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     })
+}
+
+/// An event comes on all streams.
+pub(crate) fn deliver(streams: &Streams, event: &str) {
+    tell(&mut streams.lock().expect("no test panics here"), event);
+}
+
+/// These bytes come on these streams.
+pub(crate) fn tell(streams: &mut [TcpStream], bytes: &str) {
+    for stream in streams {
+        // The client may be gone.
+        let _ = stream.write_all(bytes.as_bytes());
+    }
+}
+
+/// The same after a while, so that the post has been answered.
+pub(crate) fn deliver_late(streams: &Streams, event: String, after: Duration) {
+    let streams = streams.clone();
+    thread::spawn(move || {
+        thread::sleep(after);
+        deliver(&streams, &event);
+    });
 }
 
 /// Answers the first request, and no other.
@@ -174,4 +198,47 @@ pub(crate) fn listen_over_tls(cert: &str, key: &str, before: impl Fn() + Clone +
             let _ = stream.flush();
         }
     })
+}
+
+/// Comments come on all streams, as long as the test runs.
+pub(crate) fn comment(streams: &Streams, pause: Duration) {
+    let streams = streams.clone();
+    thread::spawn(move || {
+        loop {
+            deliver(&streams, ": still here\n\n");
+            thread::sleep(pause);
+        }
+    });
+}
+
+/// WebSockets, on which each message comes back at once, and on all others after a while.
+pub(crate) fn listen_for_messages(after: Duration) -> String {
+    let members = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
+    listen_numbered(move |_, stream| {
+        let own = stream.try_clone().expect("a descriptor is free");
+        let Ok(mut socket) = tungstenite::accept(stream) else { return };
+        let others = members.clone();
+        members.lock().expect("no test panics here").push(own.try_clone().expect("a descriptor is free"));
+        while let Ok(message) = socket.read() {
+            if !message.is_binary() || socket.send(message.clone()).is_err() {
+                return;
+            }
+            let (others, own) = (others.clone(), own.peer_addr().ok());
+            thread::spawn(move || {
+                thread::sleep(after);
+                for other in others.lock().expect("no test panics here").iter() {
+                    if other.peer_addr().ok() != own {
+                        send(other, message.clone());
+                    }
+                }
+            });
+        }
+    })
+}
+
+/// Sends a message on a WebSocket that another thread reads.
+fn send(stream: &TcpStream, message: Message) {
+    let stream = stream.try_clone().expect("a descriptor is free");
+    // The client may be gone.
+    let _ = WebSocket::from_raw_socket(stream, Role::Server, None).send(message);
 }

@@ -42,22 +42,29 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// Counts operations without an answer as timed out.
+    /// Counts operations without an answer as timed out, and deliveries that did not come. The answer to a message is that it is
+    /// delivered to who has sent it: that is one of both.
     pub(crate) fn end(&mut self) {
-        let links = self.links.iter().flatten().filter(|link| link.owes());
-        let waiting: usize = links.map(|link| link.in_flight.len()).sum();
-        self.tally.count_errors(NO_ANSWER, waiting);
+        let published = self.published.count();
+        let (mut unanswered, mut missing) = (0, 0);
+        for link in self.links.iter().flatten().filter(|link| link.owes() || link.missing(published) > 0) {
+            let in_flight = link.in_flight.len();
+            unanswered += in_flight;
+            missing += (link.missing(published) as usize).saturating_sub(in_flight);
+        }
+        self.tally.count_errors(NO_ANSWER, unanswered);
+        self.tally.count_errors("a delivery that did not come", missing);
         self.tally.count_errors("due, but no connection was free to send it", self.pace.owed(self.now()));
     }
 
-    /// Counts streams that got nothing since this time, although there was a publication.
+    /// Counts connections that only listen and got nothing since this time, although something was published for them.
     pub(crate) fn count_silent(&mut self, since: u64) {
-        if self.setup.publishes && self.pace.taken() > 0 {
-            let is_silent =
-                |link: &&Link<S::State>| link.part == Part::Listens && !link.is_slow && link.heard_at < since;
-            let silent = self.links.iter().flatten().filter(is_silent).count();
-            self.tally.count_errors("nothing came on a stream", silent);
-        }
+        let published = self.published.count();
+        let is_silent = |link: &&Link<S::State>| {
+            link.part == Part::Listens && link.delivered_at < since && link.missing(published) > 0
+        };
+        let silent = self.links.iter().flatten().filter(is_silent).count();
+        self.tally.count_errors("nothing came on a stream", silent);
     }
 
     #[cold]

@@ -25,8 +25,12 @@ pub(super) struct Link<T> {
     pub(super) in_flight: VecDeque<u64>,
     /// Since when the server owes the next answer, if it owes one, or its end, if the connection is over.
     pub(super) waits_since: u64,
-    /// When the last byte came.
-    pub(super) heard_at: u64,
+    /// What was published before it could be used.
+    pub(super) published_before: u64,
+    /// What has come of what was published since then.
+    pub(super) delivered: u64,
+    /// When the last of it came.
+    pub(super) delivered_at: u64,
     /// Since when it has room for an operation, if it is in the queue.
     pub(super) free_since: u64,
     pub(super) state: T,
@@ -38,6 +42,7 @@ impl<T> Link<T> {
     pub(super) fn listen<'a>(
         &'a mut self,
         now: u64,
+        awaited_from: u64,
         out: &'a mut Vec<u8>,
         tally: &'a mut Tally,
     ) -> (&'a mut T, Heard<'a>) {
@@ -45,6 +50,8 @@ impl<T> Link<T> {
             now,
             out,
             tally,
+            awaited_from,
+            delivered: 0,
             in_flight: &mut self.in_flight,
             is_slow: self.is_slow,
             is_ready: self.is_ready,
@@ -56,6 +63,21 @@ impl<T> Link<T> {
     /// Whether the server owes an answer. A slow reader does not wait for it.
     pub(super) fn owes(&self) -> bool {
         !self.is_slow && !self.is_over && (!self.is_ready || !self.in_flight.is_empty())
+    }
+
+    /// So many deliveries have come now.
+    #[inline]
+    pub(super) fn note_delivered(&mut self, deliveries: u64, now: u64) {
+        if deliveries > 0 {
+            self.delivered += deliveries;
+            self.delivered_at = now;
+        }
+    }
+
+    /// How many of these publications have not come on it and should have. A slow reader does not wait for them.
+    pub(super) fn missing(&self, published: u64) -> u64 {
+        let is_waited_for = self.part != Part::Publishes && !self.is_slow && self.is_ready && !self.is_over;
+        if is_waited_for { published.saturating_sub(self.published_before + self.delivered) } else { 0 }
     }
 
     #[inline]

@@ -13,6 +13,7 @@ mod service;
 use super::alarm::Alarm;
 use super::pace::Pace;
 use super::plan::Tls;
+use super::published::Published;
 use super::speaker::Speaker;
 use super::tally::{Kind, Tally};
 use jackfield_reactor::ConnectionId;
@@ -20,6 +21,7 @@ use link::Link;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The engine's part of the plan.
@@ -74,6 +76,9 @@ pub(crate) struct Engine<S: Speaker> {
     speaker: S,
     setup: Setup,
     begin: Instant,
+    published: Arc<Published>,
+    /// What is due from then on is waited for when the time is over.
+    awaited_from: u64,
     /// By slot.
     links: Vec<Option<Link<S::State>>>,
     /// Places without a connection, by the time from which on each may have one.
@@ -97,13 +102,15 @@ pub(crate) struct Engine<S: Speaker> {
 }
 
 impl<S: Speaker> Engine<S> {
-    /// Times count from `begin`.
-    pub(crate) fn new(speaker: S, setup: Setup, begin: Instant) -> Self {
+    /// Times count from `begin`. `published` is the same on all threads.
+    pub(crate) fn new(speaker: S, setup: Setup, begin: Instant, published: Arc<Published>) -> Self {
         Self {
             tally: Tally::new(),
             pace: Pace::new(setup.rate, setup.operations),
             speaker,
             begin,
+            published,
+            awaited_from: 0,
             links: Vec::new(),
             vacant: setup.places.clone().map(|place| (0, place)).collect(),
             waiting: VecDeque::new(),
@@ -147,10 +154,27 @@ impl<S: Speaker> Engine<S> {
         self.first_error.as_ref()
     }
 
-    /// Operations that have not ended: in flight, or due and not begun. Those of slow readers do not count.
-    pub(crate) fn unfinished(&self) -> usize {
-        let fast = self.links.iter().flatten().filter(|link| !link.is_slow);
-        self.pace.owed(self.now()) + fast.map(|link| link.in_flight.len()).sum::<usize>()
+    /// Counts anew. What is due before `from` has no latency, and is not waited for.
+    pub(crate) fn restart(&mut self, from: u64) {
+        self.awaited_from = from;
+        self.tally.restart(from);
+    }
+
+    /// True if nothing is due that was not begun.
+    pub(crate) fn has_begun_all(&self) -> bool {
+        self.pace.owed(self.now()) == 0
+    }
+
+    /// True if nothing is waited for any more: answers, and deliveries of what any thread has published or still will. Those of
+    /// slow readers do not count.
+    pub(crate) fn has_all(&self) -> bool {
+        // Asked first: then the count has what was published until it was over.
+        let is_over = !self.setup.publishes || self.published.is_over();
+        let published = self.published.count();
+        let is_waited_for = |link: &Link<S::State>| {
+            !link.is_slow && (!link.in_flight.is_empty() || link.missing(published) > 0)
+        };
+        is_over && self.has_begun_all() && !self.links.iter().flatten().any(is_waited_for)
     }
 
     /// True when all operations have ended: they have succeeded, or can't succeed any more.
@@ -161,10 +185,10 @@ impl<S: Speaker> Engine<S> {
         if self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries) {
             return true;
         }
-        let now = self.now();
+        let (now, published_at) = (self.now(), self.published.last());
         let is_waited_for = |link: &Link<S::State>| {
-            let is_heard = now.saturating_sub(link.heard_at) <= self.setup.timeout_ns;
-            link.owes() || self.setup.publishes && is_heard && !link.is_slow
+            let is_quiet = now.saturating_sub(link.delivered_at.max(published_at)) > self.setup.timeout_ns;
+            link.owes() || self.setup.publishes && !is_quiet && !link.is_slow
         };
         !self.links.iter().flatten().any(is_waited_for)
     }

@@ -73,7 +73,9 @@ impl<S: Speaker> Engine<S> {
             is_over: false,
             in_flight,
             waits_since: now,
-            heard_at: now,
+            published_before: 0,
+            delivered: 0,
+            delivered_at: now,
             free_since: now,
             state,
         };
@@ -108,6 +110,7 @@ impl<S: Speaker> Engine<S> {
     pub(super) fn make_ready(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(link) = link(&mut self.links, id) else { return };
         link.is_ready = true;
+        link.published_before = self.published.count();
         self.ready += 1;
         if link.is_slow {
             nap(wires, id);
@@ -127,8 +130,8 @@ mod tests {
     use std::time::Duration;
 
     fn engine(setup: Setup) -> (Engine<Raw>, Driver) {
-        let driver = Driver::new(0, limits()).expect("there is an event queue");
-        (Engine::new(Raw::new(1), setup, Shared::new().epoch), driver)
+        let (driver, shared) = (Driver::new(0, limits()).expect("there is an event queue"), Shared::new(1));
+        (Engine::new(Raw::new(1), setup, shared.epoch, shared.published), driver)
     }
 
     /// Takes connections for the system's queue, and accepts none.

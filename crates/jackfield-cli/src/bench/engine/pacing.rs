@@ -96,6 +96,9 @@ impl<S: Speaker> Engine<S> {
         if self.pace.is_fixed() {
             self.tally.record_delay(due.max(link.free_since), now);
         }
+        if self.setup.publishes && due >= self.awaited_from {
+            self.published.add(now);
+        }
         self.speaker.send(&mut link.state, due, outbox.tail());
         if !self.speaker.is_settled(&mut link.state) {
             if link.in_flight.is_empty() {

@@ -8,6 +8,7 @@ use crate::bench::speaker::{Fault, Speaker};
 use crate::bench::tally::Kind;
 use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Wires};
 use rustls::HandshakeKind;
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -20,8 +21,7 @@ impl<S: Speaker> Service for Engine<S> {
         let Some(link) = link(&mut self.links, id) else { return rx.len() };
         self.out.clear();
         let (was_ready, was_in_flight) = (link.is_ready, link.in_flight.len());
-        link.heard_at = now;
-        let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+        let (state, mut heard) = link.listen(now, self.awaited_from, &mut self.out, &mut self.tally);
         let used = match self.speaker.receive(state, rx, &mut heard) {
             Ok(used) => used,
             Err(fault) => {
@@ -29,7 +29,9 @@ impl<S: Speaker> Service for Engine<S> {
                 return rx.len();
             }
         };
-        let (became_ready, mut is_over) = (heard.is_ready && !was_ready, heard.is_over);
+        let (became_ready, delivered, mut is_over) =
+            (heard.is_ready && !was_ready, heard.delivered, heard.is_over);
+        link.note_delivered(delivered, now);
         if self.setup.renews && !is_over && link.in_flight.is_empty() {
             // The server was asked to close and does not.
             is_over = true;
@@ -39,14 +41,12 @@ impl<S: Speaker> Service for Engine<S> {
             link.waits_since = now;
         }
         link.is_over = is_over;
-        if is_over {
-            let unanswered = std::mem::take(&mut link.in_flight).len();
-            self.speaker.lose(unanswered);
-            self.tally.count_errors(UNANSWERED, unanswered);
-        }
         self.is_proven |= became_ready || link.is_ready;
         // After a nap it is called first without bytes: then those that wait in the socket are still to be read.
         let naps = link.is_slow && link.is_ready && !rx.is_empty();
+        if is_over {
+            self.leave_unanswered(id);
+        }
         self.follow_up(wires, id, now, became_ready, is_over);
         if naps {
             nap(wires, id);
@@ -58,13 +58,11 @@ impl<S: Speaker> Service for Engine<S> {
         let now = self.now();
         if let Some(link) = link(&mut self.links, id) {
             self.out.clear();
-            let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+            let (state, mut heard) = link.listen(now, self.awaited_from, &mut self.out, &mut self.tally);
             self.speaker.end(state, &mut heard);
             link.is_over = heard.is_over;
             if link.is_over {
-                let unanswered = std::mem::take(&mut link.in_flight).len();
-                self.speaker.lose(unanswered);
-                self.tally.count_errors(UNANSWERED, unanswered);
+                self.leave_unanswered(id);
             }
         }
         wires.close(id, Reason::Peer);
@@ -76,7 +74,7 @@ impl<S: Speaker> Service for Engine<S> {
         self.vacant.insert((self.now() + if is_heard { 0 } else { REST_NS }, link.place));
         self.open -= 1;
         self.ready -= usize::from(link.is_ready);
-        self.speaker.lose(link.in_flight.len());
+        self.lose(&link.in_flight);
         if !link.is_over {
             // The first of them has the reason as its name.
             self.tally.count_errors(UNANSWERED, link.in_flight.len().saturating_sub(1));
@@ -113,6 +111,25 @@ impl<S: Speaker> Service for Engine<S> {
 }
 
 impl<S: Speaker> Engine<S> {
+    /// The connection is over: what is in flight on it gets no answer.
+    #[cold]
+    fn leave_unanswered(&mut self, id: ConnectionId) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        let in_flight = std::mem::take(&mut link.in_flight);
+        self.lose(&in_flight);
+        self.tally.count_errors(UNANSWERED, in_flight.len());
+    }
+
+    /// Operations that were due at these times will have no answer. What was published with them is not waited for: it is an
+    /// error already, and nobody knows whether it has reached the server.
+    fn lose(&mut self, in_flight: &VecDeque<u64>) {
+        self.speaker.lose(in_flight.len());
+        if self.setup.publishes {
+            let awaited = in_flight.iter().filter(|due| **due >= self.awaited_from).count();
+            self.published.lose(awaited as u64);
+        }
+    }
+
     /// Follows up on what a connection has received.
     fn follow_up(
         &mut self,
