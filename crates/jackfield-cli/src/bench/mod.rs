@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod fanout;
 pub(crate) mod http;
 pub(crate) mod idle;
+pub(crate) mod laps;
 pub mod outcome;
 pub(crate) mod pace;
 pub mod plan;

@@ -37,8 +37,8 @@ pub struct Outcome {
     /// Bytes that the client has read and written.
     pub bytes_in: u64,
     pub bytes_out: u64,
-    /// The client's use of a processor core.
-    pub client_cpu: Duration,
+    /// The client's use of a processor core. `None`: it was over before that could be read.
+    pub client_cpu: Option<Duration>,
     /// The share of a core that the busiest of its threads used.
     pub busiest: f64,
     /// How often its threads looked at what had come.
@@ -65,8 +65,8 @@ pub enum End {
 #[derive(Clone, Copy, Debug)]
 pub struct ServerUse {
     pub pid: u32,
-    /// Within the measured time.
-    pub cpu: Duration,
+    /// Within the measured time. `None`: it was over before that could be read.
+    pub cpu: Option<Duration>,
     /// Before the first connection.
     pub memory_before: u64,
     /// The most that was seen.
@@ -121,8 +121,8 @@ impl Outcome {
     }
 
     /// The share of a core that the client used.
-    pub fn client_share(&self) -> f64 {
-        self.client_cpu.as_secs_f64() / self.elapsed.as_secs_f64()
+    pub fn client_share(&self) -> Option<f64> {
+        Some(self.client_cpu?.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
     /// True if a faster client might have found a faster server.
@@ -156,17 +156,18 @@ impl Outcome {
     /// The processor time of this program for one operation, in nanoseconds.
     pub fn client_ns_per_operation(&self) -> Option<f64> {
         let all = self.operations + self.slow_operations;
-        (all > 0).then(|| self.client_cpu.as_secs_f64() * 1e9 / all as f64)
+        let client = self.client_cpu.filter(|_| all > 0)?;
+        Some(client.as_secs_f64() * 1e9 / all as f64)
     }
 
     /// The share of a core that the server used.
     pub fn server_share(&self) -> Option<f64> {
-        Some(self.server?.cpu.as_secs_f64() / self.elapsed.as_secs_f64())
+        Some(self.server?.cpu?.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
     /// The share of a core that neither the client nor the server used, but somebody else.
     pub fn others_share(&self) -> Option<f64> {
-        let others = self.all_cpu?.saturating_sub(self.client_cpu).saturating_sub(self.server?.cpu);
+        let others = self.all_cpu?.saturating_sub(self.client_cpu?).saturating_sub(self.server?.cpu?);
         Some(others.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
@@ -174,8 +175,8 @@ impl Outcome {
     /// tell.
     pub fn server_ns_per_operation(&self) -> Option<f64> {
         let all = self.operations + self.slow_operations;
-        let server = self.server.filter(|server| all > 0 && server.cpu >= CPU_MIN)?;
-        Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
+        let server = self.server?.cpu.filter(|cpu| all > 0 && *cpu >= CPU_MIN)?;
+        Some(server.as_secs_f64() * 1e9 / all as f64)
     }
 
     /// The growth of the server's memory for each connection, in bytes, if all were up.
@@ -224,7 +225,7 @@ mod tests {
             opened_in: Some(Duration::ZERO),
             bytes_in: 0,
             bytes_out: 0,
-            client_cpu: Duration::ZERO,
+            client_cpu: Some(Duration::ZERO),
             busiest,
             turns: 0,
             all_cpu: None,
@@ -261,7 +262,7 @@ mod tests {
         for (opened_in, each) in [(Some(Duration::ZERO), Some(50.0)), (None, None)] {
             let server = ServerUse {
                 pid: 1,
-                cpu: Duration::ZERO,
+                cpu: Some(Duration::ZERO),
                 memory_before: 1000,
                 memory_max: 2000,
                 memory_end: 2000,

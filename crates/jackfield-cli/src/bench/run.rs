@@ -1,12 +1,13 @@
 //! A run: the threads of the load generator, and the sum of their counts.
 
 use super::engine::Setup;
+use super::laps::{Lap, Laps, Sum, Teller};
 use super::outcome::{End, Outcome, Sample, ServerUse};
 use super::plan::{Plan, Play};
 use super::server::Server;
 use super::speaker::Speaker;
 use super::tally::{Handshakes, new_histogram};
-use super::worker::{Course, Lap, Shared, Total, Worker, nap};
+use super::worker::{Course, Shared, Total, Worker, nap};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
@@ -37,9 +38,9 @@ pub(crate) fn run<S: Speaker>(
     let mut outcome = thread::scope(|scope| {
         let mut workers = Vec::new();
         for share in shares(plan) {
-            let (setup, laps, make, shared) = (share.setup(plan, server), sender.clone(), &make, &shared);
-            let offset = share.offset;
-            let work = move || Worker::new(make(), setup, (shared, laps), offset)?.run();
+            let (setup, make, shared) = (share.setup(plan, server), &make, &shared);
+            let teller = Teller { thread: share.number, laps: sender.clone() };
+            let work = move || Worker::new(make(), setup, shared, teller)?.run();
             let worker =
                 thread::Builder::new().name(format!("load-{}", share.number)).spawn_scoped(scope, work);
             match worker {
@@ -51,21 +52,7 @@ pub(crate) fn run<S: Speaker>(
                 }
             }
         }
-        let lead = Lead {
-            plan,
-            shared: &shared,
-            laps,
-            interrupt,
-            progress,
-            pid: server.pid,
-            whole: shares(plan).map(|share| share.deliveries(plan)).sum(),
-            done: 0,
-            warm_up: Vec::new(),
-            samples: Vec::new(),
-            latencies: new_histogram(),
-            last: Meter::default(),
-        };
-        lead.run(workers)
+        Lead::new(plan, &shared, laps, interrupt, progress, server.pid).run(workers)
     })?;
     if let (Some(server), Some(before)) = (&mut outcome.server, memory_before) {
         server.memory_before = before;
@@ -119,6 +106,7 @@ impl Share {
             slow_readers: plan.slow_readers,
             pipeline: if plan.play == Play::Sse { PUBLISHER_PIPELINE } else { plan.pipeline },
             rate: self.rate,
+            offset_ns: self.offset,
             operations: self.operations,
             deliveries: self.deliveries(plan),
             publishes: plan.play.publishes(),
@@ -132,7 +120,7 @@ impl Share {
 struct Lead<'a> {
     plan: &'a Plan,
     shared: &'a Shared,
-    laps: Receiver<Lap>,
+    laps: Receiver<(usize, Lap)>,
     interrupt: &'a AtomicBool,
     progress: Progress,
     pid: Option<u32>,
@@ -156,11 +144,16 @@ struct Meter {
     all_cpu: Option<Duration>,
 }
 
-/// The sum of one lap over all threads.
-struct Merged {
-    threads: usize,
-    operations: u64,
-    latencies: Histogram<u64>,
+impl Meter {
+    /// What was used since this time.
+    fn since(&self, first: &Self) -> Self {
+        Self {
+            at: self.at - first.at,
+            client_cpu: self.client_cpu.saturating_sub(first.client_cpu),
+            server_cpu: self.server_cpu.saturating_sub(first.server_cpu),
+            all_cpu: self.all_cpu.zip(first.all_cpu).map(|(now, then)| now.saturating_sub(then)),
+        }
+    }
 }
 
 /// The longest sleep between two checks.
@@ -178,20 +171,43 @@ const PUBLISHER_PIPELINE: usize = 65_536;
 
 type Workers<'s> = Vec<ScopedJoinHandle<'s, std::io::Result<Total>>>;
 
-impl Lead<'_> {
+impl<'a> Lead<'a> {
+    fn new(
+        plan: &'a Plan,
+        shared: &'a Shared,
+        laps: Receiver<(usize, Lap)>,
+        interrupt: &'a AtomicBool,
+        progress: Progress,
+        pid: Option<u32>,
+    ) -> Self {
+        Self {
+            plan,
+            shared,
+            laps,
+            interrupt,
+            progress,
+            pid,
+            whole: shares(plan).map(|share| share.deliveries(plan)).sum(),
+            done: 0,
+            warm_up: Vec::new(),
+            samples: Vec::new(),
+            latencies: new_histogram(),
+            last: Meter::default(),
+        }
+    }
+
     fn run(mut self, workers: Workers<'_>) -> Result<Outcome, Error> {
         let begin = Instant::now();
         let end = self.open(begin, &workers);
         let opened = self.shared.ready.load(Ordering::Relaxed);
         let is_up = end.is_none() && self.plan.play != Play::Connect;
         let opened_in = is_up.then(|| begin.elapsed());
-        // A run that does not begin uses nothing.
-        let (mut meter, mut last) = (self.last, self.last);
+        let mut used = None;
         if end.is_none() {
             let course = self.course();
             // It is set only here.
             let _ = self.shared.course.set(course);
-            (meter, last) = self.follow(&course, &workers);
+            used = self.follow(&course, &workers);
         }
         self.shared.is_stopped.fetch_or(end.is_some(), Ordering::Relaxed);
         let memory_end = self.pid.and_then(proc::memory);
@@ -211,12 +227,12 @@ impl Lead<'_> {
         outcome.opened = opened;
         // The server may have closed them again at once.
         outcome.opened_in = opened_in.filter(|_| !matches!(outcome.end, End::Failed(_)));
-        outcome.client_cpu = last.client_cpu.saturating_sub(meter.client_cpu);
-        outcome.all_cpu = last.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
+        outcome.client_cpu = used.map(|used| used.client_cpu);
+        outcome.all_cpu = used.and_then(|used| used.all_cpu);
         let memory_max = outcome.samples.iter().map(|sample| sample.memory).max().unwrap_or(0);
         outcome.server = self.pid.zip(memory_end).map(|(pid, memory_end)| ServerUse {
             pid,
-            cpu: last.server_cpu.saturating_sub(meter.server_cpu),
+            cpu: used.map(|used| used.server_cpu),
             memory_before: 0,
             memory_max: memory_max.max(memory_end),
             memory_end,
@@ -270,66 +286,45 @@ impl Lead<'_> {
         Course { begin, measure, end, patience, lap: nanos(lap) }
     }
 
-    /// Collects the laps of the threads until the measured time is over. Returns the meters at its begin and end.
-    fn follow(&mut self, course: &Course, workers: &Workers<'_>) -> (Meter, Meter) {
-        let mut merged: BTreeMap<(bool, u64), Merged> = BTreeMap::new();
+    /// Collects the laps of the threads until the measured time is over. Returns what was used in it, unless it was over before
+    /// the meters could be read.
+    fn follow(&mut self, course: &Course, workers: &Workers<'_>) -> Option<Meter> {
+        let mut laps = Laps::new(workers.len());
         let mut first = None;
-        let mut ended = 0;
         self.last = self.read_meter(seconds(course.begin) - seconds(course.measure));
-        while ended < workers.len() {
-            if first.is_none() && self.shared.now() >= course.measure {
+        while !laps.are_over() {
+            let before = Duration::from_nanos(course.measure.saturating_sub(self.shared.now()));
+            if first.is_none() && before.is_zero() {
                 let meter = self.read_meter(0.0);
                 (self.last, first) = (meter, Some(meter));
             }
             self.heed_interrupt();
-            match self.laps.recv_timeout(TICK) {
-                Ok(lap) => {
-                    ended += usize::from(lap.is_last);
-                    self.take(lap, &mut merged, workers.len(), course);
+            let wait = if first.is_none() { before.min(TICK) } else { TICK };
+            match self.laps.recv_timeout(wait) {
+                Ok((thread, lap)) => {
+                    if let Some(sum) = laps.take(thread, &lap) {
+                        self.sample(&sum, course);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) if !workers.iter().all(ScopedJoinHandle::is_finished) => {}
                 Err(_) => break,
             }
         }
-        // A delayed thread may have left out laps.
-        for sum in merged.iter().filter(|((is_measured, _), _)| *is_measured).map(|(_, sum)| sum) {
-            self.latencies += &sum.latencies;
+        for sum in laps.rest().filter(|sum| sum.is_measured) {
+            self.latencies += sum.latencies;
         }
         let at = Duration::from_nanos(self.shared.now().saturating_sub(course.measure)).as_secs_f64();
         let last = self.read_meter(at);
-        (first.unwrap_or(last), last)
+        first.map(|first| last.since(&first))
     }
 
-    /// Takes a lap of one thread. When all threads have ended it, it is a sample.
-    fn take(
-        &mut self,
-        lap: Lap,
-        merged: &mut BTreeMap<(bool, u64), Merged>,
-        threads: usize,
-        course: &Course,
-    ) {
-        let key = (lap.is_measured, lap.number);
-        let sum = merged.entry(key).or_insert_with(|| Merged {
-            threads: 0,
-            operations: 0,
-            latencies: new_histogram(),
-        });
-        sum.threads += 1;
-        sum.operations += lap.operations;
-        sum.latencies += &lap.latencies;
-        if sum.threads == threads {
-            // Before the measured time it is below zero.
-            let at = seconds(self.shared.now()) - seconds(course.measure);
-            if let Some(sum) = merged.remove(&key) {
-                self.sample(at, &sum, lap.is_measured, course);
-            }
-        }
-    }
-
-    fn sample(&mut self, at: f64, sum: &Merged, is_measured: bool, course: &Course) {
+    /// What all threads have counted since the last sample.
+    fn sample(&mut self, sum: &Sum, course: &Course) {
+        // Before the measured time it is below zero.
+        let at = seconds(self.shared.now()) - seconds(course.measure);
         let meter = self.read_meter(at);
-        let span = (meter.at - self.last.at).max(1e-9);
-        let share = |now: Duration, last: Duration| now.saturating_sub(last).as_secs_f64() / span;
+        let used = meter.since(&self.last);
+        let span = used.at.max(1e-9);
         let quantile = |q| if sum.latencies.is_empty() { 0 } else { sum.latencies.value_at_quantile(q) };
         let sample = Sample {
             at: meter.at,
@@ -337,12 +332,12 @@ impl Lead<'_> {
             p50: quantile(0.5),
             p99: quantile(0.99),
             errors: self.shared.errors.load(Ordering::Relaxed),
-            client_cpu: share(meter.client_cpu, self.last.client_cpu),
-            server_cpu: share(meter.server_cpu, self.last.server_cpu),
+            client_cpu: used.client_cpu.as_secs_f64() / span,
+            server_cpu: used.server_cpu.as_secs_f64() / span,
             memory: self.pid.and_then(proc::memory).unwrap_or(0),
         };
         self.last = meter;
-        let (phase, begin, end) = if is_measured {
+        let (phase, begin, end) = if sum.is_measured {
             ("measure", course.measure, course.end)
         } else {
             ("warm-up", course.begin, course.measure)
@@ -358,7 +353,7 @@ impl Lead<'_> {
             let left = whole.saturating_sub(passed).as_secs();
             self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
         }
-        if is_measured {
+        if sum.is_measured {
             self.latencies += &sum.latencies;
             self.samples.push(sample);
         } else {
@@ -384,7 +379,7 @@ impl Lead<'_> {
             opened_in: None,
             bytes_in: 0,
             bytes_out: 0,
-            client_cpu: Duration::ZERO,
+            client_cpu: None,
             busiest: 0.0,
             turns: 0,
             all_cpu: None,
@@ -466,6 +461,32 @@ mod tests {
             said.starts_with("only 3 of 9 connections came up within 60 s; use fewer connections"),
             "{said}"
         );
+    }
+
+    /// The fault: if all was done before the meters were read for the first time, the second reading stood for both, and nothing
+    /// had been used.
+    #[test]
+    fn i468_what_a_run_uses_is_unknown_if_it_is_over_before_the_meters_are_read() {
+        for (measure, is_known) in [(0, true), (u64::MAX, false)] {
+            let plan = Plan::new(Play::Http, Duration::from_secs(1));
+            let (shared, stop, (sender, laps)) = (Shared::new(1), AtomicBool::new(false), mpsc::channel());
+            let lap = Lap {
+                is_measured: true,
+                number: 1,
+                is_last: true,
+                operations: 1,
+                latencies: new_histogram(),
+            };
+            sender.send((0, lap)).expect("somebody receives it");
+            let mut lead = Lead::new(&plan, &shared, laps, &stop, Progress::new(), None);
+            let course = Course { begin: 0, measure, end: u64::MAX, patience: None, lap: 1 };
+            let used = thread::scope(|scope| {
+                let worker = scope.spawn(|| Err(std::io::Error::other("it does nothing")));
+                lead.follow(&course, &vec![worker])
+            });
+            assert_eq!(used.is_some(), is_known);
+            assert_eq!(lead.done, 1);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::engine::{Engine, Setup};
+use super::laps::{Lap, Teller};
 use super::published::Published;
 use super::speaker::Speaker;
 use super::tally::{Handshakes, Kind};
@@ -11,7 +12,6 @@ use jackfield_reactor::{Driver, Limits};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,18 +49,6 @@ pub(crate) struct Course {
     pub(crate) lap: u64,
 }
 
-/// The counts of one thread in one lap of the measured time or of the warm-up.
-#[derive(Debug)]
-pub(crate) struct Lap {
-    pub(crate) is_measured: bool,
-    /// Their number, from the beginning of the phase on.
-    pub(crate) number: u64,
-    pub(crate) operations: u64,
-    pub(crate) latencies: Histogram<u64>,
-    /// The measured time of this thread is over.
-    pub(crate) is_last: bool,
-}
-
 /// All counts of one thread.
 #[derive(Debug)]
 pub(crate) struct Total {
@@ -87,9 +75,7 @@ pub(crate) struct Worker<'a, S: Speaker> {
     driver: Driver,
     engine: Engine<S>,
     shared: &'a Shared,
-    laps: Sender<Lap>,
-    /// The delay of its first operation, so that threads take turns.
-    offset: u64,
+    teller: Teller,
     /// The shortest time between two reads of answers, at high rates.
     nap: Option<Duration>,
     /// The load is on.
@@ -115,12 +101,7 @@ const TICK: Duration = Duration::from_millis(10);
 impl<'a, S: Speaker> Worker<'a, S> {
     /// # Errors
     /// If the system gives no event queue.
-    pub(crate) fn new(
-        speaker: S,
-        setup: Setup,
-        (shared, laps): (&'a Shared, Sender<Lap>),
-        offset: u64,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(speaker: S, setup: Setup, shared: &'a Shared, teller: Teller) -> io::Result<Self> {
         let nap = nap(setup.rate);
         if nap.is_some() {
             sleep_exactly();
@@ -130,8 +111,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             driver: Driver::new(0, limits)?,
             engine: Engine::new(speaker, setup, shared.epoch, shared.published.clone()),
             shared,
-            laps,
-            offset,
+            teller,
             nap,
             is_begun: false,
             ready: 0,
@@ -154,7 +134,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         // A thread that wakes regularly needs no alarm.
         let needs_alarm = self.engine.pace.is_fixed() && self.nap.is_none();
         let alarm = if needs_alarm { Some(Alarm::new(&mut self.driver)?) } else { None };
-        let begin = course.begin.max(self.shared.now()).saturating_add(self.offset);
+        let begin = course.begin.max(self.shared.now());
         self.engine.pace.stop(course.end);
         self.engine.go(&mut self.driver.reactor.wires, begin, alarm);
         self.is_begun = true;
@@ -194,8 +174,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
 
     /// Lets time pass without load.
     fn pause(&mut self, end: u64) -> io::Result<()> {
-        while self.shared.now() < end && self.turn()? {}
-        Ok(())
+        loop {
+            let left = Duration::from_nanos(end.saturating_sub(self.shared.now()));
+            if left.is_zero() || !self.turn_within(left)? {
+                return Ok(());
+            }
+        }
     }
 
     /// Lets time pass under load, and tells of each lap.
@@ -207,7 +191,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             let is_over = !goes_on || now >= end || self.engine.is_done();
             let passed = now.saturating_sub(begin) / course.lap;
             if passed >= number || is_over {
-                self.tell(is_measured, if is_over { u64::MAX } else { number }, is_over && is_measured);
+                self.tell(is_measured, number.max(passed), is_over);
                 number = passed + 1;
             }
             if is_over {
@@ -219,10 +203,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
     fn tell(&mut self, is_measured: bool, number: u64, is_last: bool) {
         let operations = self.engine.tally.operations;
         let latencies = self.engine.tally.take_latencies();
-        let lap = Lap { is_measured, number, operations: operations - self.operations, latencies, is_last };
+        let lap = Lap { is_measured, number, is_last, operations: operations - self.operations, latencies };
         self.operations = operations;
-        // The receiver is gone only if the run has failed.
-        let _ = self.laps.send(lap);
+        self.teller.tell(lap);
     }
 
     /// Waits until then for the answers to operations that were due before the end, and for the deliveries of what was published:
@@ -248,12 +231,18 @@ impl<'a, S: Speaker> Worker<'a, S> {
 
     /// One turn of the reactor. False if the run is to end.
     fn turn(&mut self) -> io::Result<bool> {
+        self.turn_within(TICK)
+    }
+
+    /// The same, with a sleep of this time at most.
+    fn turn_within(&mut self, most: Duration) -> io::Result<bool> {
         let nap = self.nap.filter(|_| self.is_begun);
         if let Some(nap) = nap {
             thread::sleep(self.engine.until_next(nap));
         }
         self.engine.prepare(&mut self.driver.reactor.wires);
-        self.driver.poll(Some(if nap.is_some() { Duration::ZERO } else { TICK }), &mut self.engine)?;
+        let sleep = if nap.is_some() { Duration::ZERO } else { most.min(TICK) };
+        self.driver.poll(Some(sleep), &mut self.engine)?;
         self.engine.sweep(&mut self.driver.reactor.wires);
         self.publish();
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
@@ -390,7 +379,8 @@ mod tests {
             let target = ([127, 0, 0, 1], 1).into();
             let setup = Setup { timeout_ns: timeout.as_nanos() as u64, ..Setup::of_one(target) };
             let (shared, (laps, _)) = (Shared::new(1), mpsc::channel());
-            let worker = Worker::new(speaker, setup, (&shared, laps), 0).expect("there is an event queue");
+            let teller = Teller { thread: 0, laps };
+            let worker = Worker::new(speaker, setup, &shared, teller).expect("there is an event queue");
             assert_eq!(worker.driver.reactor.wires.limits().handshake, timeout);
         }
     }

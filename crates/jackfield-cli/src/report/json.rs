@@ -41,7 +41,7 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
         "handshakes": handshakes(plan, outcome),
         "errors": errors(outcome),
         "client": {
-            "cpu_percent": outcome.client_share() * 100.0,
+            "cpu_percent": outcome.client_share().map(|share| share * 100.0),
             "busiest_thread_percent": outcome.busiest * 100.0,
             "cpu_ns_per_operation": outcome.client_ns_per_operation(),
             "threads": outcome.threads,
@@ -153,7 +153,7 @@ fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
     let idle_memory = outcome.memory_per_connection(plan.connections).filter(|_| plan.play.is_idle());
     Some(json!({
         "pid": server.pid,
-        "cpu_percent": outcome.server_share()? * 100.0,
+        "cpu_percent": outcome.server_share().map(|share| share * 100.0),
         "cpu_ns_per_operation": outcome.server_ns_per_operation(),
         "memory_bytes_before": server.memory_before,
         "memory_bytes_max": server.memory_max,

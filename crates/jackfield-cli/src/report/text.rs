@@ -137,7 +137,7 @@ fn figures(result: &Value) -> String {
     );
     line("handshakes", handshakes(&show));
     line("server", server(result, &show));
-    line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
+    line("client", show("client-load").map_or_else(String::new, |load| format!("{load} of a core")));
     line("errors", show("errors").unwrap_or_default());
     text
 }
@@ -164,8 +164,9 @@ fn handshakes(show: &dyn Fn(&str) -> Option<String>) -> String {
 }
 
 fn server(result: &Value, show: &dyn Fn(&str) -> Option<String>) -> String {
-    let (Some(load), Some(memory)) = (show("server-load"), show("memory")) else { return String::new() };
-    let mut parts = vec![format!("{load} of a core")];
+    let Some(memory) = show("memory") else { return String::new() };
+    let mut parts: Vec<String> =
+        show("server-load").map(|load| format!("{load} of a core")).into_iter().collect();
     parts.extend(show("server-cpu").map(|each| format!("{each} for each operation")));
     parts.push(format!("{memory} of memory"));
     if result["plan"]["mode"] == "idle" {

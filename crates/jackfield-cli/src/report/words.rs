@@ -103,6 +103,7 @@ fn server(result: &Value) -> Option<String> {
         (Some(load), Some(memory)) => {
             text.push_str(&format!(". It used {load} of a core and at most {memory} of memory"));
         }
+        (None, Some(memory)) => text.push_str(&format!(". It used at most {memory} of memory")),
         _ if !is_built_in => {
             text.push_str(". What it used of its machine is not known: --server-pid would have told");
         }

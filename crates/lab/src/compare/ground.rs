@@ -159,7 +159,7 @@ impl Ground {
 fn loads(outcome: &Outcome) -> Turn {
     Turn {
         server_load: outcome.server_share().unwrap_or_default(),
-        client_load: outcome.client_share(),
+        client_load: outcome.client_share().unwrap_or_default(),
         others_load: outcome.others_share().unwrap_or_default(),
         is_client_full: outcome.is_client_bound(),
         latencies: QUANTILES.map(|(_, quantile)| outcome.quantile(quantile)),

@@ -86,8 +86,8 @@ pub(crate) fn reactors(args: &Reactors) -> Result<bool, Error> {
             lines[5].add(reactors, idle.rate());
             lines[6].add(reactors, idle.server_ns_per_operation().unwrap_or(f64::NAN));
             if reactors == 2 {
-                lines[4].client.push(busy.client_share());
-                lines[5].client.push(idle.client_share());
+                lines[4].client.extend(busy.client_share());
+                lines[5].client.extend(idle.client_share());
             }
         }
         for line in &lines {

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) pipeline: usize,
     /// Operations a second, on all connections together.
     pub(crate) rate: Option<f64>,
+    /// The delay of the first operation, so that threads take turns.
+    pub(crate) offset_ns: u64,
     /// The most operations.
     pub(crate) operations: Option<u64>,
     /// What comes on the connections of this thread for all operations of all threads; slow readers are not counted.
@@ -59,6 +61,7 @@ impl Setup {
             slow_readers: 0,
             pipeline: 1,
             rate: None,
+            offset_ns: 0,
             operations: None,
             deliveries: None,
             publishes: false,

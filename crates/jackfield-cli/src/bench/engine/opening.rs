@@ -119,7 +119,7 @@ impl<S: Speaker> Engine<S> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::Setup;
     use super::*;
     use crate::bench::raw::Raw;
@@ -129,13 +129,13 @@ mod tests {
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;
 
-    fn engine(setup: Setup) -> (Engine<Raw>, Driver) {
+    pub(in super::super) fn engine(setup: Setup) -> (Engine<Raw>, Driver) {
         let (driver, shared) = (Driver::new(0, limits()).expect("there is an event queue"), Shared::new(1));
         (Engine::new(Raw::new(1), setup, shared.epoch, shared.published), driver)
     }
 
     /// Takes connections for the system's queue, and accepts none.
-    fn listener() -> (TcpListener, SocketAddr) {
+    pub(in super::super) fn listener() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let addr = listener.local_addr().expect("it has an address");
         (listener, addr)

@@ -8,10 +8,10 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl<S: Speaker> Engine<S> {
-    /// Begins the load: the first operation is due at `begin`. If operations have fixed times, the alarm wakes for
-    /// them.
+    /// Begins the load: the first operation of all threads is due at `begin`. If operations have fixed times, the alarm wakes
+    /// for them.
     pub(crate) fn go(&mut self, wires: &mut Wires, begin: u64, alarm: Option<Alarm>) {
-        self.pace.start(begin);
+        self.pace.start(begin.saturating_add(self.setup.offset_ns));
         self.alarm = alarm;
         let now = self.now();
         let ids: Vec<ConnectionId> = wires.ids().collect();
@@ -45,18 +45,19 @@ impl<S: Speaker> Engine<S> {
             let Some(id) = self.waiting.pop_front() else { return };
             if let Some(link) = link(&mut self.links, id) {
                 link.is_waiting = false;
+                let free_since = link.free_since;
                 if self.begin_operation(wires, id, now) {
-                    // One that took nothing is full, or is closing and will never take anything.
-                    self.queue_up(id, now);
+                    // What has room now had room before. One that took nothing is full, or is closing and will never take anything.
+                    self.queue_up(id, free_since);
                 }
             }
         }
     }
 
-    fn queue_up(&mut self, id: ConnectionId, now: u64) {
+    fn queue_up(&mut self, id: ConnectionId, free_since: u64) {
         let Some(link) = link(&mut self.links, id) else { return };
         if !link.is_waiting && link.has_room(&self.speaker, self.setup.pipeline) {
-            (link.is_waiting, link.free_since) = (true, now);
+            (link.is_waiting, link.free_since) = (true, free_since);
             self.waiting.push_back(id);
         }
     }
@@ -107,5 +108,35 @@ impl<S: Speaker> Engine<S> {
             link.in_flight.push_back(due);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Setup;
+    use super::super::opening::tests::{engine, listener};
+
+    /// The fault: when a connection with room had begun one operation, it counted as free from then on. So of all that were due
+    /// behind it none was late.
+    #[test]
+    fn i461_each_operation_that_begins_late_on_a_free_connection_is_counted() {
+        const MS: u64 = 1_000_000;
+        let (_listener, target) = listener();
+        // They are due at 0, 2 and 4 ms.
+        for (free_since, counts) in [(0, (3, 2)), (3 * MS, (3, 2)), (4 * MS, (3, 0))] {
+            let setup = Setup { pipeline: 10, rate: Some(500.0), ..Setup::of_one(target) };
+            let (mut engine, mut driver) = engine(setup);
+            engine.prepare(&mut driver.reactor.wires);
+            while engine.ready() == 0 {
+                driver.poll(None, &mut engine).expect("it polls");
+            }
+            for link in engine.links.iter_mut().flatten() {
+                link.free_since = free_since;
+            }
+            engine.pace.start(0);
+            engine.serve(&mut driver.reactor.wires, 4 * MS + MS / 2);
+            let found = (engine.tally.paced_operations, engine.tally.late_operations);
+            assert_eq!(found, counts, "{free_since}");
+        }
     }
 }
