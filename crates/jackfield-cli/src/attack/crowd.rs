@@ -6,9 +6,7 @@ use crate::base::error::Error;
 use crate::base::progress::Progress;
 use crate::bench::plan::Tls;
 use crate::bench::worker::limits;
-use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Driver, Incoming, Peer, Reason, Service, Wires};
-use socket2::SockRef;
+use jackfield_reactor::{ConnectionId, Driver, Incoming, Reason, Service, SocketOptions, Wires};
 use std::time::{Duration, Instant};
 
 /// What the connections of one attack do.
@@ -16,7 +14,7 @@ pub(crate) trait Role {
     /// The state of one connection.
     type State: std::fmt::Debug;
 
-    /// A new connection: writes its first bytes.
+    /// A connection is established: writes its first bytes.
     fn open(&mut self, turn: &mut Turn<'_>) -> Self::State;
 
     /// Handles bytes. Returns how many were used; the rest comes again, before new ones.
@@ -32,14 +30,15 @@ pub(crate) trait Role {
 
     /// The connection has ended, by either side.
     fn gone(&mut self, _state: Self::State) {}
+
+    /// A connection could not be established.
+    fn refused(&mut self) {}
 }
 
 /// What a connection can do in its turn.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
-    /// The system has taken something of what was written: so the connection is established.
-    pub(crate) is_established: bool,
     /// Bytes to be sent.
     pub(crate) out: &'a mut Vec<u8>,
     /// When to call again.
@@ -51,8 +50,8 @@ pub(crate) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// One in which nothing was done yet.
-    pub(crate) fn new(is_established: bool, out: &'a mut Vec<u8>) -> Self {
-        Self { now: Instant::now(), is_established, out, alarm: None, is_deaf: false, leave: Leave::Stay }
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { now: Instant::now(), out, alarm: None, is_deaf: false, leave: Leave::Stay }
     }
 }
 
@@ -74,8 +73,8 @@ pub(crate) struct Crowd<R: Role> {
     cast: Cast<R>,
     place: Place,
     stop: Stop,
-    /// The kernel's receive buffer of each connection.
-    receive_bytes: Option<usize>,
+    /// Those of its sockets.
+    options: SocketOptions,
 }
 
 #[derive(Debug)]
@@ -98,24 +97,26 @@ impl<R: Role> Crowd<R> {
     /// The system gives no event queue.
     pub(crate) fn new(role: R, place: Place, stop: &Stop) -> Result<Self, Error> {
         let cast = Cast { role, members: Vec::new(), out: Vec::new() };
-        Ok(Self { driver: Driver::new(0, limits())?, cast, place, stop: stop.clone(), receive_bytes: None })
+        let options = SocketOptions { unsent_bytes: 0, ..SocketOptions::default() };
+        Ok(Self { driver: Driver::new(0, limits())?, cast, place, stop: stop.clone(), options })
     }
 
     /// Sets the kernel's receive buffer of connections that are opened from now on.
-    pub(crate) fn set_receive_bytes(&mut self, bytes: usize) {
-        self.receive_bytes = Some(bytes);
+    pub(crate) fn set_receive_bytes(&mut self, bytes: u32) {
+        self.options.receive_buffer_bytes = bytes;
     }
 
     pub(crate) fn role(&mut self) -> &mut R {
         &mut self.cast.role
     }
 
-    /// The number of connections, also those that wait for the other side's end.
+    /// The number of connections, also those that are being opened or wait for the other side's end.
     pub(crate) fn len(&self) -> usize {
         self.driver.reactor.wires.len() + self.driver.reactor.wires.lingering()
     }
 
-    /// Opens connections at this rate, and calls `meanwhile` between turns. Returns how many could be opened.
+    /// Begins connections at this rate, and calls `meanwhile` between turns. Returns how many were begun: some of them may not be
+    /// established yet, or be refused.
     ///
     /// # Errors
     /// The system fails this process.
@@ -125,20 +126,20 @@ impl<R: Role> Crowd<R> {
         per_second: f64,
         mut meanwhile: impl FnMut(usize),
     ) -> Result<usize, Error> {
-        let (begin, mut opened, mut failures) = (Instant::now(), 0, 0);
-        while opened < wanted && failures < CONNECT_FAILURES_MAX {
+        let (begin, mut begun, mut failures) = (Instant::now(), 0, 0);
+        while begun < wanted && failures < CONNECT_FAILURES_MAX {
             let due = (begin.elapsed().as_secs_f64() * per_second) as usize;
-            let due = due.min(wanted).saturating_sub(opened);
+            let due = due.min(wanted).saturating_sub(begun);
             let new = self.connect(due);
             failures += usize::from(new < due.min(OPENED_AT_ONCE));
-            opened += new;
+            begun += new;
             self.turn()?;
-            meanwhile(opened);
+            meanwhile(begun);
         }
-        Ok(opened)
+        Ok(begun)
     }
 
-    /// Opens at most this many, and returns how many.
+    /// Begins at most this many, and returns how many.
     pub(crate) fn connect(&mut self, wanted: usize) -> usize {
         (0..wanted.min(OPENED_AT_ONCE)).take_while(|_| self.connect_one().is_ok()).count()
     }
@@ -182,19 +183,10 @@ impl<R: Role> Crowd<R> {
     }
 
     fn connect_one(&mut self) -> std::io::Result<()> {
-        let stream = TcpStream::connect(self.place.addr)?;
-        // Each write must be sent at once.
-        stream.set_nodelay(true)?;
-        if let Some(bytes) = self.receive_bytes {
-            SockRef::from(&stream).set_recv_buffer_size(bytes)?;
-        }
         let wires = &mut self.driver.reactor.wires;
-        let id =
-            wires.insert(Tls::session(self.place.tls.as_ref(), stream)?, Peer::new(self.place.addr, 0))?;
-        // With TLS the first bytes wait for the handshake.
-        if self.place.tls.is_none() {
-            self.cast.welcome(wires, id);
-        }
+        let above = Tls::above(self.place.tls.as_ref());
+        let id = wires.connect(above, self.options, 0, wires.limits().handshake)?;
+        wires.dial(id, [self.place.addr.into()]);
         Ok(())
     }
 }
@@ -211,7 +203,7 @@ pub(crate) fn describe_crowd(progress: &Progress, attack: &'static str, open: us
 const CONNECT_FAILURES_MAX: usize = 1000;
 
 impl<R: Role> Cast<R> {
-    /// A connection is up: writes its first bytes.
+    /// A connection is established: writes its first bytes.
     fn welcome(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.members.len() <= id.slot() {
             self.members.resize_with(id.slot() + 1, || None);
@@ -229,7 +221,7 @@ impl<R: Role> Cast<R> {
         act: impl FnOnce(&mut R, Option<&mut R::State>, &mut Turn<'_>) -> T,
     ) -> T {
         self.out.clear();
-        let mut turn = Turn::new(wires.bytes_written(id) > 0, &mut self.out);
+        let mut turn = Turn::new(&mut self.out);
         let member = self.members.get_mut(id.slot()).and_then(Option::as_mut);
         let state = member.filter(|(theirs, _)| *theirs == id).map(|(_, state)| state);
         let result = act(&mut self.role, state, &mut turn);
@@ -272,19 +264,16 @@ impl<R: Role> Service for Cast<R> {
     }
 
     fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, _reason: Reason) {
-        if let Some((_, state)) = self.members.get_mut(id.slot()).and_then(Option::take) {
-            self.role.gone(state);
+        match self.members.get_mut(id.slot()).and_then(Option::take) {
+            Some((_, state)) => self.role.gone(state),
+            None => self.role.refused(),
         }
     }
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let is_welcome =
-            self.members.get(id.slot()).and_then(Option::as_ref).is_some_and(|(theirs, _)| *theirs == id);
-        if !is_welcome {
-            self.welcome(wires, id);
-        }
+        self.welcome(wires, id);
     }
 
     fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}

@@ -184,4 +184,8 @@ impl Role for Askers {
     fn gone(&mut self, asker: Asker) {
         self.closed += usize::from(asker == Asker::Waits);
     }
+
+    fn refused(&mut self) {
+        self.closed += 1;
+    }
 }

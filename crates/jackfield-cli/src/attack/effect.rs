@@ -11,19 +11,26 @@ const OTHERS_MAX: f64 = 0.2;
 
 /// The effect on the normal client.
 pub(crate) fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &mut Sheet) {
-    let ratio = during.p99() / before.p99().max(1e-9);
-    let [then, now] = [before, during].map(|lap| units::time(lap.p99() * 1e9));
+    let (figure, note) = match (before.p99(), during.p99()) {
+        (Some(before), Some(during)) => compare(before, during, others),
+        (None, _) => (Err("no answer came before it".into()), String::new()),
+        (_, None) => (Err("no answer came during it".into()), String::new()),
+    };
+    sheet.figure("the normal client's p99 against before", Unit::Times, figure).note(note);
+    judge_failures(during, sheet);
+}
+
+/// How many times as long it takes, and both times in words.
+fn compare(before: f64, during: f64, others: &Figure) -> (Figure, String) {
+    let [then, now] = [before, during].map(|seconds| units::time(seconds * 1e9));
     let figure = match others {
         Ok(share) if *share > OTHERS_MAX => Err(format!(
             "other processes used {:.0} % of a core, so {then} before and {now} during it say nothing",
             share * 100.0
         )),
-        _ => Ok(ratio),
+        _ => Ok(during / before),
     };
-    sheet
-        .figure("the normal client's p99 against before", Unit::Times, figure)
-        .note(format!("{then} and {now}"));
-    judge_failures(during, sheet);
+    (figure, format!("{then} and {now}"))
 }
 
 /// Whether all requests of the normal client were answered. If it made none, nothing is known of that.
@@ -59,6 +66,31 @@ impl Others {
 mod tests {
     use super::super::goal::Verdict;
     use super::*;
+
+    /// The fault: of no answers the latency was 0, so during the attack it was 0.00 times as long as before.
+    #[test]
+    fn i464_without_an_answer_nothing_is_known_of_latencies() {
+        let lap = |latencies: &[u64]| {
+            let mut lap = Lap::new();
+            latencies.iter().for_each(|latency| lap.latencies += *latency);
+            lap
+        };
+        let calm: Figure = Ok(0.0);
+        for (before, during, figure, note) in [
+            (&[1000][..], &[3000][..], Ok("3.00 times"), "1.00 µs and 3.00 µs"),
+            (&[1000], &[], Err("no answer came during it"), ""),
+            (&[], &[1000], Err("no answer came before it"), ""),
+        ] {
+            let mut sheet = Sheet::new("a");
+            judge_normal(&lap(before), &lap(during), &calm, &mut sheet);
+            let row = &sheet.rows[0];
+            let found = row.figure.clone().map(|figure| row.unit.show(figure));
+            assert_eq!(
+                (found, row.detail.as_str()),
+                (figure.map(str::to_owned).map_err(str::to_owned), note)
+            );
+        }
+    }
 
     #[test]
     fn without_a_request_nothing_is_known_of_failures() {

@@ -248,13 +248,8 @@ impl Role for Requests {
     }
 
     fn tick(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
-        if !turn.is_established && mutants.silences < SILENCES_MAX {
-            mutants.silences += 1;
-            turn.alarm = Some(QUIET);
-        } else {
-            mutants.is_left = turn.is_established;
-            turn.leave = some_way(&mut self.breeder);
-        }
+        mutants.is_left = true;
+        turn.leave = some_way(&mut self.breeder);
     }
 
     fn end(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {

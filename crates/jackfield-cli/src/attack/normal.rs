@@ -102,9 +102,9 @@ impl Lap {
         Self { latencies: new_histogram(), failures: 0, failure: None }
     }
 
-    /// The 99th percentile in seconds.
-    pub(crate) fn p99(&self) -> f64 {
-        self.latencies.value_at_quantile(0.99) as f64 / 1e9
+    /// The 99th percentile in seconds, if there was an answer.
+    pub(crate) fn p99(&self) -> Option<f64> {
+        (!self.latencies.is_empty()).then(|| self.latencies.value_at_quantile(0.99) as f64 / 1e9)
     }
 
     /// How many requests were answered or failed.

@@ -37,7 +37,7 @@ const BODY_BYTES_MIN: usize = 1 << 20;
 /// How many are opened in a second.
 const READERS_PER_SECOND: f64 = 1000.0;
 /// The kernel's receive buffer of each reader.
-const RECEIVE_BYTES: usize = 4096;
+const RECEIVE_BYTES: u32 = 4096;
 /// How long they stay after the last one was answered.
 const STAY: Duration = Duration::from_secs(2);
 /// How long it may take until all are answered, and afterwards until the server has closed them.
@@ -222,7 +222,7 @@ mod tests {
         ] {
             let mut readers = SlowReaders { request: Vec::new(), answered: 0, refused: 0, cut_off: 0 };
             for piece in pieces {
-                readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(true, &mut Vec::new()));
+                readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(&mut Vec::new()));
             }
             assert_eq!((readers.answered, readers.refused), (answered, refused), "{pieces:?}");
         }

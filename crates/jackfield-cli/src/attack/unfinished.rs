@@ -89,43 +89,45 @@ pub(crate) fn run(task: &Task<'_>, manner: Manner) -> Result<Sheet, Error> {
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
 
     let place = victim.place();
-    let role = Unfinished {
-        manner,
-        random: Random::new(args.seed()),
-        opened: 0,
-        ended: 0,
-        answered: 0,
-        longest: Duration::ZERO,
-    };
     let tls = place.tls.filter(|_| manner == Manner::Slow);
+    let role = Unfinished::new(manner, args.seed());
     let mut crowd = Crowd::new(role, Place { tls, ..place }, &task.stop)?;
-    let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, name, open, wanted))?;
+    crowd.open(wanted, PACE, |open| describe_crowd(progress, name, open, wanted))?;
     let opened_at = Instant::now();
     // What silence costs others is seen when all are there.
     let opening = (manner == Manner::Silent).then(|| normal.lap());
     // All connections are open until the first one's timeout. Reading the server's memory takes milliseconds, which
     // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + head_timeout / 2, |_| false)?;
-    let most = growth(&memory, &victim.memory());
+    let each = growth_of_each(growth(&memory, &victim.memory()), crowd.role().remaining());
     let deadline = opened_at + head_timeout + args.linger() + SLACK;
-    let are_gone = wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended| {
+    let are_gone = wait_until_gone(&mut crowd, deadline, &victim, &descriptors, |ended, opened| {
         progress.counted(name, ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
     })?;
     let rid = descriptors.map(|_| if are_gone { opened_at.elapsed().as_secs_f64() } else { NEVER });
 
     let mut sheet = Sheet::new(name);
-    sheet.at_least("connections", wanted as f64, Unit::Count, Ok(opened as f64));
+    sheet.at_least("connections", wanted as f64, Unit::Count, Ok(crowd.role().opened as f64));
     crowd.role().judge_ends([head_timeout + SLACK, args.linger()], rid, &mut sheet);
-    let each = most.map(|most| most / opened.max(1) as f64);
     sheet.figure("memory for each", Unit::Bytes, each).note("growth of its own pages");
     let mut during = normal.lap();
     if let Some(opening) = opening {
-        sheet.figure("the normal client's p99 while they come", Unit::Seconds, Ok(opening.p99()));
+        sheet.figure(
+            "the normal client's p99 while they come",
+            Unit::Seconds,
+            opening.p99().ok_or_else(|| "no answer came".into()),
+        );
         during.failures += opening.failures;
         during.failure = opening.failure.or(during.failure);
     }
     judge_normal(&before, &during, &others.share(&victim), &mut sheet);
     Ok(sheet)
+}
+
+/// The growth of memory for each connection that is open.
+fn growth_of_each(grown: Figure, open: usize) -> Figure {
+    let grown = grown?;
+    if open == 0 { Err("no connection was open any more".into()) } else { Ok(grown / open as f64) }
 }
 
 /// Waits until the server has none of them any more. False if it still has some in the end.
@@ -134,17 +136,16 @@ fn wait_until_gone(
     deadline: Instant,
     victim: &Victim,
     start: &Figure,
-    meanwhile: impl Fn(usize),
+    meanwhile: impl Fn(usize, usize),
 ) -> Result<bool, Error> {
-    let opened = crowd.role().opened;
     let mut next = Instant::now();
     crowd.play_until(deadline, |crowd| {
         if Instant::now() < next {
             return false;
         }
         next = Instant::now() + LOOK;
-        let ended = crowd.role().ended;
-        meanwhile(ended);
+        let Unfinished { ended, opened, .. } = *crowd.role();
+        meanwhile(ended, opened);
         // A connection that ignores the end notices only at its next byte that it is gone.
         ended >= opened
             && match (victim.descriptors(), start) {
@@ -155,9 +156,19 @@ fn wait_until_gone(
 }
 
 impl Unfinished {
+    fn new(manner: Manner, seed: u64) -> Self {
+        let random = Random::new(seed);
+        Self { manner, random, opened: 0, ended: 0, answered: 0, longest: Duration::ZERO }
+    }
+
+    /// The number of connections that the server has not ended.
+    fn remaining(&self) -> usize {
+        self.opened - self.ended
+    }
+
     /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
     fn judge_ends(&self, [life_max, linger]: [Duration; 2], rid: Figure, sheet: &mut Sheet) {
-        let lasting = self.opened - self.ended;
+        let lasting = self.remaining();
         let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting as f64));
         if self.manner == Manner::Slow {
             ended.note(format!("{} got 408", self.answered));
@@ -243,21 +254,55 @@ impl Unfinished {
 mod tests {
     use super::super::goal::{Row, Verdict};
     use super::super::table;
+    use super::super::task::Stop;
     use super::*;
     use serde_json::Value;
+    use socket2::{Domain, SockRef, Socket, Type};
+    use std::io::Read;
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread;
 
     fn judged(ended: usize, rid: f64) -> Vec<Row> {
-        let role = Unfinished {
-            manner: Manner::Slow,
-            random: Random::new(1),
-            opened: 2,
-            ended,
-            answered: 0,
-            longest: Duration::from_secs(ended as u64),
-        };
+        let longest = Duration::from_secs(ended as u64);
+        let role = Unfinished { opened: 2, ended, longest, ..Unfinished::new(Manner::Slow, 1) };
         let mut sheet = Sheet::new("a");
         role.judge_ends([4, 30].map(Duration::from_secs), Ok(rid), &mut sheet);
         sheet.rows
+    }
+
+    /// Opens ten connections to this address, and says how many of them came up and how many are open when it is known of all.
+    fn ten_at(addr: SocketAddr, open: usize) -> (usize, usize) {
+        let (role, place) = (Unfinished::new(Manner::Slow, 1), Place { addr, tls: None });
+        let mut crowd = Crowd::new(role, place, &Stop::default()).expect("there is an event queue");
+        crowd.open(10, f64::INFINITY, |_| {}).expect("nobody interrupts it");
+        let is_known = |crowd: &mut Crowd<Unfinished>| crowd.len() == open;
+        let deadline = Instant::now() + Duration::from_secs(300);
+        assert!(crowd.play_until(deadline, is_known).expect("nobody interrupts it"));
+        (crowd.role().opened, crowd.role().remaining())
+    }
+
+    /// The fault: what had been begun was a connection, and its share of the memory was taken as if it were open.
+    #[test]
+    fn i463_connections_that_are_refused_or_reset_are_not_open() {
+        let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free");
+        nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+        let addr = nobody.local_addr().ok().and_then(|addr| addr.as_socket());
+        assert_eq!(ten_at(addr.expect("it has an address"), 0), (0, 0));
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let addr = listener.local_addr().expect("it has an address");
+        // It keeps every second one, and resets the others at their first byte.
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for (number, mut stream) in listener.incoming().flatten().enumerate() {
+                SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it is a socket");
+                let is_heard = stream.read(&mut [0]).is_ok();
+                kept.extend((is_heard && number % 2 == 0).then_some(stream));
+            }
+        });
+        assert_eq!(ten_at(addr, 5), (10, 5));
+        assert_eq!(growth_of_each(Ok(1000.0), 5), Ok(200.0));
+        assert!(growth_of_each(Ok(1000.0), 0).is_err());
     }
 
     #[test]

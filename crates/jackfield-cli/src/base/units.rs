@@ -29,6 +29,9 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
 pub fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse(text, 1.0, RATES)
         .ok_or_else(|| format!("`{text}` is not a rate, such as `5000`, `20k` or `1.5M`"))?;
+    if rate > RATE_MAX {
+        return Err(format!("`{text}` is too much: a rate is at most 1000M"));
+    }
     if rate > 0.0 { Ok(rate) } else { Err("the rate must be above zero".into()) }
 }
 
@@ -75,6 +78,9 @@ const SECONDS_MAX: f64 = 365.0 * 24.0 * 3600.0;
 
 /// The longest message or block.
 const SIZE_MAX: f64 = 1_073_741_824.0;
+
+/// The highest rate: an operation in each nanosecond.
+const RATE_MAX: f64 = 1e9;
 
 /// A time in nanoseconds with three significant digits.
 pub fn time(ns: f64) -> String {
@@ -142,6 +148,15 @@ mod tests {
             assert!(parse_duration(text).is_err() && parse_rate(text).is_err(), "{text}");
         }
         assert!(parse_rate("0").is_err() && parse_size("2GiB").is_err());
+    }
+
+    /// The fault: at the end of a run it was stepped through so many operations at once that Ctrl-C did nothing.
+    #[test]
+    fn i470_a_rate_has_an_upper_bound() {
+        assert_eq!((parse_rate("1000M"), parse_rate("1000000000")), (Ok(1e9), Ok(1e9)));
+        for text in ["1001M", "1000000000M"] {
+            assert!(parse_rate(text).is_err_and(|why| why.contains("1000M")), "{text}");
+        }
     }
 
     #[test]

@@ -3,12 +3,10 @@
 use crate::base::sessions::Sessions;
 use crate::base::target::Target;
 use crate::base::trust;
-use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{Above, Session, Stream};
+use jackfield_reactor::Above;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,14 +129,6 @@ impl Tls {
     /// What is spoken above a connection.
     pub fn above(tls: Option<&Self>) -> Above {
         tls.map_or(Above::Plain, |tls| Above::Tls(tls.config.clone(), tls.name.clone()))
-    }
-
-    /// The same for a new stream.
-    pub fn session(tls: Option<&Self>, stream: TcpStream) -> io::Result<Session> {
-        let stream = Stream::Tcp(stream);
-        let Some(tls) = tls else { return Ok(stream.into()) };
-        let session = jackfield_reactor::Tls::client(stream, tls.config.clone(), tls.name.clone());
-        Ok(session.map_err(io::Error::other)?.into())
     }
 }
 

@@ -127,8 +127,9 @@ impl Heard<'_> {
     /// # Errors
     /// There is none.
     pub(crate) fn refusal(&mut self, kind: impl Into<Kind>) -> Result<(), Fault> {
+        self.acknowledge()?;
         self.tally.error(kind);
-        self.acknowledge()
+        Ok(())
     }
 
     /// Counts a delivery that was due at `since`.

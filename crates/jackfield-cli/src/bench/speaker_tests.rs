@@ -118,6 +118,18 @@ fn unsolicited_answers_are_an_error() {
     assert!(check(|| Http::new(&Request::get("a", "/")), 2, b"220 ready\r\n").fault.is_some());
 }
 
+/// The fault: its status, or the length of its echo, was counted besides.
+#[test]
+fn i466_a_bad_answer_that_nobody_asked_for_is_one_error() {
+    const UNASKED: &str = "an answer that nobody asked for";
+    let sum = check(|| Http::new(&Request::get("a", "/")), 0, MISSING.as_bytes());
+    assert_eq!((sum.errors, sum.fault.as_deref()), (Vec::new(), Some(UNASKED)));
+    let mut echo = Vec::new();
+    encode(Message::Binary(&[7; 200]), &mut echo);
+    let sum = check(|| Ws::new(&OPENING, &Payload { is_text: false, bytes: vec![b'x'; 20] }), 0, &echo);
+    assert_eq!((sum.errors, sum.fault.as_deref()), (Vec::new(), Some(UNASKED)));
+}
+
 #[test]
 fn blocks_are_counted() {
     let sum = check(|| Raw::new(5), 4, &[0; 17]);

@@ -23,8 +23,10 @@ use std::process::ExitCode;
 
 /// A condition of `--fail-if` was met, or the server did not answer as it should.
 const FAILED: u8 = 1;
-/// Descriptors that this program needs besides those of its connections.
+/// Descriptors that this program needs besides those of its connections and threads.
 const OTHER_DESCRIPTORS: usize = 32;
+/// Those of a thread: its event queue and its timer, two of each.
+const THREAD_DESCRIPTORS: usize = 4;
 
 /// Puts load on a server, and reports.
 ///
@@ -63,10 +65,11 @@ fn progress(is_json: bool) -> Progress {
 /// # Errors
 /// This process may not have that many connections.
 fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
-    let wanted = plan.connections.saturating_add(OTHER_DESCRIPTORS);
+    let wanted = plan.connections + plan.threads * THREAD_DESCRIPTORS + OTHER_DESCRIPTORS;
+    let threads = if plan.threads == 1 { String::new() } else { format!(" on {} threads", plan.threads) };
     match limit {
         Some(limit) if limit < wanted => Err(Error::Usage(format!(
-            "{} connections need {wanted} file descriptors, and the system lets this process open {limit}; use fewer \
+            "{} connections{threads} need {wanted} file descriptors, and the system lets this process open {limit}; use fewer \
              connections, or raise the limit with `ulimit -n {wanted}` (above the hard limit, as root)",
             plan.connections
         ))),
@@ -118,14 +121,21 @@ mod tests {
     use crate::bench::plan::Play;
     use std::time::Duration;
 
+    /// The fault: each thread has an event queue and may have a timer, which have two descriptors each.
+    #[test]
+    fn i469_threads_need_descriptors() {
+        let plan = Plan { connections: 300, threads: 100, ..Plan::new(Play::Http, Duration::from_secs(1)) };
+        assert!(check_descriptors(&plan, Some(731)).is_err() && check_descriptors(&plan, Some(732)).is_ok());
+    }
+
     #[test]
     fn too_few_descriptors_are_found_before_the_run() {
         let plan = Plan { connections: 30_000, ..Plan::new(Play::Http, Duration::from_secs(1)) };
-        for limit in [None, Some(30_032)] {
+        for limit in [None, Some(30_036)] {
             assert!(check_descriptors(&plan, limit).is_ok());
         }
         let error = check_descriptors(&plan, Some(20_000)).map_err(|error| error.to_string());
-        for words in ["30000 connections", "`ulimit -n 30032`", "20000"] {
+        for words in ["30000 connections", "`ulimit -n 30036`", "20000"] {
             assert!(error.as_ref().is_err_and(|error| error.contains(words)), "{error:?}");
         }
     }
