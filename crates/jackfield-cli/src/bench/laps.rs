@@ -100,9 +100,12 @@ impl Sum {
 mod tests {
     use super::*;
 
-    /// The laps of two threads as they are told: thread, phase, number, whether it is the last one, operations; and the operations
-    /// of the sum that is complete then.
-    fn check(told: &[(usize, bool, u64, bool, u64, Option<u64>)]) -> Laps {
+    /// A lap as it is told: thread, phase, number, whether it is the last one, operations; and the operations of the sum that is
+    /// complete then.
+    type Told = (usize, bool, u64, bool, u64, Option<u64>);
+
+    /// Tells of the laps of two threads.
+    fn check(told: &[Told]) -> Laps {
         let mut laps = Laps::new(2);
         for &(thread, is_measured, number, is_last, operations, expected) in told {
             assert!(!laps.are_over());
