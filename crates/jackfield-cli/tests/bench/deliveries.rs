@@ -35,7 +35,8 @@ fn counts(run: &Run) -> (u64, u64) {
 #[test]
 fn i460_deliveries_that_come_after_the_end_have_a_latency() {
     let streams = || {
-        let addr = odd::listen_for_posts(|streams, event| odd::deliver_late(streams, event, LATE));
+        let addr =
+            odd::listen_for_posts(usize::MAX, |streams, event| odd::deliver_late(streams, event, LATE));
         counts(&sse(&addr, &[]))
     };
     let messages = |threads| {
@@ -53,7 +54,7 @@ fn i460_deliveries_that_come_after_the_end_have_a_latency() {
 fn i460_deliveries_that_do_not_come_are_errors() {
     let is_whole = |_| {
         let posts = Arc::new(AtomicUsize::new(0));
-        let addr = odd::listen_for_posts(move |streams, event| {
+        let addr = odd::listen_for_posts(usize::MAX, move |streams, event| {
             if posts.fetch_add(1, Ordering::Relaxed) < 10 {
                 odd::deliver(streams, &event);
             }
@@ -68,7 +69,7 @@ fn i460_deliveries_that_do_not_come_are_errors() {
 /// Without a rate the publisher waits for all streams. One of them gets nothing but comments.
 #[test]
 fn i460_without_a_rate_too() {
-    let addr = odd::listen_for_posts(|streams, event| {
+    let addr = odd::listen_for_posts(usize::MAX, |streams, event| {
         let mut streams = streams.lock().expect("no test panics here");
         odd::tell(&mut streams[..1], &event);
         odd::tell(&mut streams[1..], ": still here\n\n");
@@ -81,7 +82,7 @@ fn i460_without_a_rate_too() {
 /// The fault: when the last of them was published, nothing had come for as long as an answer may take, and that was the end.
 #[test]
 fn i460_of_a_number_the_last_deliveries_are_waited_for() {
-    let addr = odd::listen_for_posts(|streams, event| odd::deliver_late(streams, event, LATE));
+    let addr = odd::listen_for_posts(usize::MAX, |streams, event| odd::deliver_late(streams, event, LATE));
     let load = ["-c", "2", "-n", "2", "--rate", "0.5", "--timeout", "1s"];
     let run = bench(&[&["sse", &addr, "--publish-path", "/post"], &load[..]].concat());
     let result = run.result();
@@ -91,7 +92,8 @@ fn i460_of_a_number_the_last_deliveries_are_waited_for() {
 /// The fault: comments were heard, so this went on until the time was over.
 #[test]
 fn i467_of_a_number_deliveries_are_not_waited_for_because_of_comments() {
-    let addr = odd::listen_for_posts(|streams, _| odd::comment(streams, Duration::from_millis(100)));
+    let addr =
+        odd::listen_for_posts(usize::MAX, |streams, _| odd::comment(streams, Duration::from_millis(100)));
     let load = ["-c", "2", "-n", "2", "--rate", "20", "--timeout", "500ms", "-d", "60s"];
     let run = bench(&[&["sse", &addr, "--publish-path", "/post"], &load[..]].concat());
     let result = run.result();
@@ -103,7 +105,7 @@ fn i467_of_a_number_deliveries_are_not_waited_for_because_of_comments() {
 #[test]
 fn i460_a_stream_that_was_lost_has_missed_nothing() {
     let posts = Arc::new(AtomicUsize::new(0));
-    let addr = odd::listen_for_posts(move |streams, event| {
+    let addr = odd::listen_for_posts(usize::MAX, move |streams, event| {
         if posts.fetch_add(1, Ordering::Relaxed) == 10 {
             streams.lock().expect("no test panics here").remove(0);
         }

@@ -379,7 +379,7 @@ fn requests_behind_the_last_answer_of_a_connection_are_errors() {
 #[test]
 fn a_publisher_goes_on_with_another_connection() {
     for pipeline in ["1", "3"] {
-        let addr = odd::listen_for_posts(|streams, event| odd::deliver(streams, &event));
+        let addr = odd::listen_for_posts(1, |streams, event| odd::deliver(streams, &event));
         let args = ["sse", &addr, "--publish-path", "/post", "-c", "2", "-p", pipeline];
         let deliveries = |run: &Run| run.result()["throughput"]["operations"].as_u64().unwrap_or(0);
         let run = bench_until(&args, |run| deliveries(run) > 20);

@@ -97,25 +97,41 @@ pub(crate) fn listen_and_pause(asked: usize, pause: Duration) -> String {
 /// The event streams of a server.
 pub(crate) type Streams = Arc<Mutex<Vec<TcpStream>>>;
 
-/// Event streams, and posts, each of which becomes an event that is delivered in this way. Each connection serves one post.
-pub(crate) fn listen_for_posts(deliver: impl Fn(&Streams, String) + Clone + Send + 'static) -> String {
+/// Event streams, and posts, each of which becomes an event that is delivered in this way. Each connection serves so many posts.
+pub(crate) fn listen_for_posts(
+    posts: usize,
+    deliver: impl Fn(&Streams, String) + Clone + Send + 'static,
+) -> String {
     let streams = Streams::default();
     listen(move |mut stream| {
-        let mut room = [0; 4096];
-        let Ok(count @ 1..) = stream.read(&mut room) else { return };
-        let request = String::from_utf8_lossy(&room[..count]).into_owned();
-        if request.starts_with("GET ") {
-            let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-            if stream.write_all(head).is_ok() {
-                streams.lock().expect("no test panics here").push(stream);
+        let mut input = BufReader::new(stream.try_clone().expect("a descriptor is free"));
+        let mut left = posts;
+        while left > 0 {
+            let Some((line, body)) = read_request(&mut input) else { return };
+            if line.starts_with("GET ") {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+                if stream.write_all(head).is_ok() {
+                    streams.lock().expect("no test panics here").push(stream);
+                }
+                return;
             }
-            return;
+            deliver(&streams, format!("data: {body}\n\n"));
+            left -= 1;
+            let end = if left == 0 { "Connection: close\r\n" } else { "" };
+            // The client may be gone.
+            let _ = write!(stream, "HTTP/1.1 204 No Content\r\n{end}\r\n");
         }
-        let body = request.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        deliver(&streams, format!("data: {}\n\n", body.get(..56).unwrap_or(body)));
-        // The client may be gone.
-        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     })
+}
+
+/// The first line of a request, and its body.
+fn read_request(input: &mut impl BufRead) -> Option<(String, String)> {
+    let head: Vec<String> = input.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let length =
+        head.iter().find_map(|line| line.strip_prefix("Content-Length: ")?.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    input.read_exact(&mut body).ok()?;
+    Some((head.into_iter().next()?, String::from_utf8(body).ok()?))
 }
 
 /// An event comes on all streams.
