@@ -74,7 +74,7 @@ fn i308_a_server_that_hangs_up_unheard_is_not_called_again_at_once() {
 
 /// The fault: the end of a connection that was over counted as an error.
 #[test]
-fn i471_a_connection_that_ends_behind_the_answer_to_a_post_is_no_error() {
+fn i478_a_connection_that_ends_behind_the_answer_to_a_post_is_no_error() {
     let is_none = |_| {
         let addr = odd::listen_for_posts(1, |streams, event| odd::deliver(streams, &event));
         let run = bench(&["sse", &addr, "--publish-path", "/post", "-c", "2", "-n", "4", "--rate", "5"]);
