@@ -203,7 +203,7 @@ fn many_publishes_of_one_turn_look_at_congested_members_only() {
     let limits = Limits::default().with(|limits| {
         limits.reactor.outbox_bytes_high = 1000;
         limits.reactor.outbox_bytes_low = 100;
-        limits.reactor.outbox_bytes_max = 4000;
+        limits.reactor.outbox_bytes_max = 6000;
     });
     let policies = [Overflow::GiveBack, Overflow::DropNewest, Overflow::DropOldest, Overflow::NewestPerKey];
     for (policy, is_full) in policies.into_iter().flat_map(|policy| [(policy, false), (policy, true)]) {
@@ -215,7 +215,7 @@ fn many_publishes_of_one_turn_look_at_congested_members_only() {
         let (stuck, others) = world.ends.split_at(STUCK);
         stuck.iter().for_each(|far| far.set_room(Some(0)));
         // Above the high-water mark, or up to the bound.
-        for _ in 0..if is_full { 50 } else { 11 } {
+        for _ in 0..if is_full { 70 } else { 11 } {
             handle.publish("all", "m".repeat(100));
             world.server.run();
         }

@@ -23,6 +23,6 @@ pub use header::HeaderValue;
 pub use prepared::Prepared;
 pub(crate) use publication::Content;
 pub use publication::Publication;
-pub(crate) use queue::OverflowQueue;
+pub(crate) use queue::{OverflowQueue, Place};
 pub use sent::{Published, Sent};
 pub(crate) use source::{ReaderSource, Source, boxed_bytes};

@@ -13,55 +13,101 @@ pub(crate) struct OverflowQueue {
     /// By number; numbers only go up.
     waiting: BTreeMap<u64, Waiting>,
     /// The number of the newest message with each key, by topic, if only that is kept.
-    keys: HashMap<Keyed, u64>,
+    keys: HashMap<(Arc<str>, Arc<str>), u64>,
+    topics: HashMap<Arc<str>, OfTopic>,
     next: u64,
     bytes: usize,
 }
 
-/// A topic, and the key of a message to it.
-type Keyed = (Arc<str>, Arc<str>);
+/// The messages to one topic: a list through those of all.
+#[derive(Debug)]
+struct OfTopic {
+    oldest: u64,
+    newest: u64,
+    bytes: usize,
+}
 
 #[derive(Debug)]
 struct Waiting {
     message: Prepared,
-    keyed: Option<Keyed>,
+    topic: Arc<str>,
+    /// If only the newest with this key is kept.
+    key: Option<Arc<str>>,
     bytes: usize,
     /// When its time to live ends.
     due: Option<Time>,
+    /// The ones before and behind it to the same topic.
+    older: Option<u64>,
+    newer: Option<u64>,
+}
+
+/// How a message waits.
+pub(crate) struct Place {
+    /// By its name: a topic that is closed gives its place to another.
+    pub(crate) topic: Arc<str>,
+    /// A message replaces an older one to its topic with its key.
+    pub(crate) is_by_key: bool,
+    /// The most bytes of this topic, and of all.
+    pub(crate) topic_max: usize,
+    pub(crate) bytes_max: usize,
 }
 
 /// Bytes of an entry without its message, which may be shared.
 const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<Waiting>();
 
 impl OverflowQueue {
-    /// Adds a message; with a topic `by_key` it replaces an older one with its key to that topic. Above `bytes_max` the oldest
-    /// are dropped, but never the newest. Returns how many were dropped.
-    pub(crate) fn push(
-        &mut self,
-        message: Prepared,
-        now: Time,
-        by_key: Option<Arc<str>>,
-        bytes_max: usize,
-    ) -> usize {
+    /// Adds a message. Above the bound of its topic the oldest to that topic are dropped, and above the bound of all the oldest of all,
+    /// but never the newest. Returns how many were dropped.
+    pub(crate) fn push(&mut self, message: Prepared, now: Time, place: &Place) -> usize {
+        let Marks { key, ttl } = message.marks();
+        let (key, due) = (key.clone().filter(|_| place.is_by_key), ttl.map(|ttl| now.after(ttl)));
+        let keyed = key.clone().map(|key| (place.topic.clone(), key));
+        let replaced = keyed.as_ref().and_then(|keyed| self.keys.get(keyed).copied());
+        let mut dropped = usize::from(replaced.is_some_and(|older| self.remove(older).is_some()));
         let number = self.next;
         self.next += 1;
-        let Marks { key, ttl } = message.marks();
-        let (keyed, due) = (by_key.zip(key.clone()), ttl.map(|ttl| now.after(ttl)));
-        let older = keyed.clone().and_then(|keyed| self.keys.insert(keyed, number));
-        let mut dropped = usize::from(older.is_some_and(|older| self.take(older).is_some()));
+        self.keys.extend(keyed.map(|keyed| (keyed, number)));
         let bytes = message.payload_bytes() + ENTRY_BYTES;
-        self.bytes += bytes;
-        self.waiting.insert(number, Waiting { message, keyed, bytes, due });
-        while self.bytes > bytes_max && self.waiting.len() > 1 {
-            dropped += usize::from(self.pop_first().is_some());
+        let topic = place.topic.clone();
+        self.append(number, Waiting { message, topic, key, bytes, due, older: None, newer: None });
+        while let Some(oldest) = self.over_bound(place).filter(|oldest| *oldest != number) {
+            dropped += usize::from(self.remove(oldest).is_some());
         }
         dropped
+    }
+
+    /// The message that is dropped next.
+    fn over_bound(&self, place: &Place) -> Option<u64> {
+        let of_topic =
+            self.topics.get(&place.topic).filter(|of| of.bytes > place.topic_max && of.oldest != of.newest);
+        let of_all = || self.waiting.first_key_value().filter(|_| self.bytes > place.bytes_max);
+        of_topic.map(|of| of.oldest).or_else(|| of_all().map(|(oldest, _)| *oldest))
+    }
+
+    /// Puts a message behind all, and behind those to its topic.
+    fn append(&mut self, number: u64, mut message: Waiting) {
+        self.bytes += message.bytes;
+        match self.topics.get_mut(&message.topic) {
+            Some(of) => {
+                message.older = Some(of.newest);
+                if let Some(older) = self.waiting.get_mut(&of.newest) {
+                    older.newer = Some(number);
+                }
+                (of.newest, of.bytes) = (number, of.bytes + message.bytes);
+            }
+            None => {
+                let of = OfTopic { oldest: number, newest: number, bytes: message.bytes };
+                self.topics.insert(message.topic.clone(), of);
+            }
+        }
+        self.waiting.insert(number, message);
     }
 
     /// Takes the oldest message that is not too old. Returns also how many were too old.
     pub(crate) fn pop(&mut self, now: Time) -> (Option<Prepared>, usize) {
         let mut late = 0;
-        while let Some(first) = self.pop_first() {
+        while let Some(number) = self.waiting.first_key_value().map(|(number, _)| *number) {
+            let Some(first) = self.remove(number) else { break };
             if first.due.is_none_or(|due| now <= due || planted(94)) {
                 return (Some(first.message), late);
             }
@@ -82,23 +128,35 @@ impl OverflowQueue {
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
             + tree_bytes(self.waiting.len())
-            + hash_table_bytes::<(Keyed, u64)>(self.keys.capacity())
+            + hash_table_bytes::<((Arc<str>, Arc<str>), u64)>(self.keys.capacity())
+            + hash_table_bytes::<(Arc<str>, OfTopic)>(self.topics.capacity())
     }
 
-    fn pop_first(&mut self) -> Option<Waiting> {
-        let number = *self.waiting.first_key_value()?.0;
-        let first = self.take(number)?;
-        if let Some(keyed) = &first.keyed {
-            if self.keys.get(keyed) == Some(&number) {
-                self.keys.remove(keyed);
-            }
-        }
-        Some(first)
-    }
-
-    fn take(&mut self, number: u64) -> Option<Waiting> {
+    fn remove(&mut self, number: u64) -> Option<Waiting> {
         let taken = self.waiting.remove(&number)?;
         self.bytes -= taken.bytes;
+        if let Some(older) = taken.older.and_then(|older| self.waiting.get_mut(&older)) {
+            older.newer = taken.newer;
+        }
+        if let Some(newer) = taken.newer.and_then(|newer| self.waiting.get_mut(&newer)) {
+            newer.older = taken.older;
+        }
+        match (taken.older, taken.newer) {
+            (None, None) => drop(self.topics.remove(&taken.topic)),
+            (older, newer) => {
+                let of = self.topics.get_mut(&taken.topic)?;
+                of.bytes -= taken.bytes;
+                if older.is_none() {
+                    of.oldest = newer.unwrap_or(of.oldest);
+                }
+                if newer.is_none() {
+                    of.newest = older.unwrap_or(of.newest);
+                }
+            }
+        }
+        if let Some(key) = &taken.key {
+            self.keys.remove(&(taken.topic.clone(), key.clone()));
+        }
         Some(taken)
     }
 }
@@ -144,7 +202,8 @@ mod tests {
     /// An item of the model, which is a list that is always searched completely.
     struct Item {
         number: usize,
-        keyed: Option<(usize, u8)>,
+        topic: usize,
+        key: Option<u8>,
         due: Option<u64>,
         bytes: usize,
     }
@@ -160,6 +219,7 @@ mod tests {
         #[test]
         fn n10_the_queue_behaves_like_a_list(acts in prop::collection::vec(act(), 0..80), by_key: bool) {
             const BYTES_MAX: usize = 1000;
+            const TOPIC_MAX: [usize; 2] = [600, BYTES_MAX];
             let (mut queue, mut model, mut now) = (OverflowQueue::default(), Vec::<Item>::new(), 0);
             for (number, act) in acts.into_iter().enumerate() {
                 match act {
@@ -172,15 +232,29 @@ mod tests {
                             message = message.ttl(Duration::from_millis(ttl));
                         }
                         let before = model.len();
-                        let keyed = key.map(|key| (topic, key));
-                        model.retain(|item| !by_key || keyed.is_none() || item.keyed != keyed);
+                        let is_same = |item: &Item| item.topic == topic && item.key == key;
+                        model.retain(|item| !by_key || key.is_none() || !is_same(item));
                         let bytes = bytes + 2 + ENTRY_BYTES;
-                        model.push(Item { number, keyed, due: ttl.map(|ttl| now + ttl), bytes });
+                        model.push(Item { number, topic, key, due: ttl.map(|ttl| now + ttl), bytes });
+                        loop {
+                            let of_topic = model.iter().filter(|item| item.topic == topic);
+                            let (count, bytes) = of_topic.fold((0, 0), |(count, bytes), item| (count + 1, bytes + item.bytes));
+                            if count < 2 || bytes <= TOPIC_MAX[topic] {
+                                break;
+                            }
+                            let oldest = model.iter().position(|item| item.topic == topic);
+                            model.remove(oldest.unwrap());
+                        }
                         while model.len() > 1 && model.iter().map(|item| item.bytes).sum::<usize>() > BYTES_MAX {
                             model.remove(0);
                         }
-                        let by_key = by_key.then(|| Arc::from(topic.to_string()));
-                        let dropped = queue.push(Prepared::new(message), Time(now), by_key, BYTES_MAX);
+                        let place = Place {
+                            topic: Arc::from(topic.to_string()),
+                            is_by_key: by_key,
+                            topic_max: TOPIC_MAX[topic],
+                            bytes_max: BYTES_MAX,
+                        };
+                        let dropped = queue.push(Prepared::new(message), Time(now), &place);
                         prop_assert_eq!(dropped, before + 1 - model.len());
                     }
                     Act::Pop => {

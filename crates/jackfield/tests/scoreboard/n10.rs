@@ -290,6 +290,26 @@ fn p13_the_cap_of_one_topic_is_not_that_of_others() {
     assert!(of_declared < 100, "{of_declared}");
 }
 
+/// The fault: a message to a topic with a small bound threw out what waited of other topics.
+#[test]
+fn p13_the_queue_has_room_for_each_topic() {
+    let mut server = TestServer::new(|_peer| Member);
+    let policies = History::none().overflow(Overflow::DropOldest).max_backlog(64 << 10);
+    assert!(server.handle().declare_topic("declared", policies));
+    let far = member(&mut server, "oldest");
+    for number in 0..200 {
+        server.handle().publish("declared", long(number));
+        server.handle().publish("t", long(1000 + number));
+        server.run();
+    }
+    let numbers: Vec<usize> =
+        texts(&read(&mut server, &far)).iter().map(|text| text.parse().unwrap()).collect();
+    let (declared, others): (Vec<usize>, Vec<usize>) = numbers.iter().partition(|number| **number < 1000);
+    assert_eq!(others, (1000..1200).collect::<Vec<_>>());
+    assert!((50..100).contains(&declared.len()), "{declared:?}");
+    assert_eq!(declared.last(), Some(&199), "the newest stay");
+}
+
 /// One member in ten that does not read takes nothing from the others.
 #[test]
 fn n10_other_subscribers_get_everything() {

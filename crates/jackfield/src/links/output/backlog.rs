@@ -3,7 +3,7 @@
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use crate::message::{Content, Prepared, Sent};
+use crate::message::{Content, Place, Prepared, Sent};
 use crate::topics::Overflow;
 use jackfield_proto::{sse, websocket};
 use jackfield_reactor::planted::planted;
@@ -96,11 +96,12 @@ impl Links {
         place: usize,
         (policy, cap): (Overflow, usize),
     ) {
-        let now = wires.now();
-        // By its name: a topic that is closed gives its place to another.
-        let by_key = (policy == Overflow::NewestPerKey).then(|| self.topics.find_name(place)).flatten();
+        let (now, is_by_key) = (wires.now(), policy == Overflow::NewestPerKey);
+        let Some(topic) = self.topics.find_name(place) else { return };
+        let place =
+            Place { topic, is_by_key, topic_max: cap, bytes_max: wires.limits_of(id).outbox_bytes_max };
         let queue = self.link(id).extra().queue.get_or_insert_default();
-        let dropped = queue.push(message, now, by_key, cap);
+        let dropped = queue.push(message, now, &place);
         self.charge(wires, id);
         self.count_all_dropped(wires, id, dropped);
     }
