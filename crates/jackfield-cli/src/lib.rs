@@ -21,6 +21,7 @@ pub mod report;
 pub mod serve;
 
 use base::error::Error;
+use base::output::tell;
 use clap::Parser;
 use cli::{Bench, Cli, Command};
 use std::process::ExitCode;
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
     match run(&Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("jackfield: {error}");
+            tell(&format!("jackfield: {error}"));
             let is_refused = matches!(error.downcast_ref(), Some(Error::Refused(_)));
             ExitCode::from(if is_refused { FAILED } else { BROKEN })
         }

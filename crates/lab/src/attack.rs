@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub(crate) struct ToGoals {
     #[command(flatten)]
     attack: Attack,
-    /// The file whose generated section is replaced [default: docs/numbers.md, if all attacks are meant]
+    /// The file whose generated section is replaced [default: docs/numbers.md, if all attacks are made as they usually are]
     #[arg(long, value_name = "FILE")]
     numbers: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ const GOALS: [(&str, &str, f64); 10] = [
 /// Where the table goes in a document.
 const SECTION: Section = Section("attack");
 
-/// Attacks, shows the results, and writes them into the documents after a run of all attacks. False if a goal is
+/// Attacks, writes the results into the documents after a run of all attacks, and shows them. False if a goal is
 /// missed.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ const SECTION: Section = Section("attack");
 pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
     attack::check(&args.attack)?;
     let here = || root_above(&std::env::current_dir().ok()?);
-    let default = || (args.attack.what == What::All).then(|| Some(here()?.join("docs/numbers.md"))).flatten();
+    let default = || args.is_whole().then(|| Some(here()?.join("docs/numbers.md"))).flatten();
     let numbers = args.numbers.clone().or_else(default);
     papers::check(numbers.as_deref(), None)?;
     let rows = || attack::rows(&args.attack, &Stop::default());
@@ -64,11 +64,23 @@ pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
         _ => rows()?,
     };
     rows.iter_mut().for_each(set_goal);
-    let holds = attack::show(&args.attack, &rows);
     if let Some(numbers) = numbers {
         SECTION.write(Some(&numbers), &table::markdown(&rows))?;
     }
-    Ok(holds)
+    attack::show(&args.attack, &rows)
+}
+
+impl ToGoals {
+    /// Whether it is what the documents show: all attacks of their usual size, on the built-in server.
+    fn is_whole(&self) -> bool {
+        let Attack { what, target, connections, count, descriptors, head_timeout, linger, .. } = &self.attack;
+        let is_usual = connections.is_none()
+            && count.is_none()
+            && descriptors.is_none()
+            && head_timeout.is_none()
+            && linger.is_none();
+        *what == What::All && target.is_none() && is_usual
+    }
 }
 
 /// The attack that needs TLS, which the built-in server speaks only with a certificate.
@@ -97,7 +109,33 @@ fn set_goal(row: &mut Row) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use jackfield_cli::attack::goal::{Sheet, Unit, Verdict};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        to_goals: ToGoals,
+    }
+
+    /// The fault: a small attack, or one on another server, was written into the documents.
+    #[test]
+    fn i500_only_usual_attacks_go_into_the_documents() {
+        for (line, is_whole) in [
+            ("lab", true),
+            ("lab all --seed 2 --json", true),
+            ("lab idle", false),
+            ("lab all 127.0.0.1:1", false),
+            ("lab all -c 100", false),
+            ("lab all --count 100", false),
+            ("lab all --descriptors 64", false),
+            ("lab all --head-timeout 1s", false),
+            ("lab all --linger 1s", false),
+        ] {
+            let parsed = Line::try_parse_from(line.split(' ')).expect("it is a command line");
+            assert_eq!(parsed.to_goals.is_whole(), is_whole, "{line}");
+        }
+    }
 
     #[test]
     fn our_goals_are_added_to_those_of_the_tool() {

@@ -15,6 +15,7 @@ mod reactors;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use jackfield_cli::base::output;
 use jackfield_cli::serve;
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     match run(&Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("lab: {error}");
+            output::tell(&format!("lab: {error}"));
             ExitCode::from(BROKEN)
         }
     }
@@ -40,7 +41,7 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Reactors(args) => verdict(reactors::reactors(args)?, MISSED),
         Command::Attack(args) => verdict(attack::attack(args)?, MISSED),
         Command::World(args) => {
-            println!("{}", growth::world::run(args)?);
+            output::say(&format!("{}\n", growth::world::run(args)?))?;
             ExitCode::SUCCESS
         }
         Command::Serve(args) => {

@@ -23,7 +23,7 @@ mod victim;
 pub mod what;
 
 use crate::base::error::Error;
-use crate::base::output::say;
+use crate::base::output::{say, tell};
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::load::interrupt;
@@ -44,13 +44,13 @@ const MISSED: u8 = 1;
 /// Attacks, and shows what came of it.
 ///
 /// # Errors
-/// As [`check`] and [`rows`].
+/// As [`check`], [`rows`] and [`show`].
 pub fn attack(args: &Attack) -> Result<ExitCode, Error> {
     check(args)?;
     let stop = interrupt::flag()?;
-    let holds = show(args, &rows(args, &stop)?);
+    let holds = show(args, &rows(args, &stop)?)?;
     if stop.load(Ordering::Relaxed) {
-        eprintln!("interrupted: these are the attacks that had ended");
+        tell("interrupted: these are the attacks that had ended");
         return Ok(ExitCode::from(interrupt::EXIT));
     }
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::from(MISSED) })
@@ -109,10 +109,12 @@ fn all<A: FnOnce() -> Result<Sheet, Error>>(
 }
 
 /// Prints the table, or the figures as JSON. False if a goal is missed.
-#[must_use]
-pub fn show(args: &Attack, rows: &[Row]) -> bool {
-    say(&if args.json { format!("{:#}\n", table::json(rows)) } else { table::text(rows) });
-    rows.iter().all(|row| row.verdict() != Verdict::Missed)
+///
+/// # Errors
+/// They can't be written.
+pub fn show(args: &Attack, rows: &[Row]) -> Result<bool, Error> {
+    say(&if args.json { format!("{:#}\n", table::json(rows)) } else { table::text(rows) })?;
+    Ok(rows.iter().all(|row| row.verdict() != Verdict::Missed))
 }
 
 #[cfg(test)]

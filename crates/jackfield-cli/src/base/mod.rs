@@ -3,7 +3,7 @@
 
 pub mod error;
 pub mod machine;
-pub(crate) mod output;
+pub mod output;
 pub mod proc;
 pub(crate) mod progress;
 pub(crate) mod random;

@@ -1,7 +1,7 @@
 //! What a command shows while it runs.
 
+use super::output::tell;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -63,8 +63,7 @@ impl Progress {
 
     fn print_line(&self, phase: &str, message: &str) {
         if self.lines.as_ref().is_some_and(|lines| lines.is_due(lines.began.elapsed())) {
-            // It changes nothing if nobody reads it any more.
-            let _ = writeln!(io::stderr(), "{phase}: {message}");
+            tell(&format!("{phase}: {message}"));
         }
     }
 }

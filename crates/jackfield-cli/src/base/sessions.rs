@@ -20,7 +20,8 @@ struct Known {
     group: Option<NamedGroup>,
     /// The TLS 1.2 session, which may be resumed many times.
     session: Option<Tls12ClientSessionValue>,
-    /// TLS 1.3 tickets, each for one use. The oldest is used first.
+    /// TLS 1.3 tickets, each for one use. The newest is used first, and the oldest has to go: a server that has room for few sessions
+    /// forgets those that were made first.
     tickets: VecDeque<Tls13ClientSessionValue>,
 }
 
@@ -61,12 +62,13 @@ impl ClientSessionStore for Sessions {
 
     fn insert_tls13_ticket(&self, _server: ServerName<'static>, ticket: Tls13ClientSessionValue) {
         let mut known = self.known();
-        if known.tickets.len() < self.tickets_max {
-            known.tickets.push_back(ticket);
+        if known.tickets.len() >= self.tickets_max {
+            known.tickets.pop_front();
         }
+        known.tickets.push_back(ticket);
     }
 
     fn take_tls13_ticket(&self, _server: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.known().tickets.pop_front()
+        self.known().tickets.pop_back()
     }
 }

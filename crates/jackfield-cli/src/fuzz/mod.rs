@@ -42,11 +42,11 @@ struct Bench<'a> {
 /// Runs `fuzz`. Returns whether all properties held.
 ///
 /// # Errors
-/// If the command line makes no sense, or a folder can't be used.
+/// If the command line makes no sense, a folder can't be used, or the result can't be written.
 pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
     args.check()?;
     match args.what.as_str() {
-        "list" => TARGETS.iter().for_each(|target| say(&format!("{:<20} {}\n", target.name, target.about))),
+        "list" => say(&list())?,
         "export" => export(args.corpus(), args.force)?,
         "all" => return fuzz_all(args, TARGETS),
         name => {
@@ -57,6 +57,11 @@ pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// All targets, one on each line.
+fn list() -> String {
+    TARGETS.iter().map(|target| format!("{:<20} {}\n", target.name, target.about)).collect()
 }
 
 /// Writes the first inputs of all targets, or nothing if a file of somebody else's is in the way.
@@ -83,20 +88,20 @@ fn fuzz_all(args: &Fuzz, targets: &[Target]) -> Result<bool, Error> {
     }
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let seed = args.seed.unwrap_or_else(clock);
-    say(&format!("seed {seed}, {} jobs\n", jobs(args.jobs)));
+    say(&format!("seed {seed}, {} jobs\n", jobs(args.jobs)))?;
     let (mut whole, mut holds) = (Sum::default(), true);
     for target in targets {
         let (sum, findings) = fuzz_one(args, target, seed)?;
-        say(&format!("{:<20} {}\n", target.name, sum.describe()));
+        say(&format!("{:<20} {}\n", target.name, sum.describe()))?;
         for finding in findings {
-            say(&format!("\n{finding}\n"));
+            say(&format!("\n{finding}\n"))?;
             holds = false;
         }
         whole.add(sum.executions, sum.tally);
         whole.elapsed += sum.elapsed;
     }
     if targets.len() > 1 {
-        say(&format!("{:<20} {}\n", "all", whole.describe()));
+        say(&format!("{:<20} {}\n", "all", whole.describe()))?;
     }
     Ok(holds)
 }

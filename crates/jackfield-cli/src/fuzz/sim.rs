@@ -30,10 +30,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Runs the seeds. Returns whether all invariants held.
 ///
 /// # Errors
-/// There are fewer seeds than requested.
+/// There are fewer seeds than requested, or the result can't be written.
 pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
     if let Some(seed) = args.replay {
-        return Ok(replay(seed));
+        return replay(seed);
     }
     let end = args.from.checked_add(args.seeds).filter(|_| args.seeds > 0).ok_or_else(|| {
         let most = u64::MAX - args.from;
@@ -58,16 +58,15 @@ pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
                 "sim",
                 Duration::from_millis(done),
                 Duration::from_millis(args.seeds),
-                run.describe(began),
+                run.describe(began) + &run.left(began),
             );
         }
     });
     drop(line);
-    say(&format!("seeds {} to {}: {}\n", args.from, run.end, run.describe(began)));
+    let mut text = run.summary(args.from, began);
     let violation = run.violation.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(violation) = &violation {
-        tell(violation);
-    }
+    text.extend(violation.as_ref().map(failure));
+    say(&text)?;
     Ok(violation.is_none())
 }
 
@@ -90,36 +89,69 @@ impl Run {
         }
     }
 
+    /// What is said at the end.
+    fn summary(&self, from: u64, began: Instant) -> String {
+        format!("seeds {from} to {}: {}\n", self.end - 1, self.describe(began))
+    }
+
     fn describe(&self, began: Instant) -> String {
         let done = self.done.load(Ordering::Relaxed) as f64;
-        let rate = done / began.elapsed().as_secs_f64().max(0.001);
         let turns = self.turns.load(Ordering::Relaxed) as f64;
-        let seconds = (self.end.saturating_sub(self.next.load(Ordering::Relaxed))) as f64 / rate.max(0.001);
-        let left = if seconds > 0.0 { format!(", {seconds:.0} s left") } else { String::new() };
         format!(
-            "{} schedules held ({}/s), {} turns{left}",
+            "{} schedules held ({}/s), {} turns",
             units::count(done),
-            units::rate(rate),
+            units::rate(self.rate(began)),
             units::count(turns)
         )
     }
+
+    /// How long the other seeds will take.
+    fn left(&self, began: Instant) -> String {
+        let seeds = self.end.saturating_sub(self.next.load(Ordering::Relaxed)) as f64;
+        format!(", {:.0} s left", seeds / self.rate(began).max(0.001))
+    }
+
+    /// Schedules a second.
+    fn rate(&self, began: Instant) -> f64 {
+        self.done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64().max(0.001)
+    }
 }
 
-fn replay(seed: u64) -> bool {
+fn replay(seed: u64) -> Result<bool, Error> {
     match bad_day(seed, options_of(seed, true)).try_run() {
         Ok(report) => {
-            say(&format!("{}seed {seed}: {} turns, all invariants held\n", report.trace, report.turns));
-            true
+            say(&format!("{}seed {seed}: {} turns, all invariants held\n", report.trace, report.turns))?;
+            Ok(true)
         }
         Err(violation) => {
-            say(&violation.trace.to_string());
-            tell(&violation);
-            false
+            say(&format!("{}{}", violation.trace, failure(&violation)))?;
+            Ok(false)
         }
     }
 }
 
-fn tell(violation: &Violation) {
+fn failure(violation: &Violation) -> String {
     let Violation { seed, oracle, text, .. } = violation;
-    say(&format!("seed {seed} failed ({oracle}): {text}\nreplay: jackfield sim --replay {seed}\n"));
+    format!("seed {seed} failed ({oracle}): {text}\nreplay: jackfield sim --replay {seed}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The faults: the seed behind the last one was named, and behind a violation the time that the others would have taken.
+    #[test]
+    fn i501_the_end_names_the_last_seed_and_no_time_that_is_left() {
+        let run = Run {
+            end: 140,
+            next: AtomicU64::new(120),
+            done: AtomicU64::new(19),
+            turns: AtomicU64::new(1900),
+            is_over: AtomicBool::new(true),
+            violation: Mutex::new(None),
+        };
+        let said = run.summary(100, Instant::now());
+        assert!(said.starts_with("seeds 100 to 139: 19 schedules held ("), "{said}");
+        assert!(said.ends_with(", 1,900 turns\n"), "{said}");
+    }
 }

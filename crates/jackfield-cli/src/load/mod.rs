@@ -8,7 +8,7 @@ pub(crate) mod stages;
 mod values;
 
 use crate::base::error::Error;
-use crate::base::output::say;
+use crate::base::output::{say, tell};
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::bench;
@@ -53,8 +53,9 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     if let Some(old) = &old {
         result["compared"] = compare::json(old, &result);
     }
-    show(output, &result, old.as_ref(), folder)?;
-    Ok(verdict(&plan, &outcome, &output.fail_if, &result))
+    let shown = show(output, &result, old.as_ref(), folder);
+    let code = verdict(&plan, &outcome, &output.fail_if, &result);
+    shown.map(|()| code)
 }
 
 /// What is shown during a run: with `--json` nothing besides the result, unless there is a terminal.
@@ -77,33 +78,33 @@ fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
     }
 }
 
-/// Prints the result, and writes the report. If that fails, the result is not lost.
+/// Prints the result, and writes the report. If one fails, the result is not lost.
 fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Folder>) -> Result<(), Error> {
-    say(&if output.json { format!("{result:#}\n") } else { text::report(result, old) });
-    if let Some(folder) = folder {
+    let said = say(&if output.json { format!("{result:#}\n") } else { text::report(result, old) });
+    if let Some(mut folder) = folder {
         let page = folder.write(&format!("{result:#}\n"), &html::page(result, old))?;
         if !output.json {
-            say(&format!("\nreport: {}\n", page.display()));
+            say(&format!("\nreport: {}\n", page.display()))?;
         }
     }
-    Ok(())
+    said
 }
 
 fn verdict(plan: &Plan, outcome: &Outcome, fail_if: &[gate::Condition], result: &Value) -> ExitCode {
     let complaints: Vec<String> =
         fail_if.iter().filter_map(|condition| complaint(condition, result)).collect();
     for complaint in &complaints {
-        eprintln!("failed: {complaint}");
+        tell(&format!("failed: {complaint}"));
     }
     let is_void = outcome.operations == 0 && !plan.play.is_idle();
     let resumed_none = plan.tls.as_ref().is_some_and(|tls| tls.resumes) && outcome.handshakes.resumed == 0;
     match &outcome.end {
         End::Interrupted => {
-            eprintln!("interrupted: this is what was measured until then");
+            tell("interrupted: this is what was measured until then");
             ExitCode::from(interrupt::EXIT)
         }
         End::Failed(why) => {
-            eprintln!("jackfield: {}", Error::Refused(why.to_string()));
+            tell(&format!("jackfield: {}", Error::Refused(why.to_string())));
             ExitCode::from(FAILED)
         }
         End::Complete if is_void || resumed_none || !complaints.is_empty() => ExitCode::from(FAILED),

@@ -4,11 +4,11 @@ use super::args::PlanFile;
 use super::file::{self, Stage};
 use super::{check_descriptors, interrupt, progress, verdict};
 use crate::base::error::Error;
-use crate::base::output::say;
+use crate::base::output::{say, tell};
 use crate::base::proc;
 use crate::bench;
 use crate::bench::server::Server;
-use crate::report::folder::Folder;
+use crate::report::folder::{Folder, Folders};
 use crate::report::metric::Metric;
 use crate::report::{html, json, text};
 use serde_json::{Value, json};
@@ -24,26 +24,16 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
     for stage in &stages {
         check_descriptors(&stage.plan, proc::descriptor_limit())?;
     }
-    let folder = |stage: &Stage| {
-        let path = args.report.as_ref().map(|report| report.join(&stage.name));
-        path.map(|path| Folder::open(&path, args.force)).transpose()
-    };
     let stop = interrupt::flag()?;
-    let folders = stages.iter().map(folder).collect::<Result<Vec<Option<Folder>>, Error>>()?;
+    let names = stages.iter().map(|stage| &*stage.name);
+    let mut folders = Folders::open(args.report.as_deref(), names, args.force)?;
     let Some(first) = stages.first() else { return Ok(ExitCode::SUCCESS) };
     let server = Server::of(&first.plan)?;
     let (mut results, mut code, mut unwritten) = (Vec::new(), ExitCode::SUCCESS, None);
-    for (stage, folder) in stages.iter().zip(folders) {
+    for (number, stage) in stages.iter().enumerate() {
         let outcome = bench::bench_until(&stop, &stage.plan, &server, progress(args.json))?;
         let result = json::result(&stage.plan, &server, &outcome);
-        if !args.json {
-            say(&format!("stage {}: {}\n", stage.name, text::report(&result, None)));
-        }
-        let page = folder.map(|folder| folder.write(&format!("{result:#}\n"), &html::page(&result, None)));
-        match page.transpose() {
-            Ok(page) => page.iter().for_each(|page| eprintln!("report: {}", page.display())),
-            Err(error) => unwritten = Some(error),
-        }
+        unwritten = show(args.json, stage, &result, folders.get(number)).err();
         let verdict = verdict(&stage.plan, &outcome, &stage.fail_if, &result);
         results.push((&*stage.name, result));
         if verdict != ExitCode::SUCCESS {
@@ -53,8 +43,22 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
             break;
         }
     }
-    say(&if args.json { whole(&results) } else { table(&results) });
-    unwritten.map_or(Ok(code), Err)
+    let said = say(&if args.json { whole(&results) } else { table(&results) });
+    unwritten.map_or(said, Err).map(|()| code)
+}
+
+/// Prints the result of a stage, and writes its report. If one fails, the result is not lost.
+fn show(is_json: bool, stage: &Stage, result: &Value, folder: Option<&mut Folder>) -> Result<(), Error> {
+    let said = if is_json {
+        Ok(())
+    } else {
+        say(&format!("stage {}: {}\n", stage.name, text::report(result, None)))
+    };
+    if let Some(folder) = folder {
+        let page = folder.write(&format!("{result:#}\n"), &html::page(result, None))?;
+        tell(&format!("report: {}", page.display()));
+    }
+    said
 }
 
 fn whole(results: &[(&str, Value)]) -> String {

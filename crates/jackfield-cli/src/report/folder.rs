@@ -16,6 +16,12 @@ pub(crate) struct Folder {
     made_folder: Option<PathBuf>,
 }
 
+/// The folders of several reports in one folder.
+///
+/// The last one is dropped first: the first one has created the folder around them, which can be removed only when it is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Folders(Vec<Folder>);
+
 const NAMES: [&str; 2] = ["result.json", "index.html"];
 
 impl Folder {
@@ -64,7 +70,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file can't be written.
-    pub(crate) fn write(mut self, result: &str, page: &str) -> Result<PathBuf, Error> {
+    pub(crate) fn write(&mut self, result: &str, page: &str) -> Result<PathBuf, Error> {
         for ((file, name), text) in self.files.iter_mut().zip(NAMES).zip([result, page]) {
             let write = |file: &mut File| -> io::Result<()> {
                 file.set_len(0)?;
@@ -75,6 +81,37 @@ impl Folder {
         self.made.clear();
         self.made_folder = None;
         Ok(self.path.join(NAMES[1]))
+    }
+}
+
+impl Folders {
+    /// Opens a folder of each name in this one. Without it there are none.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub(crate) fn open<'n>(
+        report: Option<&Path>,
+        names: impl Iterator<Item = &'n str>,
+        is_forced: bool,
+    ) -> Result<Self, Error> {
+        let mut folders = Self::default();
+        if let Some(report) = report {
+            for name in names {
+                folders.0.push(Folder::open(&report.join(name), is_forced)?);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// The folder of this number, in the order of the names.
+    pub(crate) fn get(&mut self, number: usize) -> Option<&mut Folder> {
+        self.0.get_mut(number)
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
     }
 }
 
@@ -111,7 +148,7 @@ mod tests {
         let path = root.join("a/b");
         drop(Folder::open(&path, false).expect("it can be made"));
         assert!(!root.exists(), "nothing is left");
-        let folder = Folder::open(&path, false).expect("it can be made");
+        let mut folder = Folder::open(&path, false).expect("it can be made");
         assert_eq!(folder.write("{}", "<p>").ok(), Some(path.join("index.html")));
         assert_eq!(fs::read_to_string(path.join("result.json")).ok().as_deref(), Some("{}"));
         fs::remove_dir_all(root).expect("it was made here");
@@ -128,7 +165,7 @@ mod tests {
         drop(Folder::open(&path, true).expect("it can be written"));
         let text = || fs::read_to_string(path.join("index.html")).ok();
         assert_eq!(text().as_deref(), Some("mine, and longer"), "a run that fails leaves it as it was");
-        let folder = Folder::open(&path, true).expect("it can be written");
+        let mut folder = Folder::open(&path, true).expect("it can be written");
         assert!(folder.write("{}", "new").is_ok());
         assert_eq!(text().as_deref(), Some("new"));
         fs::remove_dir_all(path).expect("it was made here");

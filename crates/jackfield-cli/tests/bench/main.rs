@@ -18,6 +18,7 @@ mod identity;
 #[path = "../../../../examples/tests/browser/look.rs"]
 mod look;
 mod odd;
+mod outputs;
 mod pages;
 mod plan;
 mod process;

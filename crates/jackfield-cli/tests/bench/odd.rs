@@ -195,12 +195,25 @@ pub(crate) fn keep_silent(stream: TcpStream) {
 /// Listens with TLS, without tickets and without a memory of sessions, and answers one request on each connection. `before` comes
 /// before each handshake.
 pub(crate) fn listen_over_tls(cert: &str, key: &str, before: impl Fn() + Clone + Send + 'static) -> String {
+    let mut config = tls(cert, key);
+    (config.send_tls13_tickets, config.session_storage) = (0, Arc::new(NoServerSessionStorage {}));
+    answer_over_tls(config, before)
+}
+
+/// The same with the memory of sessions that a server has by default: it keeps 256, and forgets the oldest.
+pub(crate) fn listen_with_few_sessions(cert: &str, key: &str) -> String {
+    answer_over_tls(tls(cert, key), || {})
+}
+
+fn tls(cert: &str, key: &str) -> ServerConfig {
     let chain = vec![CertificateDer::from_pem_file(cert).expect("it is a certificate")];
     let key = PrivateKeyDer::from_pem_file(key).expect("it is a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().expect("it has all versions");
-    let mut config = config.with_no_client_auth().with_single_cert(chain, key).expect("they match");
-    (config.send_tls13_tickets, config.session_storage) = (0, Arc::new(NoServerSessionStorage {}));
+    config.with_no_client_auth().with_single_cert(chain, key).expect("they match")
+}
+
+fn answer_over_tls(config: ServerConfig, before: impl Fn() + Clone + Send + 'static) -> String {
     let config = Arc::new(config);
     listen(move |stream| {
         before();

@@ -130,3 +130,12 @@ fn an_invalid_plan_is_reported_before_anything_is_started() {
     let (code, _, stderr) = run(&["bench", "plan", "/nowhere/plan.toml"]);
     assert!(code == 2 && stderr.contains("/nowhere/plan.toml"), "{stderr}");
 }
+
+/// The fault: the folder that the reports of all stages lie in stayed behind.
+#[test]
+fn i498_a_plan_that_measures_nothing_leaves_no_folder() {
+    let text = PLAN.replacen("connections", "target = \"http://name.invalid:80\"\nconnections", 1);
+    let (code, _, stderr, directory) = plan(&text, &[]);
+    assert!(code == 2 && stderr.contains("no address"), "{stderr}");
+    assert!(!directory.path("report").exists(), "nothing is left");
+}

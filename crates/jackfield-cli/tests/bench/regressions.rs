@@ -1,7 +1,8 @@
 //! Faults of the load generator: each was found in a run as a user starts it.
 
 use crate::odd;
-use crate::tool::{Run, bench};
+use crate::process::Directory;
+use crate::tool::{Run, bench, certificate};
 use std::net::SocketAddr;
 
 /// The fault: a server that ended a connection by its answer, and did not close it, kept its place for ever.
@@ -84,4 +85,17 @@ fn i478_a_connection_that_ends_behind_the_answer_to_a_post_is_no_error() {
     };
     // On a machine that is busy elsewhere two posts may be sent on one connection.
     assert!((0..5).any(is_none));
+}
+
+/// The fault: the oldest ticket was used first, which such a server had forgotten already, and new ones had no room.
+#[test]
+fn i490_a_server_that_keeps_few_sessions_resumes_them() {
+    let directory = Directory::new();
+    let [cert, key] = &certificate(&directory, "server");
+    let https = format!("https://{}/", odd::listen_with_few_sessions(cert, key));
+    let load = ["connect", &https, "--ca-file", cert, "--resume", "-c", "64", "-n", "1500"];
+    let run = bench(&[&load[..], &["-d", "120s", "--timeout", "60s"]].concat());
+    let handshakes = &run.result()["handshakes"];
+    let [full, resumed] = ["full", "resumed"].map(|kind| handshakes[kind].as_u64());
+    assert!(run.code == 0 && resumed > full, "{handshakes}{}", run.stderr);
 }

@@ -1,6 +1,7 @@
 //! The documents that figures are written into: a section of a file between two marks, and a directory of files.
 
 use jackfield_cli::base::error::Error;
+use jackfield_cli::base::output::{say, tell};
 use jackfield_cli::base::writable;
 use std::path::Path;
 use std::{fs, io};
@@ -32,7 +33,7 @@ impl Section {
     /// Puts the section into the file, or shows it.
     ///
     /// # Errors
-    /// The file is there, and can't be read or written.
+    /// The file is there, and can't be read or written; or the output can't be written.
     pub(crate) fn write(self, path: Option<&Path>, section: &str) -> Result<(), Error> {
         let why = match path {
             None => "a part of the whole only; --numbers FILE would write it".to_owned(),
@@ -40,7 +41,7 @@ impl Section {
                 Ok(text) => match self.replace(&text, section) {
                     Some(text) => {
                         fs::write(path, text).map_err(|error| Error::File(path.to_owned(), error))?;
-                        eprintln!("written to {}", path.display());
+                        tell(&format!("written to {}", path.display()));
                         return Ok(());
                     }
                     None => {
@@ -53,10 +54,8 @@ impl Section {
                 Err(error) => return Err(Error::File(path.to_owned(), error)),
             },
         };
-        eprintln!("not written to a file: {why}");
-        // If nothing reads the output any more, that is no failure.
-        let _ = io::Write::write_all(&mut io::stdout(), section.as_bytes());
-        Ok(())
+        tell(&format!("not written to a file: {why}"));
+        say(section)
     }
 }
 

@@ -29,6 +29,7 @@ use contender::{CONTENDERS, Contender, Kind};
 use counts::Counts;
 use ground::Ground;
 use jackfield_cli::base::error::Error;
+use jackfield_cli::base::output::tell;
 use jackfield_cli::base::units;
 use origin::Origin;
 use pace::Pace;
@@ -73,7 +74,7 @@ pub(crate) fn compare(args: &Compare) -> Result<bool, Error> {
         let json = format!("{:#}\n", json::result(&boards, &origin));
         let files = [("index.html", page::page(&boards, &origin)), ("compare.json", json)];
         papers::write_files(&report, &files.map(|(name, text)| (name.to_owned(), text)))?;
-        eprintln!("report: {}", report.join("index.html").display());
+        tell(&format!("report: {}", report.join("index.html").display()));
     }
     let is_wanted = setting.contenders.iter().any(|contender| contender.kind == Kind::Ours);
     let is_measured =
@@ -126,7 +127,7 @@ impl Setting {
                 }
                 let turn = self.ground.turn(entry.contender, row, self.duration, self.idle_connections);
                 let (name, said) = (entry.contender.name, describe(&turn));
-                eprintln!("{}, run {run} of {}, {name}: {said}", row.id, self.runs);
+                tell(&format!("{}, run {run} of {}, {name}: {said}", row.id, self.runs));
                 *is_hopeless = matches!(turn, Err(Gap::Lasting(_)));
                 match turn {
                     Ok(turn) => entry.turns.push(Some(turn)),
@@ -140,7 +141,7 @@ impl Setting {
         for entry in entries.iter_mut().filter(|entry| self.counts && entry.is_measured()) {
             entry.counts = Counts::of(entry.contender, row, &self.ground);
             if let Some(counts) = &entry.counts {
-                eprintln!("{}, counted, {}: {}", row.id, entry.contender.name, counts.describe());
+                tell(&format!("{}, counted, {}: {}", row.id, entry.contender.name, counts.describe()));
             }
         }
         let mut board = Board { row, entries, paces: Vec::new() };
@@ -163,10 +164,10 @@ impl Setting {
                     let turn = entry.is_measured().then(turn).and_then(Result::ok);
                     let p99 =
                         turn.as_ref().map_or_else(|| "failed".into(), |turn| units::time(turn.latencies[1]));
-                    eprintln!(
+                    tell(&format!(
                         "{} at {rate}/s, run {run} of {}, {}: p99 {p99}",
                         row.id, self.runs, entry.contender.name
-                    );
+                    ));
                     turns.push(turn);
                 }
             }

@@ -19,13 +19,20 @@ pub(crate) struct Growth {
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(crate) plots: Vec<String>,
     /// Measure nothing: write the page and its plots anew, with the figures of this `growth.json`, beside it or into --report
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runs", "seconds", "plots", "most", "numbers"])]
     pub(crate) from: Option<PathBuf>,
-    /// Leave out points with more connections, subscribers or bytes than this
+    /// Leave out points with more connections, subscribers or bytes than this; then docs/ stays as it is, unless it is named
     #[arg(long, value_name = "N")]
     pub(crate) most: Option<usize>,
     #[command(flatten)]
     pub(crate) whereabouts: Whereabouts,
+}
+
+impl Growth {
+    /// Whether all that belongs into the documents is measured.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.plots.is_empty() && self.most.is_none()
+    }
 }
 
 /// What a server in memory does.
@@ -55,3 +62,38 @@ pub(crate) const GROWTH: &str = "\
 Plots: connections-http, connections-ws, memory-time, memory-instructions, memory-bytes, subscribers-ws, subscribers-sse, size.
 
 Exit status: 0 when each point of this server was measured, 2 when there is a gap.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        growth: Growth,
+    }
+
+    fn line(words: &[&str]) -> Option<Growth> {
+        Line::try_parse_from([&["growth"], words].concat()).ok().map(|line| line.growth)
+    }
+
+    /// The faults: `--most` wrote a part over the documents, and `--from` ignored what it has no use for.
+    #[test]
+    fn i500_only_the_whole_goes_into_the_documents() {
+        for (words, is_whole) in [
+            (&[][..], true),
+            (&["--runs", "1", "--seconds", "1"], true),
+            (&["--plots", "size"], false),
+            (&["--most", "100"], false),
+        ] {
+            assert_eq!(line(words).map(|growth| growth.is_whole()), Some(is_whole), "{words:?}");
+        }
+        assert!(line(&["--from", "a", "--report", "b"]).is_some());
+        for words in
+            [["--most", "1"], ["--plots", "size"], ["--numbers", "b"], ["--runs", "2"], ["--seconds", "2"]]
+        {
+            assert!(line(&[&["--from", "a"], &words[..]].concat()).is_none(), "{words:?}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ use crate::compare::{check_turn, choose, counts};
 use args::Growth;
 use ask::{ask, field, own_program};
 use jackfield_cli::base::error::Error;
+use jackfield_cli::base::output;
 use jackfield_cli::base::proc;
 use jackfield_cli::base::units;
 use jackfield_cli::bench::plan::Play;
@@ -173,7 +174,7 @@ pub(crate) fn growth(args: &Growth) -> Result<bool, Error> {
     check_turn(args.seconds)?;
     let subjects = choose(SUBJECTS, &args.plots, |subject| subject.id)?;
     let ground = Ground::new(&args.whereabouts)?;
-    let default = |path: &str| args.plots.is_empty().then(|| ground.places.root.join(path));
+    let default = |path: &str| args.is_whole().then(|| ground.places.root.join(path));
     let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
     let report = args.whereabouts.report.clone().or_else(|| default("docs/report"));
     papers::check(numbers.as_deref(), report.as_deref())?;
@@ -216,7 +217,7 @@ fn write_pages(report: &Path, all: &[Series], origin: &Origin) -> Result<(), Err
     let mut files = vec![("growth.html".to_owned(), page(all, origin))];
     files.extend(all.iter().map(|series| (file_name(series), series.file())));
     papers::write_files(report, &files)?;
-    eprintln!("report: {}", report.join("growth.html").display());
+    output::tell(&format!("report: {}", report.join("growth.html").display()));
     Ok(())
 }
 
@@ -312,7 +313,7 @@ impl Job<'_> {
 
 fn tell(subject: &Subject, name: &str, at: usize, figure: &Result<Figure, String>) {
     let said = figure.as_ref().map_or_else(Clone::clone, |figure| (subject.up.show)(figure.median));
-    eprintln!("{}, {name}, {}: {said}", subject.id, (subject.across.show)(at as f64));
+    output::tell(&format!("{}, {name}, {}: {said}", subject.id, (subject.across.show)(at as f64)));
 }
 
 /// One figure of a server in memory, which is a process of its own.

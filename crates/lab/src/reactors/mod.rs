@@ -17,6 +17,7 @@ use crate::growth::ask::{ask, field};
 use args::Reactors;
 use jackfield_cli::base::error::Error;
 use jackfield_cli::base::machine;
+use jackfield_cli::base::output::tell;
 use jackfield_cli::base::proc;
 use jackfield_cli::base::units;
 use jackfield_cli::bench;
@@ -91,7 +92,7 @@ pub(crate) fn reactors(args: &Reactors) -> Result<bool, Error> {
             }
         }
         for line in &lines {
-            eprintln!("run {run} of {}, {}: {}", args.runs, line.name, line.last());
+            tell(&format!("run {run} of {}, {}: {}", args.runs, line.name, line.last()));
         }
     }
     SECTION.write(numbers.as_deref(), &section(&lines, root.as_deref()))?;
