@@ -83,5 +83,5 @@ Examples:
   jackfield bench fanout --connections 64 --slow-readers 2
 
 Exit status: 0 if all went well; 1 if a --fail-if condition was met, no operation succeeded, --resume resumed no session, or \
-the server answered wrongly from the start; 2 if nothing could be measured, for example because the command line is wrong; \
-130 after Ctrl-C, which shows the results until then.";
+the server answered wrongly from the start; 2 if nothing could be measured, for example because the command line is wrong, \
+or if the result can't be written; 130 after Ctrl-C, which shows the results until then.";

@@ -156,10 +156,11 @@ no connection is left behind. Memory and processor time have no goal, because on
 A gap is a figure that could not be measured; its line says why.
 
 Exit status: 0 if every goal that could be measured is met; 1 if one is missed, the server ended, or it did not answer as it should \
-from the start; 2 if the command line is wrong or a file can't be read; 130 after Ctrl-C, which shows the attacks that had ended.";
+from the start; 2 if the command line is wrong, a file can't be read or the result can't be written; 130 after Ctrl-C, which shows \
+the attacks that had ended.";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use clap::Parser;
 
@@ -167,6 +168,12 @@ mod tests {
     struct Line {
         #[command(flatten)]
         attack: Attack,
+    }
+
+    /// The options of these words, which make sense.
+    pub(in super::super) fn attack(words: &str) -> Attack {
+        let words = ["attack"].into_iter().chain(words.split(' '));
+        Line::try_parse_from(words).expect("it is a command line").attack
     }
 
     #[track_caller]

@@ -4,6 +4,7 @@ use super::line::Line;
 use super::task::Stop;
 use super::victim::{Place, Victim};
 use crate::base::error::Error;
+use crate::base::machine::without_values;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use crate::bench::tally::new_histogram;
@@ -65,7 +66,7 @@ impl Normal {
         let (place, request) = (victim.place(), Request::get(victim.host(), &victim.path).encode());
         let mut asker =
             Asker { place, request, renews, patience: PATIENCE, stop: stop.clone(), connection: None };
-        let path = &victim.path;
+        let path = without_values(&victim.path);
         asker.ask(0).map_err(|error| Error::Refused(format!("the first request, for {path}: {error}")))?;
         let shared = Arc::new(Shared {
             is_over: AtomicBool::new(false),
@@ -190,6 +191,7 @@ fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::args::tests::attack;
     use super::*;
     use std::io::{ErrorKind, Read, Write};
     use std::net::TcpListener;
@@ -231,5 +233,19 @@ mod tests {
         let press = pressed.clone();
         let meanwhile = move || press.store(true, Ordering::Relaxed);
         assert_eq!(ask(Duration::from_secs(3600), &pressed, meanwhile), Some(ErrorKind::Other));
+    }
+
+    /// The fault: it said the whole path, and so it stood in the figures of an attack, which others may see.
+    #[test]
+    fn i496_a_request_that_fails_is_named_without_what_is_secret() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let addr = listener.local_addr().expect("it has an address");
+        let server = thread::spawn(move || listener.accept().map(drop));
+        let args = attack(&format!("mutants http://{addr}/a?key=SECRET"));
+        let victim = Victim::new(&args, &[]).expect("it has an address");
+        let started = Normal::start(&victim, false, &Stop::default());
+        assert!(server.join().is_ok_and(|came| came.is_ok()));
+        let said = started.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("/a?key=...: ") && !said.contains("SECRET"), "{said}");
     }
 }

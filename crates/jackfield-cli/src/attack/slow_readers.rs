@@ -3,7 +3,7 @@
 use super::answer;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::effect::judge_failures;
-use super::goal::{Sheet, Unit, growth, larger};
+use super::goal::{Figure, Sheet, Unit, growth, larger};
 use super::normal::Normal;
 use super::task::{self, Stop, Task};
 use super::victim::{Place, Victim};
@@ -52,10 +52,9 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     let request = Request::get(victim.host(), &path).encode();
     let path = without_values(&path);
     let mut sheet = Sheet::new("slow-readers");
-    let start = victim.memory();
-    // The server makes the body at the first request, so it is downloaded once.
+    // A server may make the body at the first request and keep it, so it is downloaded once before memory is read.
     let body = match download(&victim.place(), &request, PATIENCE, &task.stop) {
-        Ok(bytes) if bytes >= BODY_BYTES_MIN => Ok(bytes),
+        Ok(bytes) if bytes >= BODY_BYTES_MIN => Ok(()),
         Ok(bytes) => {
             Err(format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more"))
         }
@@ -63,22 +62,19 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     };
     // What fails after Ctrl-C says nothing about the server.
     task::check(&task.stop)?;
-    let body_bytes = match body {
-        Ok(bytes) => bytes,
-        Err(gap) => {
-            sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
-            return Ok(sheet);
-        }
-    };
+    if let Err(gap) = body {
+        sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
+        return Ok(sheet);
+    }
     let normal = Normal::start(&victim, true, &task.stop)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
     let role = SlowReaders { request, answered: 0, refused: 0, cut_off: 0 };
     let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
     crowd.set_receive_bytes(RECEIVE_BYTES);
     let opened = fill(&mut crowd, wanted, progress)?;
-    let mut most = growth(&start, &victim.memory());
+    let mut most = victim.memory();
     crowd.play_until(Instant::now() + STAY, |_| {
-        most = larger(&most, &growth(&start, &victim.memory()));
+        most = larger(&most, &victim.memory());
         false
     })?;
     let kernel = proc::tcp_memory().map_or_else(String::new, |bytes| {
@@ -94,15 +90,19 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     sheet
         .at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64))
         .note(format!("of {opened} connections {refused} were answered otherwise, {cut_off} cut off early"));
-    let whole = most.as_ref().map_or_else(|_| String::new(), |most| units::bytes(*most));
-    let each = most.map(|most| (most - body_bytes as f64).max(0.0) / answered.max(1) as f64);
+    let whole = growth(&memory, &most).map_or_else(|_| String::new(), units::bytes);
     sheet
-        .figure("memory for each reader, without the body", Unit::Bytes, each)
-        .note(format!("growth of its own pages: {whole} with the body{kernel}"));
+        .figure("memory for each reader, without the body", Unit::Bytes, share(&memory, &most, answered))
+        .note(format!("growth of its own pages: {whole}{kernel}"));
     sheet.figure("memory when all are gone, against before", Unit::Bytes, memory_left);
     sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
     judge_failures(&lap, &mut sheet);
     Ok(sheet)
+}
+
+/// What each reader takes. The memory before them has the body in it, if the server keeps that.
+fn share(before: &Figure, most: &Figure, readers: usize) -> Figure {
+    growth(before, most).map(|grown| grown / readers.max(1) as f64)
 }
 
 /// Opens connections until `wanted` are answered, or it takes too long. Returns how many are. Connections that a busy
@@ -225,6 +225,21 @@ mod tests {
                 readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(&mut Vec::new()));
             }
             assert_eq!((readers.answered, readers.refused), (answered, refused), "{pieces:?}");
+        }
+    }
+
+    /// The fault: the length of the body was taken off, although a server that streams it never has it in memory.
+    #[test]
+    fn i497_a_body_that_is_not_kept_is_not_taken_off() {
+        const MIB: f64 = 1_048_576.0;
+        for (before, most, each) in [
+            // It streams a body of 100 MiB, or it keeps one.
+            (Ok(10.0 * MIB), Ok(70.0 * MIB), Ok(0.02 * MIB)),
+            (Ok(110.0 * MIB), Ok(170.0 * MIB), Ok(0.02 * MIB)),
+            (Ok(10.0 * MIB), Ok(9.0 * MIB), Ok(0.0)),
+            (Ok(MIB), Err("gone".to_owned()), Err("gone".to_owned())),
+        ] {
+            assert_eq!(share(&before, &most, 3000), each);
         }
     }
 }

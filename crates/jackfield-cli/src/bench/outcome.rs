@@ -84,9 +84,9 @@ pub struct Sample {
     pub at: f64,
     /// Operations a second.
     pub rate: f64,
-    /// Latencies in nanoseconds.
-    pub p50: u64,
-    pub p99: u64,
+    /// Latencies in nanoseconds, if an operation ended in it.
+    pub p50: Option<u64>,
+    pub p99: Option<u64>,
     /// Errors so far.
     pub errors: u64,
     /// Shares of a core.
@@ -99,11 +99,12 @@ pub struct Sample {
 impl Sample {
     /// What is shown while it runs.
     pub fn describe(&self) -> String {
+        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| units::time(ns as f64));
         let mut text = format!(
             "{}/s, p50 {}, p99 {}, errors {}",
             units::rate(self.rate),
-            units::time(self.p50 as f64),
-            units::time(self.p99 as f64),
+            time(self.p50),
+            time(self.p99),
             units::count(self.errors as f64),
         );
         if self.memory > 0 {
@@ -233,6 +234,13 @@ mod tests {
             warm_up: Vec::new(),
             samples: Vec::new(),
         }
+    }
+
+    /// The fault: the latencies of an interval in which nothing ended were said to be zero.
+    #[test]
+    fn i494_without_operations_there_is_no_latency_to_show() {
+        let sample = Sample { p50: Some(1500), ..Sample::default() };
+        assert_eq!(sample.describe(), "0/s, p50 1.50 µs, p99 -, errors 0");
     }
 
     #[test]

@@ -325,7 +325,7 @@ impl<'a> Lead<'a> {
         let meter = self.read_meter(at);
         let used = meter.since(&self.last);
         let span = used.at.max(1e-9);
-        let quantile = |q| if sum.latencies.is_empty() { 0 } else { sum.latencies.value_at_quantile(q) };
+        let quantile = |q| (!sum.latencies.is_empty()).then(|| sum.latencies.value_at_quantile(q));
         let sample = Sample {
             at: meter.at,
             rate: sum.operations as f64 / span,

@@ -58,12 +58,12 @@ pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
                 "sim",
                 Duration::from_millis(done),
                 Duration::from_millis(args.seeds),
-                run.describe(began) + &run.left(began),
+                run.describe(began.elapsed()) + &run.left(began.elapsed()),
             );
         }
     });
     drop(line);
-    let mut text = run.summary(args.from, began);
+    let mut text = run.summary(args.from, began.elapsed());
     let violation = run.violation.into_inner().unwrap_or_else(PoisonError::into_inner);
     text.extend(violation.as_ref().map(failure));
     say(&text)?;
@@ -90,30 +90,30 @@ impl Run {
     }
 
     /// What is said at the end.
-    fn summary(&self, from: u64, began: Instant) -> String {
-        format!("seeds {from} to {}: {}\n", self.end - 1, self.describe(began))
+    fn summary(&self, from: u64, passed: Duration) -> String {
+        format!("seeds {from} to {}: {}\n", self.end - 1, self.describe(passed))
     }
 
-    fn describe(&self, began: Instant) -> String {
+    fn describe(&self, passed: Duration) -> String {
         let done = self.done.load(Ordering::Relaxed) as f64;
         let turns = self.turns.load(Ordering::Relaxed) as f64;
         format!(
             "{} schedules held ({}/s), {} turns",
             units::count(done),
-            units::rate(self.rate(began)),
+            units::rate(self.rate(passed)),
             units::count(turns)
         )
     }
 
     /// How long the other seeds will take.
-    fn left(&self, began: Instant) -> String {
+    fn left(&self, passed: Duration) -> String {
         let seeds = self.end.saturating_sub(self.next.load(Ordering::Relaxed)) as f64;
-        format!(", {:.0} s left", seeds / self.rate(began).max(0.001))
+        format!(", {:.0} s left", seeds / self.rate(passed).max(0.001))
     }
 
-    /// Schedules a second.
-    fn rate(&self, began: Instant) -> f64 {
-        self.done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64().max(0.001)
+    /// Schedules a second, after this time.
+    fn rate(&self, passed: Duration) -> f64 {
+        self.done.load(Ordering::Relaxed) as f64 / passed.as_secs_f64().max(0.001)
     }
 }
 
@@ -150,8 +150,8 @@ mod tests {
             is_over: AtomicBool::new(true),
             violation: Mutex::new(None),
         };
-        let said = run.summary(100, Instant::now());
-        assert!(said.starts_with("seeds 100 to 139: 19 schedules held ("), "{said}");
+        let said = run.summary(100, Duration::from_secs(1));
+        assert!(said.starts_with("seeds 100 to 139: 19 schedules held (19/s), "), "{said}");
         assert!(said.ends_with(", 1,900 turns\n"), "{said}");
     }
 }

@@ -1,6 +1,6 @@
 //! `--compare`: what has changed since an earlier run.
 
-use super::metric::{METRICS, Metric, Wanted};
+use super::metric::{METRICS, Metric, Wanted, of_sample};
 use crate::base::machine;
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ const SAMPLES_MIN: usize = 2 * PARTS;
 impl Parts {
     fn of(result: &Value, field: &str) -> Option<Self> {
         let samples: Vec<f64> =
-            result["samples"].as_array()?.iter().filter_map(|sample| sample[field].as_f64()).collect();
+            result["samples"].as_array()?.iter().filter_map(|sample| of_sample(sample, field)).collect();
         if samples.len() < SAMPLES_MIN {
             return None;
         }
@@ -132,9 +132,10 @@ pub(crate) fn differences(old: &Value, new: &Value) -> Vec<String> {
     for part in ["plan", "machine"] {
         let (Some(before), Some(after)) = (old[part].as_object(), new[part].as_object()) else { continue };
         for (name, value) in after {
+            // An earlier result may have less, and then it is not known.
+            let Some(other) = before.get(name).map(hide) else { continue };
             // The built-in server has a different port each time.
-            let other = &hide(before.get(name).unwrap_or(&Value::Null));
-            if other != value && name != "target" {
+            if other != *value && name != "target" {
                 found.push(format!("{part}.{name}: {other} then, {value} now"));
             }
         }
@@ -222,12 +223,30 @@ mod tests {
         assert_eq!((change(30.0).show(), change(30.0).trend()), ("+10.0 % ± 29.7".into(), Trend::Same));
     }
 
+    /// The fault: an interval in which nothing ended had a latency of zero, and the spread was so large that nothing was worse.
+    #[test]
+    fn i494_intervals_without_operations_have_no_latency() {
+        for nothing in [Value::Null, 0.into()] {
+            let run = |latency: u64| {
+                let samples = (0..40).map(|number| {
+                    let p99 = if number % 4 == 1 && number < 20 { nothing.clone() } else { latency.into() };
+                    json!({ "p99_ns": p99 })
+                });
+                json!({ "latency_ns": { "p99": latency }, "samples": samples.collect::<Vec<Value>>() })
+            };
+            let change = changes(&run(1000), &run(1300)).remove(0);
+            assert_eq!((change.spread, change.trend()), (Some(0.0), Trend::Worse), "{nothing}");
+        }
+    }
+
     #[test]
     fn runs_that_can_not_be_compared_are_distinguished() {
         let old = json!({ "plan": { "mode": "http", "target": "a:1" }, "machine": { "cores": 2 } });
         let new = json!({ "plan": { "mode": "http", "target": "a:2" }, "machine": { "cores": 4 } });
         assert_eq!(differences(&old, &new), ["machine.cores: 2 then, 4 now"]);
         assert!(differences(&old, &old).is_empty());
+        let more = json!({ "plan": { "mode": "http", "is_browser": false }, "machine": {} });
+        assert!(differences(&old, &more).is_empty(), "an earlier result may have less");
         // A result of before the values of queries were hidden.
         let old = json!({ "plan": { "path": "/a?key=1" } });
         let paths = ["/a?key=...", "/b?key=..."].map(|path| json!({ "plan": { "path": path } }));

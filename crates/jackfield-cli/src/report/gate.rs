@@ -13,6 +13,8 @@ pub(crate) struct Condition {
     relation: Relation,
     /// In the unit of `result.json`.
     bound: f64,
+    /// The bound as it was given.
+    text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +71,17 @@ impl Condition {
     pub(crate) fn complaint(&self, verdict: &Verdict) -> Option<String> {
         match verdict {
             Verdict::Passed => None,
-            Verdict::Failed(value) => {
-                Some(format!("{self}: {} is {}", self.metric.name, self.metric.quantity.show(*value)))
-            }
+            Verdict::Failed(value) => Some(format!("{self}: {} is {}", self.metric.name, self.show(*value))),
             Verdict::Unknown => Some(format!("{self}: this run has no {}", self.metric.name)),
         }
+    }
+
+    /// A value, with all digits if it would be rounded to the same as the bound.
+    fn show(&self, value: f64) -> String {
+        let quantity = self.metric.quantity;
+        let shown = quantity.show(value);
+        let is_unclear = value != self.bound && shown == quantity.show(self.bound);
+        if is_unclear { quantity.show_exactly(value) } else { shown }
     }
 }
 
@@ -93,10 +101,11 @@ impl FromStr for Condition {
             let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
             format!("`{name}` is not a metric; the metrics are {}", names.join(", "))
         })?;
+        let text = bound.to_owned();
         let bound = metric.quantity.parse(bound).ok_or_else(|| {
             format!("`{bound}` is not a bound for `{name}`; a bound is, for example, `{}`", example(metric))
         })?;
-        Ok(Self { metric, relation, bound })
+        Ok(Self { metric, relation, bound, text })
     }
 }
 
@@ -104,7 +113,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign =
             RELATIONS.iter().find(|(_, relation)| *relation == self.relation).map_or("", |(sign, _)| sign);
-        write!(f, "{}{sign}{}", self.metric.name, self.metric.quantity.show(self.bound))
+        write!(f, "{}{sign}{}", self.metric.name, self.text)
     }
 }
 
@@ -176,10 +185,28 @@ mod tests {
     #[test]
     fn a_failure_says_what_was_found() {
         let condition: Condition = "p99>=2ms".parse().expect("it is one");
-        assert_eq!(condition.to_string(), "p99>=2.00 ms");
+        assert_eq!(condition.to_string(), "p99>=2ms");
         let complaint = condition.complaint(&Verdict::Failed(2.5e6));
-        assert_eq!(complaint.as_deref(), Some("p99>=2.00 ms: p99 is 2.50 ms"));
+        assert_eq!(complaint.as_deref(), Some("p99>=2ms: p99 is 2.50 ms"));
         assert!(condition.complaint(&Verdict::Unknown).is_some_and(|text| text.ends_with("no p99")));
         assert_eq!(condition.complaint(&Verdict::Passed), None);
+    }
+
+    /// The fault: bound and value were rounded, as in "server-load>0 %: server-load is 0 %".
+    #[test]
+    fn i499_a_complaint_does_not_contradict_itself() {
+        for (condition, value, complaint) in [
+            (" server-load > 0.4% ", 0.43, "server-load>0.4%: server-load is 0.43 %"),
+            ("server-load>40%", 40.2, "server-load>40%: server-load is 40.2 %"),
+            ("p99>2.001ms", 2_001_300.0, "p99>2.001ms: p99 is 2001300 ns"),
+            ("p99>=2ms", 2e6, "p99>=2ms: p99 is 2.00 ms"),
+            ("p99>2ms", 2_100_000.0, "p99>2ms: p99 is 2.10 ms"),
+            ("memory>64MiB", 67_108_865.0, "memory>64MiB: memory is 67108865 B"),
+            ("rate<100k", 99_999.75, "rate<100k: rate is 99999.75/s"),
+            ("errors>0", 12_345.0, "errors>0: errors is 12,345"),
+        ] {
+            let parsed: Condition = condition.parse().expect("it is one");
+            assert_eq!(parsed.complaint(&Verdict::Failed(value)).as_deref(), Some(complaint));
+        }
     }
 }

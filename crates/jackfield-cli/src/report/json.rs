@@ -69,12 +69,17 @@ fn plan_of(plan: &Plan, server: &Server) -> Value {
         "is_built_in": server.is_built_in(),
         "path": machine::without_values(&plan.path),
         "tls": plan.tls.as_ref().map(|tls| json!({ "is_insecure": tls.is_insecure, "resumes": tls.resumes })),
+        "publish_path": (plan.play == Play::Sse).then(|| machine::without_values(&plan.publish_path)),
+        "is_browser": plan.has_browser_head,
         "method": plan.method,
-        "header_fields": plan.fields.iter().map(|(name, _)| name).collect::<Vec<&String>>(),
+        "header_fields": names(&plan.fields),
         "body_bytes": plan.body.len(),
+        "weight": plan.weight,
         "other_requests": plan.others.iter().map(|other| json!({
             "method": other.method,
             "path": machine::without_values(&other.path),
+            "header_fields": names(&other.fields),
+            "body_bytes": other.body.len(),
             "weight": other.weight,
         })).collect::<Vec<Value>>(),
         "is_text": plan.is_text,
@@ -89,6 +94,11 @@ fn plan_of(plan: &Plan, server: &Server) -> Value {
         "timeout_seconds": plan.timeout.as_secs_f64(),
         "threads": plan.threads,
     })
+}
+
+/// The names of header fields. Their values may be secret.
+fn names(fields: &[(String, String)]) -> Vec<&str> {
+    fields.iter().map(|(name, _)| &**name).collect()
 }
 
 /// How the run ended, and why if it ended early.
@@ -232,7 +242,10 @@ fn sample(sample: &Sample) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compare;
     use super::*;
+    use crate::bench::plan::OtherRequest;
+    use std::time::Duration;
 
     /// The fault: what took longer than 50 s was in the bucket below that.
     #[test]
@@ -247,5 +260,36 @@ mod tests {
                 assert!((bound("from_ns")..bound("to_ns")).contains(&ns), "{ns} in {buckets:?}");
             }
         }
+    }
+
+    /// The fault: runs that sent other bytes, or published elsewhere, had the same plan.
+    #[test]
+    fn i495_what_changes_the_load_is_in_the_plan() {
+        let server = Server::running(([127, 0, 0, 1], 1).into(), "a:1", 1);
+        let usual = Plan::new(Play::Sse, Duration::from_secs(1));
+        let differences = |plan: &Plan| {
+            let part = |plan| json!({ "plan": plan_of(plan, &server) });
+            compare::differences(&part(&usual), &part(plan))
+        };
+        let other = |path: &str| OtherRequest {
+            method: "POST".into(),
+            path: path.into(),
+            fields: vec![("A".into(), "b".into())],
+            body: b"hi".into(),
+            weight: 2,
+        };
+        for (plan, said) in [
+            (usual.clone(), ""),
+            (Plan { has_browser_head: true, ..usual.clone() }, "plan.is_browser: false then, true now"),
+            (Plan { publish_path: "/p?key=a".into(), ..usual.clone() }, "\"/p?key=...\" now"),
+            (Plan { weight: 3, ..usual.clone() }, "plan.weight: 1 then, 3 now"),
+            (Plan { others: vec![other("/a")], ..usual.clone() }, "\"body_bytes\":2"),
+        ] {
+            let found = differences(&plan);
+            assert!(found.len() == usize::from(!said.is_empty()), "{found:?}");
+            assert!(found.concat().contains(said), "{found:?}");
+        }
+        let http = Plan { publish_path: "/p".into(), ..Plan::new(Play::Http, Duration::from_secs(1)) };
+        assert_eq!(plan_of(&http, &server)["publish_path"], Value::Null, "nothing is published");
     }
 }

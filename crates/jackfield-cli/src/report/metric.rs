@@ -67,16 +67,34 @@ impl Metric {
     }
 }
 
+/// A figure of a sample, if it has one. A latency of zero is none: earlier results have it where no operation ended.
+pub(crate) fn of_sample(sample: &Value, field: &str) -> Option<f64> {
+    sample[field].as_f64().filter(|value| *value > 0.0 || !field.ends_with("_ns"))
+}
+
 impl Quantity {
-    /// A value with its unit.
+    /// A value with its unit, rounded.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Time => units::time(value),
             Self::Rate => format!("{}/s", units::rate(value)),
             Self::Bytes => units::bytes(value),
-            Self::Percent => format!("{value:.0} %"),
+            // Small ones keep their digits, as rates do.
+            Self::Percent => format!("{} %", units::rate(value)),
             Self::Count => units::count(value),
         }
+    }
+
+    /// A value in the unit of `result.json`, with all digits.
+    pub(crate) fn show_exactly(self, value: f64) -> String {
+        let unit = match self {
+            Self::Time => " ns",
+            Self::Rate => "/s",
+            Self::Bytes => " B",
+            Self::Percent => " %",
+            Self::Count => "",
+        };
+        format!("{value}{unit}")
     }
 
     /// Reads a value, in the unit of `result.json`. A time must have a unit.

@@ -1,5 +1,6 @@
 //! The plots of a run: the distribution of latencies, and the course over time.
 
+use super::metric::of_sample;
 use super::plot::{Axis, Band, BandKind, Line, Mark, Plot};
 use super::scale::Scale;
 use crate::base::units;
@@ -168,22 +169,18 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// A field of all samples. A latency of zero means an interval without operations.
+    /// A field of all samples, with a gap where there is none.
     fn points(&self, field: &str) -> Vec<(f64, f64)> {
-        let is_latency = field.ends_with("_ns");
-        let value = |interval: &Interval<'_>| {
-            let value = interval.sample[field].as_f64()?;
-            Some((interval.to, if is_latency && value == 0.0 { f64::NAN } else { value }))
-        };
-        self.samples.iter().filter_map(value).collect()
+        let value = |interval: &Interval<'_>| of_sample(interval.sample, field).unwrap_or(f64::NAN);
+        self.samples.iter().map(|interval| (interval.to, value(interval))).collect()
     }
 }
 
 impl Interval<'_> {
     fn describe(&self) -> String {
-        let number = |name: &str| self.sample[name].as_f64().unwrap_or_default();
-        let (rate, p50, p99) =
-            (units::rate(number("per_second")), units::time(number("p50_ns")), units::time(number("p99_ns")));
+        let rate = units::rate(of_sample(self.sample, "per_second").unwrap_or_default());
+        let time = |name: &str| of_sample(self.sample, name).map_or_else(|| "-".to_owned(), units::time);
+        let (p50, p99) = (time("p50_ns"), time("p99_ns"));
         let errors = units::count(self.errors);
         format!("{:.1} s: {rate}/s, p50 {p50}, p99 {p99}, errors {errors}", self.to)
     }
@@ -251,6 +248,21 @@ mod tests {
         });
         let errors: Vec<f64> = Course::of(&result).samples.iter().map(|interval| interval.errors).collect();
         assert_eq!(errors, [5.0, 4.0, 3.0, 0.0, 4.0]);
+    }
+
+    /// The fault: its latencies were said to be zero.
+    #[test]
+    fn i494_an_interval_without_operations_is_a_gap_and_named_so() {
+        for nothing in [Value::Null, 0.into()] {
+            let sample = |at: u64, p99: &Value| json!({ "at": at, "per_second": 1, "p50_ns": p99, "p99_ns": p99, "errors": 0 });
+            let result =
+                json!({ "samples": [sample(1, &5.into()), sample(2, &nothing), sample(3, &5.into())] });
+            let course = Course::of(&result);
+            let points = course.points("p99_ns");
+            assert!(points.len() == 3 && points[1].1.is_nan() && points[2] == (3.0, 5.0), "{points:?}");
+            assert_eq!(course.samples[1].describe(), "2.0 s: 1/s, p50 -, p99 -, errors 0");
+            assert_eq!(course.samples[2].describe(), "3.0 s: 1/s, p50 5 ns, p99 5 ns, errors 0");
+        }
     }
 
     #[test]

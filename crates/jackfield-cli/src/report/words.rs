@@ -38,6 +38,9 @@ pub(crate) fn load(result: &Value) -> String {
     if number("pipeline") > 1.0 {
         parts.push(format!("{} operations in flight on each", units::count(number("pipeline"))));
     }
+    if plan["is_browser"] == true {
+        parts.push("with the header fields of a browser".into());
+    }
     if let Some(others) = plan["other_requests"].as_array().filter(|others| !others.is_empty()) {
         parts.push(format!("{} requests by their weights", others.len() + 1));
     }
@@ -156,7 +159,7 @@ mod tests {
             "when": "today", "tool": "jackfield 1", "opening_seconds": 0.002,
             "machine": { "system": "linux", "kernel": "6.1", "cores": 2, "memory_bytes": 1u64 << 33 },
             "plan": { "mode": "ws", "target": "a:1", "path": "/chat", "connections": 64, "pipeline": 2, "size": 20,
-                "rate": 5000.0, "timeout_seconds": 5.0, "tls": {}, "other_requests": [{}, {}] },
+                "rate": 5000.0, "timeout_seconds": 5.0, "tls": {}, "is_browser": true, "other_requests": [{}, {}] },
             "throughput": { "seconds": 10.04 },
             "client": { "threads": 2, "cpu_percent": 40.0 },
             "warm_up": [{ "at": -1.0 }],
@@ -164,8 +167,8 @@ mod tests {
         assert_eq!(title(&result), "WebSocket echoes: a:1/chat");
         assert_eq!(
             load(&result),
-            "64 connections, over TLS, 2 operations in flight on each, 3 requests by their weights, messages of 20 B, \
-             operations due at a fixed 5,000 a second; measured for 10.0 s."
+            "64 connections, over TLS, 2 operations in flight on each, with the header fields of a browser, \
+             3 requests by their weights, messages of 20 B, operations due at a fixed 5,000 a second; measured for 10.0 s."
         );
         let said = environment(&result);
         assert_eq!(said[0], "Taken on Linux 6.1, 2 cores, 8.00 GiB of memory, on today, by jackfield 1.");

@@ -264,7 +264,7 @@ fn runs_are_compared_and_judged() {
     let run = bench_answered(&["http", "-c", "4", "--fail-if", "rate>1", "--fail-if", "errors>0"]);
     assert_eq!(run.code, 1);
     assert!(
-        run.stderr.contains("failed: rate>1/s: rate is ") && !run.stderr.contains("errors"),
+        run.stderr.contains("failed: rate>1: rate is ") && !run.stderr.contains("errors"),
         "{}",
         run.stderr
     );
