@@ -512,6 +512,12 @@ impl Day {
         if random.chance(200) {
             sim.add(leaver(&mut random));
         }
+        let mut random = Random::new(seed ^ 0xc105e);
+        if random.chance(100) {
+            for _ in 0..random.between(1, 3) {
+                sim.add(closer(&mut random, self.may_be_cut_off));
+            }
+        }
     }
 
     /// More connections at one listener than many turns accept, behind and before some at others.
@@ -650,6 +656,17 @@ fn leaver(random: &mut Random) -> Http {
     Http::new(asks).pipelined(depth).leaving().expecting(|_, _, _| Ok(()))
 }
 
+/// Sends some requests that are answered at once, the last of them with the wish that the server ends the connection. With TLS its
+/// close_notify comes behind that.
+fn closer(random: &mut Random, may_be_cut_off: bool) -> Http {
+    let asks = (0..random.between(1, 3)).map(|_| {
+        let kind = ["large", "lent", "tag"][random.below(3)];
+        Ask::get(format!("/{kind}/{}", 2 * random.below(5000)))
+    });
+    let asks: Vec<Ask> = asks.collect();
+    Http::new(asks).pipelined(random.between(1, 3)).asking_for_end().expecting(check(may_be_cut_off))
+}
+
 fn http(random: &mut Random, may_be_cut_off: bool, half_closed: bool) -> Http {
     let asks = (0..random.between(1, 12)).map(|_| {
         let tag = random.below(10_000);
@@ -675,11 +692,15 @@ fn http(random: &mut Random, may_be_cut_off: bool, half_closed: bool) -> Http {
     let stays = !half_closed && asks.iter().any(comes_later);
     let peer = Http::new(asks);
     let peer = if stays { peer.staying() } else { peer };
-    peer.pipelined(depth).expecting(move |ask, status, body| match status {
+    peer.pipelined(depth).expecting(check(may_be_cut_off))
+}
+
+fn check(may_be_cut_off: bool) -> impl FnMut(&Ask, u16, &[u8]) -> Result<(), String> {
+    move |ask, status, body| match status {
         // It held too much memory, or said too much.
         413 | 429 | 503 if may_be_cut_off && body.is_empty() => Ok(()),
         _ => check_answer(ask, status, body),
-    })
+    }
 }
 
 fn check_answer(ask: &Ask, status: u16, body: &[u8]) -> Result<(), String> {

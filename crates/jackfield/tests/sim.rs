@@ -57,6 +57,12 @@ fn i432_no_answer_comes_without_a_request() {
     bad_day(154_341, sim::options_of(154_341, false)).run();
 }
 
+/// A peer asked for the end of its connection, and the goodbye of its TLS came when the socket was closed: the answer was lost.
+#[test]
+fn i480_the_goodbye_of_a_peer_that_is_done_is_awaited() {
+    bad_day(6711, sim::options_of(6711, false)).run();
+}
+
 /// The only reader of a topic came back too late, and was told that nothing was missed.
 #[test]
 fn messages_that_a_broker_lost_are_reported_once() {

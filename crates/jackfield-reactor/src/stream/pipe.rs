@@ -254,11 +254,15 @@ impl FarEnd {
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
     }
 
-    /// Sends bytes to the server. Does nothing after [`FarEnd::finish`].
+    /// Sends bytes to the server. Does nothing after [`FarEnd::finish`]. Once the server has dropped its end they reset the
+    /// connection, as the system does it: what was not [taken](FarEnd::take) by then is lost.
     pub fn send(&self, bytes: &[u8]) {
         let mut lines = self.0.lines();
-        if lines.inbound_ended {
+        if lines.inbound_ended || bytes.is_empty() {
             return;
+        }
+        if lines.released {
+            return lines.break_off();
         }
         lines.inbound.extend(bytes);
         lines.raise(Edges { readable: true, ..Edges::default() });
@@ -313,7 +317,7 @@ impl FarEnd {
         self.0.lines().write_max = write_max;
     }
 
-    /// True once the server has dropped its end: bytes that are sent now are never read.
+    /// True once the server has dropped its end: bytes that are sent now are never read, and reset the connection.
     pub fn is_released(&self) -> bool {
         self.0.lines().released
     }

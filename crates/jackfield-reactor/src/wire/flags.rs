@@ -50,7 +50,7 @@ impl Flags {
     pub(crate) const HUNG_UP: Self = Self(1 << 8);
     /// A fact: its end was read.
     pub(crate) const PEER_ENDED: Self = Self(1 << 9);
-    /// The layer above knows that the peer sends nothing more.
+    /// The layer above knows that the peer sends nothing more by its protocol.
     pub(crate) const PEER_DONE: Self = Self(1 << 10);
 }
 

@@ -76,9 +76,11 @@ impl Wire {
             && self.outbox.is_none()
     }
 
-    /// True if the peer sends no more bytes that could cause a reset.
+    /// True if the peer sends no more bytes that could cause a reset. Over TLS one that is done with its protocol has still to send
+    /// its close_notify (RFC 8446 section 6.1), and then only a FIN.
     pub(crate) fn is_peer_done(&self) -> bool {
-        self.has(Flags::PEER_ENDED) || (self.has(Flags::PEER_DONE) && !self.has(Flags::UNREAD))
+        self.has(Flags::PEER_ENDED)
+            || (self.has(Flags::PEER_DONE) && !self.has(Flags::UNREAD | Flags::ENCRYPTS))
     }
 
     /// Our FIN was sent after all queued bytes, and the layer above is being told.

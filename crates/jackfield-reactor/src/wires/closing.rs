@@ -68,7 +68,7 @@ impl Wires {
     }
 
     /// Tells the reactor that the peer will send nothing more by its protocol. So the close does not wait for the peer's
-    /// FIN once all received bytes were read.
+    /// FIN once all received bytes were read. With TLS it does wait, because the peer still sends its close_notify.
     pub fn set_peer_done(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wire_mut(id) {
             wire.flags.insert(Flags::PEER_DONE);

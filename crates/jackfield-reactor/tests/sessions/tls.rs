@@ -47,13 +47,7 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
 fn a_goodbye_right_behind_data_is_noticed_without_the_end_of_the_stream() {
     let (mut world, mut peer) = (tls(), client());
     world.converse(&mut peer, 1 << 20);
-    peer.writer().write_all(b"hello\n").expect("room");
-    peer.send_close_notify();
-    let mut records = Vec::new();
-    while peer.wants_write() {
-        peer.write_tls(&mut records).expect("memory");
-    }
-    world.far.send(&records);
+    world.far.send(&encrypt(&mut peer, b"hello\n", true));
     world.run();
     assert_eq!(world.log()[1..3], ["line hello", "end"]);
 }
@@ -90,11 +84,7 @@ fn a_message_is_one_read_and_its_answer_one_write_in_full_records() {
             assert_eq!(calls, (1, 1), "reads and writes in plain text: {what}");
 
             let before = (world.far.reads(), world.far.writes());
-            peer.writer().write_all(&message).expect("room");
-            let mut encrypted = Vec::new();
-            while peer.wants_write() {
-                peer.write_tls(&mut encrypted).expect("memory");
-            }
+            let encrypted = encrypt(&mut peer, &message, false);
             let encrypted = world.send(&encrypted, 1 << 20);
             assert_eq!((world.far.reads() - before.0, world.far.writes() - before.1), calls, "{what}");
             let mut full = vec![16_384 + RECORD_BYTES; answer.len() / 16_384];
@@ -144,6 +134,66 @@ fn many_pieces_of_any_length_are_full_records() {
     full.push(all.len() % 16_384 + RECORD_BYTES);
     assert_eq!(records(&encrypted), full);
     assert!(heard(&mut peer, &encrypted) == all);
+}
+
+/// These bytes, encrypted, and the peer's close_notify after them if it says goodbye.
+fn encrypt(peer: &mut Connection, words: &[u8], says_goodbye: bool) -> Vec<u8> {
+    peer.writer().write_all(words).expect("room");
+    if says_goodbye {
+        peer.send_close_notify();
+    }
+    let mut records = Vec::new();
+    while peer.wants_write() {
+        peer.write_tls(&mut records).expect("memory");
+    }
+    records
+}
+
+/// The fault: a peer that is done with its protocol still sends close_notify, and the socket was closed by then. That is a reset, and
+/// what had not arrived of the answer was lost.
+#[test]
+fn i480_the_goodbye_of_a_peer_that_is_done_destroys_no_answer() {
+    for is_noticed in [true, false] {
+        let (mut world, mut peer) = (tls(), client());
+        world.converse(&mut peer, 1 << 20);
+        world.far.set_write_max(None);
+        world.far.send(&encrypt(&mut peer, b"done\n", false));
+        world.run();
+        assert_eq!(world.log()[1..], ["line done", &format!("close Local {PEER} at 3")]);
+        assert!(world.far.has_server_finished() && !world.far.is_released(), "it lingers");
+        world.far.send(&encrypt(&mut peer, b"", true));
+        if is_noticed {
+            world.run();
+        }
+        world.far.finish();
+        world.run();
+        assert!(world.far.is_released() && !world.far.is_reset());
+        assert_eq!(heard(&mut peer, &world.far.take()), b"done\n");
+    }
+    // After its close_notify only a FIN can come.
+    let (mut world, mut peer) = (tls(), client());
+    world.converse(&mut peer, 1 << 20);
+    world.far.send(&encrypt(&mut peer, b"hello\n", true));
+    world.run();
+    assert!(world.far.is_released() && !world.far.is_reset());
+}
+
+/// In plain text only a FIN comes from a peer that is done.
+#[test]
+fn a_peer_that_is_done_is_not_waited_for_in_plain_text() {
+    let mut world = World::from(PEER, Session::Plain);
+    world.far.send(b"done\n");
+    world.run();
+    assert!(world.far.is_released());
+    world.far.finish();
+    assert!(!world.far.is_reset());
+    assert_eq!(world.far.take(), b"done\n");
+    // One that sends more all the same is reset.
+    let mut world = World::from(PEER, Session::Plain);
+    world.far.send(b"done\n");
+    world.run();
+    world.far.send(b"more\n");
+    assert!(world.far.is_reset() && world.far.take().is_empty());
 }
 
 #[test]

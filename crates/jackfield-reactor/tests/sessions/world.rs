@@ -1,8 +1,8 @@
 //! A reactor with one wire over memory, and the peer that speaks with it.
 //!
-//! The service speaks lines: it echoes them, `starttls` asks for TLS, `flood` for a mebibyte and the end, and what it
-//! hears is written to a log. A line that begins with `through` or `share` is echoed behind a header of its own, without a
-//! copy or from shared memory.
+//! The service speaks lines: it echoes them, `starttls` asks for TLS, `flood` for a mebibyte and the end, `done` says that the
+//! peer sends no more and asks for the end, and what it hears is written to a log. A line that begins with `through` or `share`
+//! is echoed behind a header of its own, without a copy or from shared memory.
 
 use crate::identity::Identity;
 use jackfield_reactor::{
@@ -207,6 +207,10 @@ impl Service for Lines {
             if line == b"starttls" {
                 Self::say(wires, id, b"go\n");
                 wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
+            } else if line == b"done" {
+                Self::say(wires, id, b"done\n");
+                wires.set_peer_done(id);
+                wires.close(id, Reason::Local);
             } else if line == b"flood" {
                 Self::say(wires, id, &[b'x'; 1 << 20]);
                 wires.close(id, Reason::Local);

@@ -276,7 +276,7 @@ impl Links {
                 let _ = machine.close(frame.code, "", mask, outbox.tail());
             }
         }
-        // Nothing may follow a Close (RFC 6455 section 5.5.1), so there is no need to wait for the peer's FIN.
+        // Nothing may follow a Close (RFC 6455 section 5.5.1), so in plain text there is no need to wait for the peer's FIN.
         wires.set_peer_done(id);
         self.end(wires, id, Reason::Peer);
     }

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 use support::probe::{Log, Probe};
 use support::real::{self, Live};
-use support::{Lab, get, ok, outcome, text};
+use support::{Lab, get, ok, outcome, socket, text};
 use tls::{Identity, Secured};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -287,6 +287,36 @@ fn c11_a_half_close_over_tls_sends_close_notify() {
     assert!(lab.log.has("line more"));
     peer.finish(&mut lab.server);
     assert!(lab.log.has("disconnect Peer"), "{:?}", lab.log.events());
+}
+
+/// With TLS bytes come all the same: its goodbye. A socket that is closed by then is reset, and what was on its way is lost.
+#[test]
+fn c11_over_tls_the_goodbye_of_a_peer_that_announced_its_end_is_awaited() {
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let old = "GET / HTTP/1.0\r\n\r\n";
+    let close = socket::close(4000, "");
+    for (upgrade, last, expected) in [
+        ("", request.as_bytes(), "200 OK"),
+        ("", old.as_bytes(), "200 OK"),
+        (socket::UPGRADE, &close, "\x0f"),
+    ] {
+        let (identity, options) = secured();
+        let mut lab = Lab::with_options(options, Probe::default);
+        let config = identity.client_config(rustls::DEFAULT_VERSIONS);
+        let mut peer = Secured::new(lab.connect(), config);
+        peer.say(&mut lab.server, upgrade);
+        peer.send(last);
+        lab.run();
+        assert_eq!((lab.connections(), lab.lingering()), (0, 1), "{expected:?} is on its way");
+        peer.send_goodbye();
+        lab.run();
+        assert_eq!(lab.lingering(), 1, "only its FIN is the end");
+        peer.far.finish();
+        lab.run();
+        assert!(lab.lingering() == 0 && !peer.far.is_reset());
+        let heard = text(&peer.hear());
+        assert!(heard.contains(expected) && peer.has_heard_goodbye(), "{heard:?}");
+    }
 }
 
 /// What was queued arrives, and then the peer sees a reset.

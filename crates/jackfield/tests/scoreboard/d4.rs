@@ -456,8 +456,11 @@ fn c4_with_tls_a_listeners_own_rule_closes_in_place_of_an_answer() {
                 false => ("192.0.2.1:7", ""),
             };
             let far = lab.connect(from);
-            far.send(&[begin.as_bytes(), b"\x16\x03\x01\x02\x00 and what else a hello has"].concat());
-            lab.server.run();
+            assert_eq!(far.is_released(), !is_behind_proxy, "it is refused before its first byte");
+            if is_behind_proxy {
+                far.send(&[begin.as_bytes(), b"\x16\x03\x01\x02\x00 and what else a hello has"].concat());
+                lab.server.run();
+            }
             check_refused(&mut lab, &far, if is_behind_proxy { &Refuse::Reset } else { &refuse }, "");
         }
     }

@@ -55,6 +55,10 @@ pub struct Http {
     told_to_close: bool,
     broken: bool,
     half_closes: HalfCloses,
+    /// Asks with its last request for the end of the connection.
+    asks_for_end: bool,
+    /// It has done so, and has closed its side then.
+    has_left: bool,
     listener: usize,
 }
 
@@ -97,6 +101,8 @@ impl Http {
             told_to_close: false,
             broken: false,
             half_closes: HalfCloses::Answered,
+            asks_for_end: false,
+            has_left: false,
             listener: Speaks::Http as usize,
         }
     }
@@ -120,6 +126,14 @@ impl Http {
     #[must_use]
     pub fn leaving(mut self) -> Self {
         self.half_closes = HalfCloses::Leaves;
+        self
+    }
+
+    /// Asks with its last request for the end of the connection (`Connection: close`), and closes its side some time after that,
+    /// with or without the answers. It expects all of them. The last request must have no body.
+    #[must_use]
+    pub fn asking_for_end(mut self) -> Self {
+        self.asks_for_end = true;
         self
     }
 
@@ -161,6 +175,12 @@ impl Http {
         if ask.upgrade {
             encode_request(&ask.target, "sim", [7; 16], &[], &[], line.bytes())?;
             return Ok(self.machine.expect_response(&ask.method)?);
+        }
+        if self.asks_for_end && self.asks.is_empty() {
+            let Ask { method, target, .. } = ask;
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n\r\n");
+            line.say(head.as_bytes());
+            return Ok(self.machine.expect_response(method)?);
         }
         let fields = Fields::new();
         let head = RequestToSend { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
@@ -262,6 +282,17 @@ impl Peer for Http {
         bytes.drain(..at);
     }
 
+    fn has_news(&self) -> bool {
+        self.asks_for_end && self.has_said_all() && !self.has_left
+    }
+
+    fn on_news(&mut self, line: &mut PeerConnection<'_>) {
+        if line.random().chance(200) {
+            self.has_left = true;
+            line.finish();
+        }
+    }
+
     fn on_end(&mut self, line: &mut PeerConnection<'_>, clean: bool) {
         if self.half_closes == HalfCloses::Leaves {
             // The peer wanted no more answers.
@@ -291,7 +322,7 @@ impl Peer for Http {
     }
 
     fn expects_close(&self) -> bool {
-        self.told_to_close
+        self.told_to_close || (self.asks_for_end && self.has_said_all())
     }
 
     fn unanswered_bytes(&self) -> usize {
