@@ -148,6 +148,33 @@ fn a_panic_at_one_new_connection_keeps_the_next_ones() {
     }
 }
 
+/// The fault: connections that were added by other ways after that were not watched.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[test]
+fn i484_after_a_panic_at_a_deferred_connection_others_are_watched() {
+    let (_alone, mut driver) = only_driver(Limits::default());
+    let options = ListenOptions { deferred: true, ..ListenOptions::default() };
+    let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), &options).expect("it listens");
+    let addr = listener.local_addr().expect("an address").as_ip().expect("of a network");
+    driver.listen(listener).expect("it can be registered");
+    let mut client = TcpStream::connect(addr).expect("it listens");
+    client.write_all(b"hello").expect("it is open");
+    let mut counts = Counts { bugs: 1, ..Counts::default() };
+    let caught = catch_unwind(AssertUnwindSafe(|| while driver.poll(Some(LONG), &mut counts).is_ok() {}));
+    assert!(caught.is_err());
+    // No other connection waits at the listener.
+    driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
+    let (near, mut far) = UnixStream::pair().expect("two descriptors");
+    near.set_nonblocking(true).expect("it is a socket");
+    let stream = Stream::Unix(mio::net::UnixStream::from_std(near));
+    driver.reactor.wires.insert(stream.into(), Peer::new(Addr::Unix(None), 0)).expect("there is room");
+    far.write_all(b"other").expect("it is open");
+    for _ in 0..3 {
+        driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
+    }
+    assert_eq!(counts.bytes, b"other");
+}
+
 /// D9, without sockets: the connections behind the one at which the service panics stay in the backlog.
 #[test]
 fn a_panic_in_memory_keeps_the_next_connections() {
@@ -304,7 +331,7 @@ mod i395 {
     use std::mem::MaybeUninit;
     use std::os::fd::AsFd;
 
-    /// Accepts one connection, lets its peer send before it is read, and returns what the service gets.
+    /// Accepts one connection, lets its peer send before it is read, and looks at what the service gets.
     fn check(listener: Listener, connect: impl FnOnce() -> OwnedFd, send: impl Fn(&OwnedFd)) {
         let (_alone, mut driver) = only_driver(Limits::default());
         driver.listen(listener).expect("it can be registered");
@@ -313,13 +340,17 @@ mod i395 {
         while counts.accepted == 0 {
             driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
         }
+        check_reads(driver, counts, &peer, send);
+    }
+
+    fn check_reads(mut driver: Driver, mut counts: Counts, peer: &OwnedFd, send: impl Fn(&OwnedFd)) {
         for sent in [&b"HELLO\n"[..], b"HELLO\nHELLO\n"] {
-            send(&peer);
+            send(peer);
             for _ in 0..3 {
                 driver.poll(Some(Duration::ZERO), &mut counts).expect("polling does not fail");
             }
             assert_eq!(counts.bytes, sent);
-            assert_eq!(driver.timeout(), None, "it does not spin");
+            assert_ne!(driver.timeout(), Some(Duration::ZERO), "it does not spin");
         }
     }
 
@@ -363,6 +394,25 @@ mod i395 {
     #[test]
     fn i395_bytes_after_an_urgent_one_are_read() {
         check_tcp(send_urgent);
+    }
+
+    /// The fault: only accepted connections were watched for urgent bytes.
+    #[test]
+    fn i481_bytes_after_an_urgent_one_are_read_on_a_connection_of_our_own_too() {
+        let (_alone, mut driver) = only_driver(Limits::default());
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let wires = &mut driver.reactor.wires;
+        let id = wires.connect(Above::Plain, SocketOptions::default(), 0, LONG).expect("there is room");
+        wires.dial(id, [Addr::from(server.local_addr().expect("it is bound"))]);
+        let (peer, _) = server.accept().expect("it comes");
+        peer.set_nodelay(true).expect("it is a TCP socket");
+        let mut counts = Counts::default();
+        // Until it is connected, and was read for the first time.
+        while driver.reactor.wires.is_handshaking(id) || driver.timeout() == Some(Duration::ZERO) {
+            driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        }
+        assert!(driver.reactor.wires.is_open(id));
+        check_reads(driver, counts, &peer.into(), send_urgent);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::reserve::Reserve;
 use super::rotation::{Came, Rotation};
+use crate::guard::guard;
 use crate::id::ConnectionId;
 use crate::stream::listener::{Listener, unwatch, watch};
 use crate::stream::listeners::Listeners;
@@ -17,6 +18,7 @@ use crate::wires::Wires;
 use crate::wires::ready::Ready;
 use mio::Registry;
 use std::io::{self, ErrorKind};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -209,9 +211,10 @@ fn accept_one<S: Service + ?Sized>(
         accepted => {
             let incoming = incoming(accepted?);
             wires.is_unwatched = socket.deferred;
-            service.on_accept(wires, incoming);
+            let passed = guard(|| service.on_accept(wires, incoming));
             wires.is_unwatched = false;
-            Ok(())
+            // The caller has to handle a panic, and may go on.
+            passed.map_err(|payload| resume_unwind(payload))
         }
     }
 }

@@ -214,7 +214,7 @@ impl Listener {
         match &self.socket {
             Socket::Tcp(socket) => socket.local_addr().map(Addr::Ip),
             #[cfg(unix)]
-            Socket::Unix(socket) => socket.local_addr().map(|addr| Addr::of_unix(&addr)),
+            Socket::Unix(socket) => socket.local_addr().map(|addr| Addr::of_own_unix(&addr)),
         }
     }
 

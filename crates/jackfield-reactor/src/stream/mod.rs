@@ -283,7 +283,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.local_addr().map(Addr::Ip),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.local_addr().map(|addr| Addr::of_unix(&addr)),
+            Self::Unix(stream) => stream.local_addr().map(|addr| Addr::of_own_unix(&addr)),
             Self::Memory(_) => Ok(Addr::Ip((Ipv4Addr::LOCALHOST, 0).into())),
             Self::Closed => Err(ErrorKind::NotConnected.into()),
         }

@@ -2,7 +2,7 @@
 
 use super::dial::Dial;
 use super::timers::SHORTEST;
-use super::{BOTH_WAYS, Wires};
+use super::{WATCHED, Wires};
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::{Reason, Timeout};
@@ -126,7 +126,7 @@ impl Wires {
         };
         let mut stream = Stream::connect(addr, options)?;
         if let Some(source) = stream.source() {
-            registry.register(source, id.token(), BOTH_WAYS)?;
+            registry.register(source, id.token(), WATCHED)?;
         }
         Ok(stream)
     }

@@ -1,5 +1,7 @@
 //! The places where a listener can listen.
 
+#[cfg(unix)]
+use jackfield_reactor::Addr;
 use std::fmt;
 use std::net::TcpListener;
 #[cfg(unix)]
@@ -57,7 +59,7 @@ impl fmt::Display for Place {
         match self {
             Self::Tcp(addr) => f.write_str(addr),
             #[cfg(unix)]
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(path) => Addr::Unix(Some(path.as_path().into())).fmt(f),
             Self::Adopted(socket) => match socket.local_addr() {
                 Ok(addr) => addr.fmt(f),
                 Err(_) => f.write_str("an adopted socket"),

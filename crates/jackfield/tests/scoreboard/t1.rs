@@ -256,7 +256,9 @@ fn t1_a_wrong_handshake_ends_immediately_or_at_its_deadline() {
         ("a goodbye behind half of a hello", [&record(&body[..9])[..], &goodbye].concat(), End::Alert),
     ];
     for at in [0, 1] {
-        for (name, bytes, expected) in &rows {
+        // Before its version is known rustls ignores it; only with hosts a hello must come first.
+        let alone = ("a goodbye", goodbye.to_vec(), [End::Deadline, End::Alert][at]);
+        for (name, bytes, expected) in rows.iter().chain([&alone]) {
             let before = server.wires().stats().memory_bytes.value();
             let far = server.connect_to(at);
             let mut heard = Vec::new();

@@ -5,15 +5,15 @@ use crate::support;
 use allocation_counter::measure;
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Drain, Finished, Handle, Heartbeat, History, Limits,
-    ListenerState, Message, NotPosted, Observer, Outgoing, Server, ServerState, Subscribed, WebSocket,
+    Busy, Client, Connection, ConnectionId, Drain, Finished, Handle, Heartbeat, History, Limits, Listener,
+    ListenerState, Message, NotPosted, Observer, Outgoing, Peer, Server, ServerState, Subscribed, WebSocket,
 };
 use std::any::Any;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use support::probe::observed;
-use support::real::LONG;
+use support::probe::{Probe, observed};
+use support::real::{self, LONG, Live};
 use support::{get, socket, text};
 
 /// Subscribes to what it is asked for on its line, and tells what is posted to it.
@@ -395,4 +395,24 @@ fn a_server_that_never_served_or_was_shut_down_takes_nothing_either() {
     assert_eq!(reports.all().last().unwrap(), "the end");
     check_ended(&handle, id, &reports);
     assert_eq!((handle.count(), handle.outgoing(), handle.members("room").len()), (0, 0, 0));
+}
+
+/// A name without a file, as Linux has them: its address was unknown, so nothing could be opened there again.
+#[cfg(target_os = "linux")]
+#[test]
+fn i485_a_unix_socket_without_a_file_stops_and_resumes() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixStream};
+    let name = format!("jackfield-i485-{}", std::process::id());
+    let addr = SocketAddr::from_abstract_name(&name).unwrap();
+    let builder =
+        Server::builder().listen(Listener::unix(format!("\0{name}"))).listen("127.0.0.1:0").reactors(1);
+    let live = Live::serve(builder, |_peer: &Peer| Probe::default());
+    assert_eq!(live.handle.listeners()[0].addrs[0].to_string(), format!("unix:@{name}"));
+    drop(UnixStream::connect_addr(&addr).unwrap());
+    live.handle.stop_listening(0).unwrap();
+    real::wait_until(|| UnixStream::connect_addr(&addr).is_err());
+    live.handle.resume_listening(0).unwrap();
+    real::wait_until(|| UnixStream::connect_addr(&addr).is_ok());
+    assert_eq!(live.handle.listeners()[0].state, ListenerState::Listening);
 }
