@@ -14,6 +14,7 @@ use crate::stream::options::SocketOptions;
 use crate::stream::pipe::Pipe;
 use crate::stream::shortage::kind_of;
 use crate::wire::flags::{Flags, ReadStop};
+use crate::wire::life::Phase;
 use crate::wire::peer::Peer;
 use crate::wire::timer_key;
 use std::io::{self, ErrorKind};
@@ -75,8 +76,10 @@ impl Wires {
         self.wire(id).is_some_and(|wire| matches!(wire.session, Session::Connecting(_)))
     }
 
+    /// `None` also if it has been ended, although its stream is there until the turn settles.
     fn connecting(&mut self, id: ConnectionId) -> Option<&mut Connecting> {
-        match &mut self.wire_mut(id)?.session {
+        let wire = self.wire_mut(id).filter(|wire| wire.phase == Phase::Handshake)?;
+        match &mut wire.session {
             Session::Connecting(connecting) => Some(connecting),
             _ => None,
         }

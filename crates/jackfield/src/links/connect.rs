@@ -91,7 +91,8 @@ impl Links {
 
     /// The addresses of a connection's name are known.
     pub(crate) fn on_resolved(&mut self, wires: &mut Wires, id: ConnectionId, addrs: Vec<SocketAddr>) {
-        if !wires.contains(id) {
+        // It may have been ended meanwhile, and have its reason.
+        if !wires.is_handshaking(id) {
             return;
         }
         if addrs.is_empty() {

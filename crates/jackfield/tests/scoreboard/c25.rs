@@ -56,6 +56,9 @@ impl Client for Dialer {
                 let id = raw.connect(Outgoing::tcp(addr).lines().tag(7)).unwrap();
                 raw.send(format!("{}\n", id.to_bits()));
             }
+            Some(("close", id)) => {
+                raw.close_other(ConnectionId::from_bits(id.parse().unwrap())).unwrap();
+            }
             _ if self.tag.is_some() => raw.close(),
             _ => drop(raw.send([line, b"\n"].concat())),
         }
@@ -141,6 +144,18 @@ fn c25_the_factory_makes_the_client_of_an_outgoing_connection() {
     far.finish();
     lab.server.advance(Duration::from_secs(60));
     assert!(far.has_server_finished() && !handle.contains(id));
+}
+
+/// The fault: its next address was tried if the first one failed in the turn in which it was ended.
+#[test]
+fn c25_a_connection_that_was_ended_is_not_dialled_again() {
+    let mut lab = Lab::new();
+    let id = lab.ask_for("two.example:80");
+    let first = lab.dialled().far;
+    lab.far.send(format!("close {}\n", id.to_bits()).as_bytes());
+    first.refuse(ErrorKind::ConnectionRefused);
+    lab.check(&["create 7 to 192.0.2.1:80 at true", "7: disconnect Local"]);
+    assert_eq!(lab.server.take_dials().len(), 0);
 }
 
 #[test]
