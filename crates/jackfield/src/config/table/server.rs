@@ -10,7 +10,7 @@ impl Limits {
                 "connections_max",
                 "connections",
                 self.connections_max as u64,
-                "one more gets 503 or the busy banner, and is closed",
+                "one more gets 503 or the busy banner (over TLS nothing), and is closed; or what `when_full` says",
             ),
             row(
                 "connections_per_address_max",

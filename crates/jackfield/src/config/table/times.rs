@@ -121,7 +121,7 @@ impl Limits {
             time(
                 "lag_window",
                 self.lag_window,
-                "lag above `lag_target` for this time: 503 for new connections, 1013 for upgrades",
+                "lag above `lag_target` for this time: 503 for the new connections that are too many, 1013 for upgrades",
             ),
             time(
                 "callback_slow",
