@@ -247,6 +247,7 @@ impl Writer {
                     (topic.wanted, topic.is_open) = (None, false);
                     // Whether it is still refused, the next one who reads it will learn.
                     if !topic.is_write_refused {
+                        topic.set_refused(false, &self.setup);
                         topic.tell_up(&self.setup);
                     }
                 }

@@ -6,11 +6,15 @@ use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;
 use crate::links::{Links, Protocol};
-use crate::message::Content;
-use crate::shared::{Acceptance, Answer, AnswerKind, Callback, Command, RefuseReason};
+use crate::message::Prepared;
+use crate::shared::{
+    Acceptance, Answer, AnswerKind, Callback, Command, PUBLICATIONS_PER_DELIVERY, RefuseReason,
+};
+use crate::topics::TopicLog;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
+use std::sync::Arc;
 
 /// A publish to one member costs about as little as a sixty-fourth of a command.
 const VISITS_PER_COMMAND: u64 = 64;
@@ -60,6 +64,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.request_next_turn();
     }
 
+    /// Delivers so many publications of a history, or as many as the turn has room for.
+    fn deliver(&mut self, wires: &mut Wires, log: Arc<TopicLog<Prepared>>, most: usize) {
+        let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
+        self.batch.unfinished = (left > 0).then_some(Command::DeliverRest(log, left));
+    }
+
     fn read(&mut self, wires: &mut Wires, command: Command) {
         match command {
             Command::Adopt(incoming, _) if self.links.is_shutting_down() => {
@@ -69,17 +79,14 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
             Command::Send(id, message) => self.links.send_or_count(wires, id, &message),
             Command::Publish(topic, generation, message) => {
-                self.links.publish_on_this_reactor(wires, &topic, generation, Content::Prepared(&message));
+                self.links.publish_on_this_reactor(wires, &topic, generation, &message);
             }
-            Command::Deliver(log, most) => {
+            Command::Deliver(log) => {
                 // Only here: as long as a command waits, nothing else may ask for a second one.
                 log.clear_notified(wires.reactor());
-                let (_, left) = self.links.deliver(wires, &log, most, self.batch.visits_end);
-                if left > 0 {
-                    log.mark_notified(wires.reactor());
-                    self.batch.unfinished = Some(Command::Deliver(log, left));
-                }
+                self.deliver(wires, log, PUBLICATIONS_PER_DELIVERY);
             }
+            Command::DeliverRest(log, most) => self.deliver(wires, log, most),
             Command::Post(id, value, _) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, generation, copies) => {
                 let members = self.links.members_of(wires, &topic, generation);

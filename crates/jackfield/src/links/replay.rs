@@ -46,7 +46,7 @@ pub(crate) struct Delivered {
     pub(crate) place: Option<ReadPosition>,
     /// Some members wait for the position: their [`Replays::owes_id`] says who.
     pub(crate) owes_id: bool,
-    _following: Following,
+    following: Following,
 }
 
 impl Replay {
@@ -75,7 +75,11 @@ impl Replays {
 
 impl Delivered {
     pub(crate) fn new(following: Following, place: Option<ReadPosition>) -> Self {
-        Self { place, owes_id: false, _following: following }
+        Self { place, owes_id: false, following }
+    }
+
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.following.log.history.is_numbered()
     }
 }
 

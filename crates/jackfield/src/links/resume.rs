@@ -51,10 +51,17 @@ impl Links {
         let Unsent(prepared, goes_on) = unsent;
         // Behind what waits already.
         self.deliver_before(wires, log);
-        let place = self.topics.place(&log.name).filter(|_| *goes_on);
-        let here =
-            place.map_or(0, |place| self.publish_to_place(wires, place, Content::Prepared(prepared), but));
-        Published { here, ..published }
+        let Some(place) = self.topics.place(&log.name).filter(|_| *goes_on) else { return published };
+        let with_id = self.with_id_of_members(&log.name, prepared);
+        let content = Content::Prepared(with_id.as_ref().unwrap_or(prepared));
+        Published { here: self.publish_to_place(wires, place, content, but), ..published }
+    }
+
+    /// A publication that goes to the members of a topic past its history, because the broker has no room: with the id of what they
+    /// have got. `None`: the topic has no history, or the position is not known.
+    pub(super) fn with_id_of_members(&self, topic: &str, message: &Prepared) -> Option<Prepared> {
+        let delivered = self.delivered.get(topic)?;
+        Some(message.clone().with_id(delivered.place?, delivered.is_numbered()))
     }
 
     /// Sends new messages of a history to the members of this reactor before something else is sent, which must not overtake
@@ -274,8 +281,8 @@ impl Links {
         let members = if has_members { self.place_of_members(&log) } else { None };
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
-        if found.lost.is_some() && members.is_some_and(|members| members.position < after.position) {
-            // What is missing is told when they are where it is.
+        if found.lost.is_some() && members.is_some_and(|members| members.position < found.from.position) {
+            // They are told of a gap too. As soon as they are behind it, so is this one.
             self.wait(wires, id);
             return None;
         }

@@ -22,9 +22,10 @@ pub(crate) enum Command {
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, MembersGeneration, Prepared),
-    /// Something new is in the history of a topic. The next commands wait until so many publications have gone out, or
-    /// all.
-    Deliver(Arc<TopicLog<Prepared>>, usize),
+    /// Something new is in the history of a topic. The next commands wait until a number of publications have gone out, or all.
+    Deliver(Arc<TopicLog<Prepared>>),
+    /// The rest of those: so many.
+    DeliverRest(Arc<TopicLog<Prepared>>, usize),
     /// A value, and the heap memory that it owns, in bytes.
     Post(ConnectionId, Box<dyn Any + Send>, usize),
     PostToTopic(Arc<str>, MembersGeneration, Copies),
@@ -88,6 +89,7 @@ impl Command {
             Self::HostFound(..) => 0,
             Self::Adopt(..)
             | Self::Deliver(..)
+            | Self::DeliverRest(..)
             | Self::Close(_)
             | Self::Abort(_)
             | Self::StandIn(_)

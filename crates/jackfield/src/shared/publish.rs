@@ -1,7 +1,7 @@
 //! The only path of a published message from one reactor to the others, and to other servers.
 
 use crate::message::{Content, Prepared, Published};
-use crate::shared::command::{Command, PUBLICATIONS_PER_DELIVERY};
+use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use crate::topics::{SendOutcome, TopicLog, TopicSubscribers};
 use jackfield_reactor::planted::planted;
@@ -27,11 +27,7 @@ impl Handle {
         match log.send_out(&prepared, bytes, but, send) {
             Some(SendOutcome::Full { is_up }) => {
                 cluster.count_refused();
-                let goes_on = !is_up;
-                // The members have got all up to here, and this. `None`: the broker is back.
-                let place = log.newcomer_position().filter(|_| goes_on);
-                let with_id = |place| prepared.clone().with_id(place, log.history.is_numbered());
-                Err(Unsent(place.map_or_else(|| prepared.clone(), with_id), goes_on))
+                Err(Unsent(prepared, !is_up))
             }
             Some(SendOutcome::Out) => Ok(false),
             Some(SendOutcome::Ahead) | None => Ok(true),
@@ -67,7 +63,7 @@ impl Handle {
     /// Notifies one reactor, as if another had published.
     pub(crate) fn notify_reactor(&self, log: &Arc<TopicLog<Prepared>>, reactor: usize) {
         if log.mark_notified(reactor) {
-            let _ = self.post_reserved(reactor, Command::Deliver(log.clone(), PUBLICATIONS_PER_DELIVERY));
+            let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
         }
     }
 

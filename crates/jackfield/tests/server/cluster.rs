@@ -528,6 +528,24 @@ fn i453_what_the_broker_has_no_room_for_has_an_id_of_the_history_too() {
     assert!(seen.iter().all(|one| one.id == seen[0].id), "{seen:?}");
 }
 
+/// It may come before what the members have not got yet: its ID must not be later.
+#[test]
+fn i453_what_the_broker_has_no_room_for_has_the_id_of_what_its_members_have_got() {
+    let hub = Hub::default();
+    let mut site = Site::with(&hub, 0xa, History::new(10_000), 2000, Told::default());
+    let mut reader = site.read("");
+    settle(std::slice::from_mut(&mut site));
+    site.node.set_up(false);
+    site.server.run();
+    let full: usize = (0..2001).map(|number| site.handle().publish("t", number.to_string()).full).sum();
+    assert_eq!(full, 1);
+    site.server.run();
+    let seen = reader.take();
+    let at = seen.iter().position(|seen| seen.data == "2000").expect("members here get it");
+    assert!((1..2000).contains(&at), "in between: {at}");
+    assert_eq!((seen.len(), &seen[at].id), (2001, &seen[at - 1].id));
+}
+
 /// Whatever the queue of the broker allows: each of them is kept here until it comes back.
 #[test]
 fn at_most_16384_publications_of_a_topic_are_on_their_way() {

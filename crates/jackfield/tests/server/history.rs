@@ -661,44 +661,50 @@ fn a_client_that_is_ahead_of_its_reactor_gets_nothing_twice() {
     }
 }
 
-/// The fault: a client that is ahead of the members here was told that it had missed nothing, with an id that it had had long ago, and then
-/// the same as they.
+/// Publishes twenty messages at a request for `/burst`, from outside of its reactor.
+struct Burst;
+
+impl Client for Burst {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        if request.path() != "/burst" {
+            return Reader.on_request(exchange, request);
+        }
+        let handle = exchange.handle();
+        (0..20).for_each(|_| assert_eq!(handle.publish("t", "x").full, 0));
+        exchange.ok("text/plain", "");
+    }
+}
+
+/// The fault: a client that is ahead of the members here, or where they are, was told that it had missed nothing, and then the same as
+/// they.
 #[test]
 fn i458_what_a_client_ahead_of_its_reactor_has_missed_is_told_once() {
-    struct Burst;
-    impl Client for Burst {
-        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
-            if request.path() != "/burst" {
-                return Reader.on_request(exchange, request);
-            }
-            let handle = exchange.handle();
-            (0..20).for_each(|_| assert_eq!(handle.publish("t", "x").full, 0));
-            exchange.ok("text/plain", "");
-        }
+    for (offset, missed, at) in [(15, 8, 23), (1, 22, 23)] {
+        let mut limits = Limits::default();
+        limits.reactor.commands_per_turn = 1;
+        let options = TestOptions { limits, ..TestOptions::default() };
+        let mut server = TestServer::with_options(options, |_peer| Burst);
+        assert!(server.handle().declare_topic("t", History::new(10)));
+        let members = [0; 100].map(|_| open(&mut server, "t", ""));
+        publish(&mut server, 1..=1);
+        let (.., first) = events(&take(&members[0])).remove(0);
+        let (epoch, _) = first.split_once('.').unwrap();
+        let [burst, back] = [0; 2].map(|_| server.connect());
+        server.run();
+        // They get this only when other commands are done. Meanwhile the history goes on, and it comes back.
+        let handle = server.handle();
+        (0..5).for_each(|_| assert!(handle.post(handle.ids()[0], ()).is_ok()));
+        (2..=12).for_each(|_| assert_eq!(handle.publish("t", "x").full, 0));
+        burst.send(get("/burst").as_bytes());
+        let head = format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {epoch}.{offset}\r\n\r\n");
+        back.send(head.as_bytes());
+        server.run();
+        let told = events(&take(&back));
+        let resync = ("resync".into(), format!("{{\"missed\":{missed}}}"), format!("{epoch}.{at}"));
+        assert_eq!(told[0], resync, "from {offset}");
+        let rest = told[1..].iter().map(|(.., id)| id.clone());
+        assert!(rest.eq((at + 1..=32).map(|offset| format!("{epoch}.{offset}"))), "from {offset}: {told:?}");
     }
-    let mut limits = Limits::default();
-    limits.reactor.commands_per_turn = 1;
-    let mut server =
-        TestServer::with_options(TestOptions { limits, ..TestOptions::default() }, |_peer| Burst);
-    assert!(server.handle().declare_topic("t", History::new(10)));
-    let members = [0; 100].map(|_| open(&mut server, "t", ""));
-    publish(&mut server, 1..=1);
-    let (.., first) = events(&take(&members[0])).remove(0);
-    let (epoch, _) = first.split_once('.').unwrap();
-    let [burst, back] = [0; 2].map(|_| server.connect());
-    server.run();
-    // They get this only when other commands are done. Meanwhile the history goes on, and it comes back.
-    let handle = server.handle();
-    (0..5).for_each(|_| assert!(handle.post(handle.ids()[0], ()).is_ok()));
-    (2..=12).for_each(|_| assert_eq!(server.handle().publish("t", "x").full, 0));
-    burst.send(get("/burst").as_bytes());
-    back.send(format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {epoch}.15\r\n\r\n").as_bytes());
-    server.run();
-    let told = events(&take(&back));
-    // From 16 to 23; the others come to it.
-    assert_eq!(told[0], ("resync".into(), "{\"missed\":8}".into(), format!("{epoch}.23")));
-    let rest = told[1..].iter().map(|(.., id)| id.clone());
-    assert!(rest.eq((24..=32).map(|offset| format!("{epoch}.{offset}"))), "{told:?}");
 }
 
 /// Only members were counted: with one id in each, a client had a place in as many topics as it asked for.

@@ -89,15 +89,17 @@ impl Links {
         }
     }
 
-    /// Publishes to the subscribers of this reactor, if there are still some of this generation.
+    /// Publishes what came from elsewhere to the subscribers of this reactor, if there are still some of this generation.
     pub(crate) fn publish_on_this_reactor(
         &mut self,
         wires: &mut Wires,
         topic: &str,
         generation: MembersGeneration,
-        content: Content<'_>,
+        message: &Prepared,
     ) {
         if let Some(place) = self.topics.place_of(topic, wires.reactor(), generation) {
+            let with_id = self.with_id_of_members(topic, message);
+            let content = Content::Prepared(with_id.as_ref().unwrap_or(message));
             self.publish_to_place(wires, place, content, ConnectionId::NONE);
             self.let_leave(wires);
         }
