@@ -377,6 +377,65 @@ fn the_limit_holds_while_a_message_is_decompressed() {
     check(false, &limits, &[0xc2, 0xfe, 0x20, 0, 1, 2, 3, 4], "E1009");
 }
 
+/// A message of this payload, compressed to a block that is longer than its bytes, in as many frames.
+fn stored(payload: &[u8], frames: usize) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).expect("it is one block");
+    let (low, high) = (length.to_le_bytes(), (!length).to_le_bytes());
+    let block = [&[0][..], &low, &high, payload, &[0]].concat();
+    let mut out = Vec::new();
+    for (place, part) in block.chunks(block.len().div_ceil(frames)).enumerate() {
+        let start = out.len();
+        encode_masked(Opcode::Continuation, place + 1 == frames, part, KEY, &mut out);
+        out[start] |= if place == 0 { 0x42 } else { 0 };
+    }
+    out
+}
+
+/// The fault: such a message was refused by its length before it was decompressed.
+#[test]
+fn i471_a_message_that_compression_makes_longer_has_the_same_limit() {
+    let limits = Limits { message_bytes_max: 5000, ..Limits::default() };
+    let in_parts = Limits { stream_above: 5000, ..Limits::default() };
+    let longest = format!("B:{}", String::from_utf8_lossy(&noise(5000)));
+    for (bytes, want) in [(5000, longest.trim_end()), (5001, "E1009")] {
+        for frames in [1, 2, 3] {
+            let message = stored(&noise(bytes), frames);
+            check(false, &limits, &message, want);
+            check(true, &limits, &message, want);
+            check(false, &in_parts, &message, want);
+        }
+    }
+    // More than an eighth longer is no compression: it ends as soon as a header says so.
+    for (bytes, want) in [(5689, ""), (5690, "E1009")] {
+        let [high, low] = u16::to_be_bytes(bytes);
+        check(false, &limits, &[0xc2, 0xfe, high, low, 1, 2, 3, 4], want);
+        let rest = u16::to_be_bytes(bytes - 1);
+        check(
+            false,
+            &limits,
+            &[&frames("4200")[..], &[0x80, 0xfe, rest[0], rest[1], 1, 2, 3, 4]].concat(),
+            want,
+        );
+    }
+}
+
+/// `Limits::wire_memory_bytes_max` of a server need have no more room than for twice the longest message.
+#[test]
+fn i471_such_a_message_takes_less_than_twice_its_limit() {
+    let limits = Limits { message_bytes_max: 5000, ..Limits::default() };
+    let message = stored(&noise(5000), 1);
+    for first in [100, 2500, 2510, 2520, 5000, 5010] {
+        let (mut peer, mut most) =
+            (Peer::new(false, &Limits { frame_in_place_bytes_max: 0, ..limits.clone() }), 0);
+        let (begin, rest) = message.split_at(first);
+        for part in std::iter::once(begin).chain(rest.chunks(7)) {
+            peer.feed(part);
+            most = most.max(peer.machine.heap_bytes());
+        }
+        assert!(peer.seen.starts_with("B:") && most < 10_000, "{first}: {most} bytes");
+    }
+}
+
 /// A stream that ends costs a reset, and takes two bytes.
 #[test]
 fn few_streams_may_end_in_one_message() {

@@ -100,15 +100,13 @@ fn round_trip(data: &[u8]) {
     let (first, second) = data.split_at((seed >> 24) as usize % (data.len() + 1));
     for payload in [first, second, first, data] {
         let mut bytes = Vec::new();
-        let is_compressed = deflater.encode(Message::Binary(payload), Some([1, 2, 3, 4]), &mut bytes);
+        deflater.encode(Message::Binary(payload), Some([1, 2, 3, 4]), &mut bytes);
         let room = Limits { frame_in_place_bytes_max: bytes.len(), ..limits.clone() };
         let length = bytes.len();
         match machine.step(&mut bytes, &mut scratch, &room) {
             Step::Event(used, Event::Message(message)) => {
                 assert_eq!((used, message), (length, Message::Binary(payload)));
             }
-            // Bytes that get no shorter are a little longer when they are compressed all the same.
-            Step::Fault(_) if is_compressed && length > payload.len() => return,
             step => panic!("{step:?}"),
         }
     }

@@ -316,7 +316,11 @@ impl Machine {
     fn search_end<'b>(&mut self, rx: &[u8], limits: &Limits) -> Option<Step<Event<'b>, Error>> {
         match self.scanner.advance(rx, limits) {
             Ok(Some(_)) => None,
-            Ok(None) => Some(Step::Need(0)),
+            Ok(None) => {
+                // In case the rest never comes.
+                self.flags = self.flags & !HEAD | head_flag(rx);
+                Some(Step::Need(0))
+            }
             Err(error) => Some(self.fault(rx, error)),
         }
     }
@@ -333,7 +337,7 @@ impl Machine {
     #[inline(never)]
     fn fault<'b>(&mut self, rx: &[u8], error: Error) -> Step<Event<'b>, Error> {
         match self.owed {
-            Owed::Idle if !self.is_draining() => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
+            Owed::Idle if !self.is_draining() => self.begin(head_flag(rx)),
             Owed::Open | Owed::Deferred => self.owed = Owed::Open,
             _ => self.owed = Owed::Done,
         }
@@ -487,6 +491,11 @@ fn check(head: &Head<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Erro
     }
     target::check(head.method(), ascii_as_str(head.target()))?;
     facts.check_request(head.version == Version::Http11)
+}
+
+/// The flag for the method of a request that is not read to its end. One empty line may stand before it.
+fn head_flag(rx: &[u8]) -> u8 {
+    if rx.strip_prefix(b"\r\n").unwrap_or(rx).starts_with(b"HEAD ") { HEAD } else { 0 }
 }
 
 fn flags_of(head: &Head<'_>, facts: Facts) -> u8 {

@@ -6,7 +6,8 @@
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The longest message, in bytes of payload over all its fragments; 1 MiB by default. A longer message gets 1009,
-    /// as soon as a frame's header says so and before any byte of that frame is kept.
+    /// as soon as a frame's header says so and before any byte of that frame is kept. A compressed message gets it when it turns
+    /// out to be longer while it is decompressed, or if it has an eighth and 64 bytes more before that.
     pub message_bytes_max: usize,
     /// The longest payload of an unfragmented message that waits in the caller's receive buffer until it is whole; 16 KiB by
     /// default. Longer messages, and fragments, move to a separate buffer as they come. The caller's buffer must hold this
@@ -29,10 +30,23 @@ impl Limits {
     pub(super) fn whole_bytes_max(&self) -> usize {
         self.message_bytes_max.min(self.stream_above.max(SHORT_BYTES_MAX))
     }
+
+    /// The longest payload of a message on its way. Bytes that can't be compressed get up to an eighth longer if that is tried;
+    /// the limit of the message itself holds while it is decompressed.
+    pub(super) fn payload_bytes_max(&self, is_compressed: bool) -> usize {
+        if is_compressed {
+            let whole = self.whole_bytes_max();
+            whole.saturating_add(whole / 8).saturating_add(COMPRESSED_BYTES_MORE)
+        } else {
+            self.message_bytes_max
+        }
+    }
 }
 
 /// Messages in a short frame always come whole.
 const SHORT_BYTES_MAX: usize = 125;
+/// For the heads of blocks in a short message that is compressed.
+const COMPRESSED_BYTES_MORE: usize = 64;
 
 impl Default for Limits {
     fn default() -> Self {

@@ -57,7 +57,7 @@ impl Spanning {
         if header.opcode != Opcode::Continuation {
             return Err(Error::MessageInsideMessage);
         }
-        let bytes_max = if self.is_compressed { limits.whole_bytes_max() } else { limits.message_bytes_max };
+        let bytes_max = limits.payload_bytes_max(self.is_compressed);
         let room = bytes_max.saturating_sub(self.passed_bytes + self.bytes.len());
         if header.payload_bytes > room as u64 {
             return Err(Error::MessageTooLong);
@@ -70,9 +70,10 @@ impl Spanning {
     }
 
     /// Takes the bytes of the current frame's payload in `rx`, and returns their number.
-    pub(super) fn take(&mut self, rx: &[u8]) -> Result<usize, Error> {
+    pub(super) fn take(&mut self, rx: &[u8], limits: &Limits) -> Result<usize, Error> {
         let taken = self.frame_bytes_left.min(rx.len());
         let start = self.bytes.len();
+        self.make_room(taken, limits);
         self.bytes.extend_from_slice(&rx[..taken]);
         mask::apply(&mut self.bytes[start..], self.key);
         self.key = mask::rotated(self.key, taken);
@@ -82,6 +83,16 @@ impl Spanning {
             self.checked_bytes += checked.map_err(|_| Error::TextNotUtf8)?;
         }
         Ok(taken)
+    }
+
+    /// Room for this number of bytes more. It doubles, but what a message can't have is never reserved: so the buffer of a
+    /// compressed one, which may be longer than the message, takes no more than that of another.
+    fn make_room(&mut self, more: usize, limits: &Limits) {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        if length + more > capacity {
+            let doubled = (2 * capacity).min(limits.payload_bytes_max(self.is_compressed));
+            self.bytes.reserve_exact(doubled.max(length + more) - length);
+        }
     }
 
     /// There are bytes to deliver as a part.

@@ -6,7 +6,9 @@
 use std::fmt::Write;
 
 use jackfield_proto::Step;
-use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseToSend};
+use jackfield_proto::http1::{
+    BodyDue, DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseToSend,
+};
 
 use crate::server::NOW;
 
@@ -36,6 +38,9 @@ fn step(machine: &mut Machine, rx: &[u8], slots: &mut HeaderSlots, seen: &mut St
         },
         Step::Fault(error) => {
             let _ = write!(seen, "{error:?}; ");
+            if machine.owed() == Owed::Open {
+                refuse(machine, error.status(), seen);
+            }
             return None;
         }
     };
@@ -43,6 +48,13 @@ fn step(machine: &mut Machine, rx: &[u8], slots: &mut HeaderSlots, seen: &mut St
         let _ = machine.respond(&ResponseToSend::new(200, "a/b"), 0, &DateBlock::new(NOW), &mut Vec::new());
     }
     (machine.owed() != Owed::Done).then_some(used)
+}
+
+/// The answer to what was refused, and whether its body follows.
+fn refuse(machine: &mut Machine, status: u16, seen: &mut String) {
+    let mut out = Vec::new();
+    let due = machine.respond(&ResponseToSend::new(status, "a/b"), 4, &DateBlock::new(NOW), &mut out);
+    let _ = write!(seen, "{} {due:?}; ", out.escape_ascii());
 }
 
 fn note(seen: &mut String, kind: &str, request: &Request<'_>) -> bool {
@@ -110,4 +122,62 @@ fn an_empty_line_before_a_request_changes_nothing_else() {
         served_count += usize::from(whole.contains("Http11"));
     }
     assert!(served_count > 10_000, "{served_count}");
+}
+
+/// Whether the refusal of a request that is not complete has a body.
+fn refused_with_body(parts: &[&[u8]]) -> bool {
+    let (mut machine, mut slots, mut whole) = (Machine::new(), HeaderSlots::new(), Vec::new());
+    let mut carry = Vec::new();
+    for part in parts {
+        carry.extend_from_slice(part);
+        let step = machine.step(&carry, &mut slots, &mut whole, &Limits::default());
+        let used = match step {
+            Step::Event(used, Event::Request(_)) => used,
+            step => {
+                assert!(matches!(step, Step::Need(0)), "{step:?}");
+                continue;
+            }
+        };
+        let _ = machine.respond(&ResponseToSend::new(200, "a/b"), 0, &DateBlock::new(NOW), &mut Vec::new());
+        carry.drain(..used);
+    }
+    machine.give_up();
+    machine.respond(&ResponseToSend::new(408, "a/b"), 4, &DateBlock::new(NOW), &mut Vec::new())
+        == BodyDue::Yes
+}
+
+/// The fault: it had one, although an answer to `HEAD` has none (RFC 9110 section 9.3.2).
+#[test]
+fn i472_a_head_that_is_refused_gets_no_body() {
+    let mut slots = HeaderSlots::new();
+    for (request, body) in [
+        ("HEAD / HTTP/1.1\r\n\r\n", "No"),
+        ("\r\nHEAD / HTTP/1.1\r\n\r\n", "No"),
+        ("\r\nHEAD / HTTP/9.1\r\n\r\n", "No"),
+        ("\r\nGET / HTTP/1.1\r\n\r\n", "Yes"),
+        ("\r\n\r\nHEAD / HTTP/1.1\r\n\r\n", "Yes"),
+    ] {
+        let seen = see(&[request.as_bytes()], &mut slots);
+        assert!(seen.contains(&format!(" {body}; ")), "{request:?}: {seen}");
+    }
+    let (head, get) = (&b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"[..], &b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..]);
+    for (parts, has_body) in [
+        (&[&b"HEAD "[..]][..], false),
+        (&[b"\r\nHEAD / HTTP/1.1\r\nHo"], false),
+        (&[b"\r", b"\nHE", b"AD /"], false),
+        (&[get, b"HEAD / HTTP/1.1\r\n"], false),
+        (&[b"HEAD"], true),
+        (&[b"GET / HTTP/1.1\r\n"], true),
+        (&[head, b"GET / HTTP/1.1\r\n"], true),
+        (&[head, b"\r\n"], true),
+        (&[head, b"H"], true),
+        (&[head], true),
+    ] {
+        assert_eq!(
+            refused_with_body(parts),
+            has_body,
+            "{:?}",
+            parts.iter().map(|part| part.escape_ascii().to_string()).collect::<Vec<_>>()
+        );
+    }
 }

@@ -125,7 +125,8 @@ impl Machine {
             self.owed = Owed::Done;
             self.inbound = None;
         } else if self.owed == Owed::Idle {
-            self.begin(0);
+            // Without the beginning of a head it is the flag of the request before.
+            self.begin(if self.scanner.has_begun() { self.flags & HEAD } else { 0 });
         }
         self.flags |= CLOSE;
     }

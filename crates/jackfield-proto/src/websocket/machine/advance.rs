@@ -47,9 +47,7 @@ impl Machine {
         if header.opcode == Opcode::Continuation {
             return Err(Error::NothingToContinue);
         }
-        let bytes_max =
-            if header.is_compressed { limits.whole_bytes_max() } else { limits.message_bytes_max };
-        if header.payload_bytes > bytes_max as u64 {
+        if header.payload_bytes > limits.payload_bytes_max(header.is_compressed) as u64 {
             return Err(Error::MessageTooLong);
         }
         if !header.fin || header.payload_bytes > limits.whole_bytes_max() as u64 {
@@ -102,7 +100,7 @@ impl Machine {
         }
         if message.frame_bytes_left() > 0 && !rx.is_empty() {
             message.reuse(whole, rx);
-            return message.take(rx).map(Advance::Took);
+            return message.take(rx, limits).map(Advance::Took);
         }
         let header = if message.frame_bytes_left() > 0 { None } else { Header::parse(rx, accepts)? };
         // What came before a control frame, or before nothing for now, is handed out first.
