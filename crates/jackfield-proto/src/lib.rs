@@ -9,6 +9,7 @@
 mod chars;
 #[cfg(feature = "forms")]
 pub mod forms;
+mod host;
 pub mod http1;
 #[cfg(feature = "json")]
 pub mod json;

@@ -192,6 +192,31 @@ fn broken_binary_headers() {
     }
 }
 
+/// The fault: it was awaited whole, although its first bytes say that it is wrong.
+#[test]
+fn i474_a_wrong_binary_header_is_refused_before_it_is_whole() {
+    for (family, length, error, at) in [
+        (0x10, 12, Error::Family, 14),
+        (0xff, 12, Error::Family, 14),
+        (0x11, 11, Error::Addresses, 16),
+        (0x22, 35, Error::Addresses, 16),
+        (0x31, 215, Error::Addresses, 16),
+        // The length is that of no header.
+        (0xff, 0xffff, Error::Family, 14),
+    ] {
+        let bytes = binary(0x21, family, &vec![0; length]);
+        for end in 0..bytes.len() {
+            match parse(&bytes[..end], &Limits::default()) {
+                Step::Need(0) => assert!(end < at, "{family:#x} {length} is not refused at {end}"),
+                Step::Fault(found) => {
+                    assert!(found == error && end >= at, "{family:#x} {length} {found:?} at {end}");
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn vectors() {
     let with = |tlvs: &[u8]| binary(0x21, 0x11, &[&IPV4, tlvs].concat());

@@ -343,6 +343,30 @@ fn what_would_break_a_head_is_not_written() {
     assert!(out.is_empty());
 }
 
+/// The fault: all of this went out.
+#[test]
+fn i473_a_request_is_checked_as_every_other_is() {
+    for (target, host, want) in [
+        ("/?a=%20", "a.example", Ok(())),
+        ("/", "[::1]:80", Ok(())),
+        ("a", "a", Err(EncodeError::Target)),
+        ("*", "a", Err(EncodeError::Target)),
+        ("?a", "a", Err(EncodeError::Target)),
+        ("http://a/", "a", Err(EncodeError::Target)),
+        ("/#a", "a", Err(EncodeError::Target)),
+        ("/\u{e9}", "a", Err(EncodeError::Target)),
+        ("/", "", Err(EncodeError::Host)),
+        ("/", "a#b", Err(EncodeError::Host)),
+        ("/", "a@b", Err(EncodeError::Host)),
+        ("/", "a:b", Err(EncodeError::Host)),
+        ("/", "\u{e9}", Err(EncodeError::Host)),
+    ] {
+        let mut out = Vec::new();
+        assert_eq!(encode_request(target, host, NONCE, &[], &[], &mut out), want, "{target} {host}");
+        assert_eq!(out.is_empty(), want.is_err(), "{target} {host}");
+    }
+}
+
 #[test]
 fn fields_of_the_handshake_are_refused() {
     for (name, is_own) in [

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::authority::is_valid_host;
 use super::body::{BodyReader, OutgoingFraming, Piece};
 use super::facts::{Facts, Framing};
 use super::fields::{FieldIter, is_forbidden_trailer};
@@ -16,6 +15,7 @@ use super::{
     BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, general, target,
 };
 use crate::chars::is_token_name;
+use crate::host::is_valid_host;
 use crate::step::Step;
 
 /// The most requests that may be outstanding. With one more, [`ClientMachine::encode_request`] gives [`RequestError::Full`].

@@ -5,10 +5,10 @@
 //! after the pass in a fixed order, so that the same head always meets the same verdict.
 
 use super::Error;
-use super::authority::is_valid_host;
 use super::slots::Span;
 use super::words::matches_lowercase;
 use crate::chars::is_token_name;
+use crate::host::is_valid_host;
 
 /// The facts of one head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Places are kept rather than slices, because a place borrows nothing: the room for them is plain memory that one
 //! caller lends to every step of every connection. Sixteen bits are enough for a place, since no head may be longer.
 
-use super::authority::is_valid_host;
+use crate::host::is_valid_host;
 
 /// The most fields of a head, whatever the limits say. A head with more gets 431.
 pub const HEADERS_MAX: usize = 100;

@@ -1,7 +1,8 @@
 //! The forms of a request target, and the host (RFC 9112 section 3.2).
 
-use super::authority::{Authority, is_valid_host, scheme_port};
+use super::authority::{Authority, scheme_port};
 use super::{Error, words};
+use crate::host::is_valid_host;
 
 /// The path, without the query, of the request at the front of `rx`, as soon as its first line is complete. It is for
 /// decisions that are made before the request is read.

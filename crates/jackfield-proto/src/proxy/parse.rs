@@ -7,8 +7,9 @@ use crate::step::Step;
 /// Reads the header at the front of `rx`, the first bytes of a connection.
 ///
 /// It keeps nothing between two calls. [`Step::Need`] uses no bytes: call it again with the same bytes and those that have
-/// come since. Bytes that cannot become a valid header are a [`Step::Fault`] as soon as that is certain; the beginning of a
-/// valid header never is.
+/// come since. Bytes that cannot become a valid header are a [`Step::Fault`]: by what they begin with, and in version 2 by command,
+/// family and length, as soon as these are there; by what is in the line or behind the length, when the header is whole, which
+/// has a bound. The beginning of a valid header never is one.
 pub fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Step<Header<'b>, Error> {
     let parsed = if begins(rx, SIGNATURE) {
         v2::parse(rx, limits)

@@ -18,34 +18,68 @@ pub(super) fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Result<Option<(usize, 
         (2, _) => return Err(Error::Command),
         _ => return Err(Error::Version),
     };
-    let [family, high, low, ..] = &rx[SIGNATURE.len() + 1..] else { return Ok(None) };
-    let end = FIXED_BYTES + usize::from(u16::from_be_bytes([*high, *low]));
+    let Some(family) = rx.get(SIGNATURE.len() + 1) else { return Ok(None) };
+    // For a connection of the proxy's own the rest is ignored, the family too.
+    let family = if is_local { None } else { Some(Family::new(*family)?) };
+    let [high, low, ..] = &rx[SIGNATURE.len() + 2..] else { return Ok(None) };
+    let rest_bytes = usize::from(u16::from_be_bytes([*high, *low]));
+    let end = FIXED_BYTES + rest_bytes;
     if end > limits.header_bytes_max {
         return Err(Error::TooLong);
     }
+    if family.is_some_and(|family| rest_bytes < family.bytes()) {
+        return Err(Error::Addresses);
+    }
     let Some(header) = rx.get(..end) else { return Ok(None) };
-    // For a connection of the proxy's own the rest is ignored, the family too.
-    let parsed = if is_local { Header::local() } else { proxied(*family, header)? };
+    let parsed = family.map_or(Ok(Header::local()), |family| proxied(family, header))?;
     Ok(Some((end, parsed)))
 }
 
-/// A header that is whole, of a connection that the proxy passes on.
-fn proxied(family: u8, header: &[u8]) -> Result<Header<'_>, Error> {
-    let rest = &header[FIXED_BYTES..];
-    let transport = match family & 0x0f {
-        0 if family == 0 => {
-            // The proxy does not know the addresses, and the rest is ignored.
-            return Ok(Header::proxied(Version::V2, Addresses::Unknown, Tlvs::NONE));
+/// The kind of addresses that a header has.
+#[derive(Clone, Copy)]
+enum Family {
+    /// The proxy does not know them, and the rest is ignored.
+    Unknown,
+    Ipv4(Transport),
+    Ipv6(Transport),
+    Unix(Transport),
+}
+
+impl Family {
+    fn new(byte: u8) -> Result<Self, Error> {
+        let transport = match byte & 0x0f {
+            0 if byte == 0 => return Ok(Self::Unknown),
+            1 => Transport::Stream,
+            2 => Transport::Datagram,
+            _ => return Err(Error::Family),
+        };
+        match byte >> 4 {
+            1 => Ok(Self::Ipv4(transport)),
+            2 => Ok(Self::Ipv6(transport)),
+            3 => Ok(Self::Unix(transport)),
+            _ => Err(Error::Family),
         }
-        1 => Transport::Stream,
-        2 => Transport::Datagram,
-        _ => return Err(Error::Family),
-    };
-    let (addresses, rest) = match family >> 4 {
-        1 => ipv4(transport, rest),
-        2 => ipv6(transport, rest),
-        3 => unix(transport, rest),
-        _ => return Err(Error::Family),
+    }
+
+    /// What its addresses and ports take.
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Unknown => 0,
+            Self::Ipv4(_) => 2 * (4 + 2),
+            Self::Ipv6(_) => 2 * (16 + 2),
+            Self::Unix(_) => 2 * UNIX_BYTES,
+        }
+    }
+}
+
+/// A header that is whole, of a connection that the proxy passes on.
+fn proxied(family: Family, header: &[u8]) -> Result<Header<'_>, Error> {
+    let rest = &header[FIXED_BYTES..];
+    let (addresses, rest) = match family {
+        Family::Unknown => return Ok(Header::proxied(Version::V2, Addresses::Unknown, Tlvs::NONE)),
+        Family::Ipv4(transport) => ipv4(transport, rest),
+        Family::Ipv6(transport) => ipv6(transport, rest),
+        Family::Unix(transport) => unix(transport, rest),
     }
     .ok_or(Error::Addresses)?;
     let tlvs = Tlvs::parse(rest).ok_or(Error::Tlv)?;

@@ -1,6 +1,7 @@
 //! The target and the options of an outgoing connection.
 
 use crate::config::speaks::Speaks;
+use jackfield_proto::http1::Authority;
 use jackfield_reactor::{KeepAlive, SocketOptions};
 use std::path::PathBuf;
 #[cfg(feature = "tls")]
@@ -118,7 +119,8 @@ impl Outgoing {
     /// [`Outgoing::tls`]. When it is open, `on_connect` and [`Client::on_open`](crate::Client::on_open) come, and
     /// [`WebSocket::subprotocol`](crate::WebSocket::subprotocol) says what was agreed on. If the server refuses, or
     /// breaks the rules, the error is [`ConnectError::Status`](crate::ConnectError::Status) or
-    /// [`ConnectError::WebSocket`](crate::ConnectError::WebSocket).
+    /// [`ConnectError::WebSocket`](crate::ConnectError::WebSocket). If the address is malformed, has user information or a fragment
+    /// (`#`), or has characters other than visible ASCII, it is [`ConnectError::Invalid`](crate::ConnectError::Invalid).
     ///
     /// ```
     /// use jackfield::Outgoing;
@@ -300,15 +302,14 @@ fn parse(url: &str) -> Option<(String, WebSocketRequest, bool)> {
         return None;
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (host, target) = rest.split_at(end);
-    if host.is_empty() || host.contains('@') || target.contains('#') {
-        return None;
-    }
+    let (text, target) = rest.split_at(end);
+    // A fragment is not for the server, and a URL of a WebSocket has none (RFC 6455, section 3).
+    let authority = Authority::parse(text).filter(|_| !target.contains('#'))?;
     let slash = if target.starts_with('/') { "" } else { "/" };
-    let has_port =
-        host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let usual = if is_secure { 443 } else { 80 };
-    let addr = if has_port { host.to_owned() } else { format!("{host}:{usual}") };
+    let port = authority.port().unwrap_or(if is_secure { 443 } else { 80 });
+    let addr = format!("{}:{port}", authority.host());
+    // A colon without a port is none (RFC 3986, section 3.2.3).
+    let host = if authority.port().is_some() { text } else { authority.host() };
     let request = WebSocketRequest {
         target: format!("{slash}{target}"),
         host: host.to_owned(),
@@ -341,6 +342,17 @@ mod tests {
             ("ws:///path", None),
             ("ws://user@a.example", None),
             ("ws://a.example/#part", None),
+            // What is no host with a port or without one (I473).
+            ("ws://a.example#part", None),
+            ("ws://a.example?a#part", None),
+            ("ws://192.0.2.1:/", Some(("192.0.2.1:80", "192.0.2.1", "/", false))),
+            ("wss://[::1]:", Some(("[::1]:443", "[::1]", "/", true))),
+            ("ws://:/", None),
+            ("ws://a.example::/", None),
+            ("ws://a.example:b/", None),
+            ("ws://a.example:65536/", None),
+            ("ws://::1/", None),
+            ("ws://\u{e9}.example/", None),
         ];
         for (url, expected) in rows {
             let found = parse(url);

@@ -99,9 +99,9 @@ impl std::error::Error for ResponseError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The target is empty, or contains a space or a control character.
+    /// The target does not begin with a slash, or contains something other than visible ASCII, or `#`.
     Target,
-    /// The host contains a space or a control character.
+    /// The host is no name or address, with or without a port.
     Host,
     /// A subprotocol is not a token, or is offered twice.
     Protocol,
@@ -113,8 +113,8 @@ pub enum EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Target => "the target of the handshake is empty or has a blank or control character",
-            Self::Host => "the host of the handshake has a blank or control character",
+            Self::Target => "the target of the handshake is no path with a query, in visible ASCII",
+            Self::Host => "the host of the handshake is malformed",
             Self::Protocol => "a subprotocol is not a token, or is offered twice",
             Self::Field => "a field of the handshake has a bad name or value, or is not free to choose",
         })

@@ -3,6 +3,8 @@
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::singleton::SingletonField;
 use super::{EncodeError, Extension, ResponseError, accept, extension, token};
+use crate::chars::is_target_byte;
+use crate::host::is_valid_host;
 
 /// What a server agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +15,9 @@ pub struct Accepted<'b> {
 
 /// Appends a client's opening handshake.
 ///
-/// `target` is the path with the query, `host` is the value of `Host` (with the port, unless it is the scheme's own), `key`
-/// is a new random number, `protocols` are offered in this order, and `fields` are added (`Origin`, `Cookie`,
-/// `Authorization`).
+/// `target` is the path with the query, and begins with a slash; `host` is the value of `Host` (with the port, unless it is the
+/// scheme's own), `key` is a new random number, `protocols` are offered in this order, and `fields` are added (`Origin`,
+/// `Cookie`, `Authorization`).
 ///
 /// # Errors
 ///
@@ -148,11 +150,10 @@ impl<'b> Fields<'b> {
 }
 
 fn check_request(target: &str, host: &str, protocols: &[&str]) -> Result<(), EncodeError> {
-    let is_one_word = |text: &str| text.bytes().all(|byte| byte > b' ' && byte != 0x7f);
-    if target.is_empty() || !is_one_word(target) {
+    if !target.starts_with('/') || !target.bytes().all(is_target_byte) {
         return Err(EncodeError::Target);
     }
-    if !is_one_word(host) {
+    if !is_valid_host(host.as_bytes()) {
         return Err(EncodeError::Host);
     }
     if token::are_different(protocols.iter().copied()) { Ok(()) } else { Err(EncodeError::Protocol) }
