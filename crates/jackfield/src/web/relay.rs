@@ -6,7 +6,8 @@ use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, Response};
 
 /// Passes the response of another server on to the peer that waits for a [`Reply`], as a proxy does: status, fields
-/// without those of one hop, and the body in parts as they come. The example `proxy` shows it with both connections.
+/// without those of one hop, the body in parts as they come, and the trailers. Interim responses (1xx) are not passed on. The
+/// example `proxy` shows it with both connections.
 ///
 /// If it is dropped before the response is complete, the peer gets a 502; an answer that has begun is broken off, so that
 /// the peer does not take the part that arrived for the whole. The same happens if the response is no HTTP/1, and if a
@@ -85,6 +86,8 @@ pub struct Relay {
     reply: Option<Reply>,
     /// From the head of the response until its end.
     answer: Option<ReplyStream>,
+    /// What `Connection` names in the head of the response, as a list.
+    one_hop: Vec<u8>,
     is_congested: bool,
 }
 
@@ -95,7 +98,7 @@ impl Relay {
         let mut http = ClientMachine::new();
         // `CONNECT` is refused: its response is an error then.
         let _ = http.expect_response(method);
-        Self { http, reply: Some(reply), answer: None, is_congested: false }
+        Self { http, reply: Some(reply), answer: None, one_hop: Vec::new(), is_congested: false }
     }
 
     /// Passes on what these bytes hold, always from the first unused byte on. Returns how many are used. `None`: the answer is
@@ -126,11 +129,7 @@ impl Relay {
             return self.give_up();
         }
         self.is_congested = sent == Sent::Congested && !is_complete;
-        if is_complete {
-            self.answer.take()?.finish();
-            return None;
-        }
-        Some(used)
+        if is_complete { self.finish() } else { Some(used) }
     }
 
     /// Whether the last [`Relay::read`] found more than `limits.reactor.outbox_bytes_high` on their way to the peer. Then pause
@@ -151,16 +150,25 @@ impl Relay {
     }
 
     fn begin(&mut self, response: &Response<'_>) -> Option<()> {
-        let mut fields = Fields::new();
-        // Some may be there only once, and the other server may have sent them twice.
-        if response.headers().end_to_end().any(|(name, value)| fields.push(name, value).is_err()) {
+        let Some(fields) = copied(response.headers().end_to_end()) else {
             self.give_up();
             return None;
-        }
+        };
+        self.one_hop = response.header_all("connection").collect::<Vec<_>>().join(&b',');
         let answer = ResponseBuilder::with_fields(self.reply.take()?, response.status(), fields);
         let length = response.header_str("content-length").and_then(|length| length.parse().ok());
         self.answer = answer.stream("", length).ok();
         self.answer.is_some().then_some(())
+    }
+
+    /// Ends the answer, with the trailers that are not for this hop alone.
+    fn finish(&mut self) -> Option<usize> {
+        let trailers = self.http.trailers();
+        let Some(trailers) = copied(trailers.filter(|(name, _)| !is_of_one_hop(name, &self.one_hop))) else {
+            return self.give_up();
+        };
+        self.answer.take()?.finish_with(trailers);
+        None
     }
 
     /// An answer that has begun is broken off by dropping it.
@@ -172,6 +180,24 @@ impl Relay {
         None
     }
 }
+
+/// The fields to send. `None`: the other server has sent one twice that may be there only once.
+fn copied<'b>(lines: impl Iterator<Item = (&'b str, &'b [u8])>) -> Option<Fields> {
+    let mut fields = Fields::new();
+    for (name, value) in lines {
+        fields.push(name, value).ok()?;
+    }
+    Some(fields)
+}
+
+/// Whether a trailer is for this proxy alone: `Connection` names trailers too (RFC 9110 section 7.6.1).
+fn is_of_one_hop(name: &str, connection: &[u8]) -> bool {
+    let named = connection.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    named.chain(ONE_HOP).any(|named| named.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Trailers for a proxy that `Connection` need not name; others of this kind are never trailers.
+const ONE_HOP: [&[u8]; 2] = [b"Proxy-Authentication-Info", b"Proxy-Connection"];
 
 impl Drop for Relay {
     fn drop(&mut self) {

@@ -153,6 +153,7 @@ fn s2_an_event_field_with_a_line_end_is_an_error() {
         Event::data("x").id("a\0b"),
         Event::data("x").event("a\nb"),
         Event::data("x").event("a\rb"),
+        Event::data("x").event("a\0b"),
         Event::comment("a\nb"),
         Event::comment("a\rb"),
     ] {
