@@ -119,6 +119,24 @@ fn i516_the_smallest_are_read_again_first() {
     }
 }
 
+/// The fault: one more moved all that were paused already, and nothing counted it.
+#[test]
+fn i516_one_more_is_paused_without_a_look_at_the_others() {
+    for (paused, place) in [100, 10_000].into_iter().flat_map(|paused| [(paused, 1), (paused, 1_000)]) {
+        let [mut one, mut other] = pair();
+        let all: Vec<_> = (0..paused).map(|_| connect(&mut one, 50)).collect();
+        let (_large, _far) = connect(&mut other, 900_000 - paused * 50);
+        assert!(one.wires.mind_pressure() && all.iter().all(|(id, _)| !one.wires.may_handle_bytes(*id)));
+        one.settle(&mut Deaf);
+        let visits = |reactor: &Reactor| reactor.wires.stats().visits.value();
+        let before = visits(&one);
+        let (late, _far) = connect(&mut one, 49 + place);
+        one.settle(&mut Deaf);
+        assert!(!one.wires.may_handle_bytes(late), "it is large");
+        assert_eq!(visits(&one) - before, 1, "{paused} are paused");
+    }
+}
+
 /// The fault: the reactor knew of the pressure and not of its end, so the first connection that sent bytes was not read
 /// for a second.
 #[test]

@@ -7,7 +7,7 @@ use crate::wheel::NIL;
 use crate::wire::flags::ReadStop;
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How often memory-paused wires are checked, because another reactor may have freed memory.
@@ -34,10 +34,8 @@ impl Wires {
         self.stats.visits.add(self.slab.len() as u64);
         let wires = self.slab.iter().map(|(_, wire)| wire);
         let large = wires.filter(|wire| self.account.is_large(wire.charged()));
-        let mut large: Vec<_> = large.map(|wire| (wire.id, wire.charged())).collect();
-        // In this order each goes to the end of the list.
-        large.sort_by_key(|&(_, bytes)| Reverse(bytes));
-        for (id, _) in large {
+        let large: Vec<_> = large.map(|wire| wire.id).collect();
+        for id in large {
             self.pause_for_memory(id);
         }
     }
@@ -58,9 +56,9 @@ impl Wires {
             return;
         }
         self.stop_reading(id, ReadStop::MEMORY);
-        let (bytes, memory_paused) = (self.memory_of(id), &self.memory_work.memory_paused);
-        let at = memory_paused.partition_point(|&(other, _)| self.memory_of(other) >= bytes);
-        self.memory_work.memory_paused.insert(at, (id, self.now));
+        let bytes = self.memory_of(id);
+        self.stats.visits.add(1);
+        self.memory_work.memory_paused.insert((bytes, self.now, id));
         if self.memory_work.timer == NIL {
             self.look_later();
         }
@@ -72,19 +70,22 @@ impl Wires {
         if surplus == 0 {
             return self.release_memory_paused();
         }
-        let mut memory_paused = std::mem::take(&mut self.memory_work.memory_paused);
-        self.stats.visits.add(memory_paused.len() as u64);
-        memory_paused.retain(|&(id, _)| {
+        let before = std::mem::take(&mut self.memory_work.memory_paused);
+        self.stats.visits.add(before.len() as u64);
+        let mut memory_paused = BTreeSet::new();
+        for (_, since, id) in before {
+            let bytes = self.memory_of(id);
             // A wire without memory can't free any.
-            if self.memory_of(id) == 0 {
+            if bytes == 0 {
                 self.resume_reading(id, ReadStop::MEMORY);
             }
-            self.is_memory_paused(id)
-        });
-        memory_paused.sort_by_key(|&(id, _)| Reverse(self.memory_of(id)));
-        for &(id, since) in &memory_paused {
+            if self.is_memory_paused(id) {
+                memory_paused.insert((bytes, since, id));
+            }
+        }
+        for &(bytes, since, id) in memory_paused.iter().rev() {
             if surplus > 0 && now.since(since) >= self.limits_of(id).memory_wait {
-                surplus = surplus.saturating_sub(self.memory_of(id));
+                surplus = surplus.saturating_sub(bytes);
                 self.memory_work.to_evict.push_back((id, Eviction::Scarce));
             }
         }
@@ -96,10 +97,11 @@ impl Wires {
     }
 
     /// Resumes wires, the smallest first, as long as all of them could double their memory without pressure; always at
-    /// least one. Their order is that of the last look, or of when they were paused.
+    /// least one. Their order is that of the last look, or of when they were paused;
+    /// of equal ones the one that has waited longest is first.
     fn release_memory_paused(&mut self) {
         let (mut room, mut is_first) = (self.account.room(), true);
-        while let Some(&(id, _)) = self.memory_work.memory_paused.last() {
+        while let Some(&(_, _, id)) = self.memory_work.memory_paused.first() {
             if self.is_memory_paused(id) {
                 let bytes = self.memory_of(id);
                 if bytes > room && !is_first {
@@ -108,7 +110,7 @@ impl Wires {
                 (room, is_first) = (room.saturating_sub(bytes), false);
                 self.resume_reading(id, ReadStop::MEMORY);
             }
-            self.memory_work.memory_paused.pop();
+            self.memory_work.memory_paused.pop_first();
         }
         self.look_later();
     }
