@@ -18,11 +18,6 @@ impl Time {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// The time `wait` earlier, which is at least zero.
-    pub(crate) fn before(self, wait: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(wait)))
-    }
-
     /// The time since `earlier`. Zero if `earlier` is later than this.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -66,11 +66,12 @@ impl Reactor {
         let quiet =
             if planted(61) { now.low_since(wire.last_received) } else { now.since(wire.last_received) };
         let idle = Duration::from_millis(self.wires.timer_note(id, timer_key::IDLE).into());
-        if quiet < idle {
+        let counted = quiet.saturating_sub(self.wires.held_time(id));
+        if counted < idle {
             if planted(18) {
                 return;
             }
-            return self.wires.arm(id, timer_key::IDLE, now.after(idle - quiet).0);
+            return self.wires.arm(id, timer_key::IDLE, now.after(idle - counted).0);
         }
         self.wires.arm(id, timer_key::IDLE, now.after(idle).0);
         // A wire that is not read is not idle, because its peer may have sent something; nor is one that waits for

@@ -97,9 +97,10 @@ pub trait Service {
     /// ([`Limits::outbox_bytes_low`](crate::Limits::outbox_bytes_low)).
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId);
 
-    /// No byte came from the peer for the time that [`Wires::set_idle_timeout`] set. `quiet` is the time since the last
-    /// byte. The call does not come while the connection is not read, or waits for its bandwidth limit. It is repeated
-    /// after each further such time without a byte.
+    /// No byte came from the peer for the time that [`Wires::set_idle_timeout`] set. The time for which its
+    /// bandwidth limit held output does not count; `quiet` is the whole time since the last byte. The call does not come while
+    /// the connection is not read, or waits for its bandwidth limit. It is repeated after each further such time without a
+    /// byte.
     fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration);
 
     /// A timer that was set with [`Wires::set_timer`] has fired. `key` is its key.

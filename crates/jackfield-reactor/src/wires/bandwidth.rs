@@ -22,18 +22,19 @@ impl Wires {
             return;
         }
         let was_held = self.unhold(id);
+        // The time for which output was held still does not count as idle if there is no limit any more.
+        let is_kept = bandwidth != Bandwidth::default() || !self.held_time(id).is_zero();
         let Some(wire) = self.wire_mut(id) else { return };
         wire.flags.remove(Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS);
-        if bandwidth.bytes_in > 0 {
+        if bandwidth.bytes_in > 0 || (is_kept && bandwidth.bytes_out == 0) {
             wire.flags.insert(Flags::READ_BY_TOKENS);
         }
         if bandwidth.bytes_out > 0 {
             wire.flags.insert(WriteStop::BY_TOKENS);
         }
-        let paused = self.take_bandwidth_pause(id);
-        self.buckets.remove(&id.slot());
-        if bandwidth != Bandwidth::default() {
-            self.buckets.insert(id.slot(), BandwidthBuckets::new(bandwidth, now, paused));
+        let old = self.buckets.remove(&id.slot());
+        if is_kept {
+            self.buckets.insert(id.slot(), BandwidthBuckets::new(bandwidth, now, old));
         }
         self.charge_buckets();
         self.disarm(id, timer_key::READ_TOKENS);
@@ -163,11 +164,20 @@ impl Wires {
     /// It is not held any more. The time for which it was does not count as idle.
     fn unhold(&mut self, id: ConnectionId) -> bool {
         let now = self.now;
-        let held_at = self.buckets_of(id).map_or(now, |buckets| buckets.held_at);
         let Some(wire) = self.wire_mut(id).filter(|wire| wire.has(WriteStop::HELD)) else { return false };
         wire.flags.remove(WriteStop::HELD);
-        wire.last_received = now.before(held_at.since(wire.last_received));
+        let last_received = wire.last_received;
+        if let Some(buckets) = self.buckets_of(id) {
+            buckets.unhold(last_received, now);
+        }
         true
+    }
+
+    /// For how long its limit has held output since the last byte of the peer came, without the time for which it holds
+    /// it now.
+    pub(crate) fn held_time(&mut self, id: ConnectionId) -> Duration {
+        let last_received = self.wire(id).map_or(self.now, |wire| wire.last_received);
+        self.buckets_of(id).map_or(Duration::ZERO, |buckets| buckets.held_since(last_received))
     }
 
     /// The least number of bytes that a closing wire must write in [`Limits::flush_interval`](crate::Limits::flush_interval):

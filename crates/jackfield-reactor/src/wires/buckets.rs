@@ -12,6 +12,8 @@ pub(crate) struct BandwidthBuckets {
     pub(super) output: TokenBucket,
     /// Since when output is held, if it is.
     pub(super) held_at: Time,
+    /// When the last byte of the peer came, and for how long output was held since then.
+    held: (Time, Duration),
     /// Since when the connection is not read.
     paused_at: Option<Time>,
     /// How long it was not read since [`BandwidthBuckets::take_pause`] was last called.
@@ -23,11 +25,12 @@ pub(crate) struct BandwidthBuckets {
 const PORTIONS: u32 = 10;
 
 impl BandwidthBuckets {
-    /// Two full buckets. `paused`: how long the connection was not read before.
-    pub(super) fn new(bandwidth: Bandwidth, now: Time, paused: Duration) -> Self {
+    /// Two full buckets, in place of these old ones.
+    pub(super) fn new(bandwidth: Bandwidth, now: Time, old: Option<Self>) -> Self {
+        let (paused, held) = old.map(|mut old| (old.take_pause(now), old.held)).unwrap_or_default();
         let [input, output] =
             [bandwidth.bytes_in, bandwidth.bytes_out].map(|rate| TokenBucket::new(rate, now));
-        Self { input, output, held_at: now, paused_at: None, paused }
+        Self { input, output, held_at: now, held, paused_at: None, paused }
     }
 
     /// The connection is not read from now on.
@@ -39,6 +42,17 @@ impl BandwidthBuckets {
         if let Some(since) = self.paused_at.take() {
             self.paused += now.since(since);
         }
+    }
+
+    /// Its output is not held any more.
+    pub(super) fn unhold(&mut self, last_received: Time, now: Time) {
+        let before = self.held_since(last_received);
+        self.held = (last_received, before + now.since(self.held_at.max(last_received)));
+    }
+
+    /// For how long output was held since the last byte came, without a hold that goes on.
+    pub(super) fn held_since(&self, last_received: Time) -> Duration {
+        if self.held.0 == last_received { self.held.1 } else { Duration::ZERO }
     }
 
     /// How long it was not read since the last call, until now.

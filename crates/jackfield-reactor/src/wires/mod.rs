@@ -154,8 +154,7 @@ pub struct WireStats {
     /// Time since the connection was added.
     pub age: Duration,
     /// How long it has been idle: the time since the last byte came from the peer, since reading it went on after a pause, or,
-    /// if writes count as activity, since the last write. The time for which output was held by its bandwidth limit does not
-    /// count, once that is over.
+    /// if writes count as activity, since the last write.
     pub quiet: Duration,
 }
 

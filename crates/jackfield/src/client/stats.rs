@@ -18,9 +18,8 @@ pub struct ConnectionStats {
     pub queued: usize,
     /// Time since the connection began.
     pub age: Duration,
-    /// How long it has been idle: the time since the last byte came from the peer, or since reading it went on after a pause. The
-    /// time for which its bandwidth limit held output back does not count, once that is over. On an event stream, and on a
-    /// WebSocket without heartbeat, what is sent counts too.
+    /// How long it has been idle: the time since the last byte came from the peer, or since reading it went on after a pause.
+    /// On an event stream, and on a WebSocket without heartbeat, what is sent counts too.
     pub quiet: Duration,
     /// The last round trip of its heartbeat: [`WebSocket::round_trip`](crate::WebSocket::round_trip). `None`: none is known, or
     /// it is no WebSocket.

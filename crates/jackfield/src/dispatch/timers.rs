@@ -3,7 +3,7 @@
 use crate::client::{Client, ClientFactory, HeartbeatAction, TimerId};
 use crate::disconnect::{Reason, Timeout};
 use crate::dispatch::Dispatcher;
-use crate::links::{Protocol, awaits_pong, forget_ping, key};
+use crate::links::{Protocol, awaits_pong, key};
 use crate::shared::Callback;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
@@ -55,11 +55,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// The heartbeat of a WebSocket is due, after so much idle time.
     #[cold]
     fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
-        let after = self.links.heartbeat_of(id).after;
-        if quiet < after * 2 {
-            // The first ping of this idle time: a byte has come since the ping before.
-            forget_ping(wires, id);
-        }
+        self.links.forget_ping_before(wires, id, quiet);
         let mut beat = HeartbeatAction::Skip;
         self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
             if let Some(mut socket) = connection.as_websocket() {

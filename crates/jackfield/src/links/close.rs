@@ -239,7 +239,14 @@ impl Links {
     /// once more, and returns true.
     #[cold]
     pub(crate) fn awaits_close_unread(&self, wires: &mut Wires, id: ConnectionId) -> bool {
-        let is_held_back = wires.read_pause(id) == Some(ReadPause::Bandwidth);
+        let is_held_back = match wires.read_pause(id) {
+            Some(pause) => pause == ReadPause::Bandwidth,
+            // In the turn in which it gets its tokens it is not read yet.
+            None => {
+                wires.incoming_bytes_within(id, Duration::ZERO).is_some()
+                    && wires.wire_stats(id).is_some_and(|stats| stats.quiet.is_zero())
+            }
+        };
         if is_held_back {
             let wait = self.limits_of(id).close_wait.saturating_mul(CLOSE_WAITS_MORE);
             wires.set_timer(id, key::CLOSE_UNREAD, wait);

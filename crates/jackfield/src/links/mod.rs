@@ -40,7 +40,7 @@ mod upgrade;
 pub(crate) use checks::Checks;
 #[cfg(feature = "sim")]
 pub(crate) use drain::moment_within;
-pub(crate) use enforce::{awaits_pong, forget_ping};
+pub(crate) use enforce::awaits_pong;
 pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::OpeningResult;

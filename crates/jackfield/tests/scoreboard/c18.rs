@@ -9,6 +9,7 @@ use support::probe::Probe;
 use support::{Lab, get, socket, statuses, text};
 use tls::{Identity, Secured};
 
+const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const RATE: u32 = 1000;
 
@@ -415,29 +416,115 @@ fn c18_idle_time_begins_when_the_output_has_left() {
     assert!(lab.log.has("disconnect Timeout(Idle)"), "{:?}", lab.log.events());
 }
 
-/// What is held for a moment, again and again, does not hide that a peer is silent.
+/// The same if the limit is changed or removed in the midst of it.
+#[test]
+fn c18_idle_time_begins_when_the_limit_lets_the_output_leave() {
+    for bandwidth in
+        [Bandwidth::default(), Bandwidth::new(0, 100_000), Bandwidth::new(100, 0), Bandwidth::new(9, 50_000)]
+    {
+        let mut lab =
+            Lab::with_limits(limited(0, 100).with(|limits| limits.http_idle = SECOND * 75), || Probe {
+                on_request: |_, exchange, _| exchange.ok("text/plain", "x".repeat(30_000)),
+                on_post: |_, connection, mut posted| {
+                    connection.set_bandwidth(*posted.downcast_mut::<Bandwidth>().expect("a limit"));
+                },
+                ..Probe::default()
+            });
+        let far = lab.connect();
+        lab.say(&far, get("/"));
+        lab.advance(SECOND * 100);
+        lab.server.handle().post(only_id(&lab), bandwidth).expect("there is room");
+        lab.run();
+        assert!(far.bytes_received() > 30_000, "{bandwidth:?}");
+        lab.advance(SECOND * 74);
+        assert_eq!(lab.connections(), 1, "{bandwidth:?}: {:?}", lab.log.events());
+        lab.advance(SECOND * 2);
+        assert!(lab.log.has("disconnect Timeout(Idle)"), "{bandwidth:?}: {:?}", lab.log.events());
+    }
+}
+
+/// The fault: what is held for a moment, again and again, hid that a peer is silent, because it was taken for a byte of it.
 #[test]
 fn c18_a_silent_peer_is_found_although_its_output_is_held_now_and_then() {
+    // The heartbeat, what is sent every ten seconds, and when the peer counts as dead.
+    for (after, length, ends_after) in [(30, 1500, 60), (5, 5000, 30), (5, 7000, 40), (2, 9000, 40)] {
+        let limits = limited(0, 1000).with(|limits| {
+            (limits.heartbeat, limits.heartbeat_dead) = (SECOND * after, SECOND * 20);
+        });
+        let mut lab = Lab::with_limits(limits, probe);
+        let far = lab.connect();
+        lab.say(&far, socket::UPGRADE);
+        let id = only_id(&lab);
+        let mut seconds = 0;
+        while !lab.log.has("disconnect") {
+            lab.server.handle().send(id, "m".repeat(length)).expect("there is room");
+            lab.advance(SECOND * 10);
+            seconds += 10;
+            assert!(seconds <= 100, "{length}: {:?}", lab.log.events());
+        }
+        assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{length}: {:?}", lab.log.events());
+        assert_eq!(seconds, ends_after, "{length}");
+    }
+}
+
+/// The fault: output that was held for a millisecond made the second ping the first.
+#[test]
+fn c18_a_round_trip_is_right_although_output_is_held_meanwhile() {
+    // One byte more than the tokens of a second, and as many.
+    for length in [997, 996] {
+        let limits = limited(0, 1000).with(|limits| {
+            (limits.heartbeat, limits.heartbeat_dead) = (SECOND, SECOND * 20);
+        });
+        let mut lab = Lab::with_limits(limits, || Probe {
+            on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+            ..probe()
+        });
+        let far = lab.connect();
+        lab.say(&far, socket::UPGRADE);
+        lab.advance(MS * 1500);
+        lab.server.handle().send(only_id(&lab), "m".repeat(length)).expect("there is room");
+        lab.run();
+        assert_eq!(lab.server.wires().waits_for_tokens(only_id(&lab)), length == 997);
+        lab.advance(MS * 700);
+        lab.say(&far, socket::masked(socket::FIN | socket::PONG, socket::BEAT));
+        assert!(lab.log.has("Some(1.2s)"), "{length}: {:?}", lab.log.events());
+    }
+}
+
+/// The deadline of a ping is put off while output is held; it must not outlive a byte that came in time.
+#[test]
+fn c18_a_peer_that_has_sent_something_since_the_ping_is_not_dead_because_of_a_hold() {
     let limits = limited(0, 1000).with(|limits| {
-        (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 30, SECOND * 20);
+        (limits.heartbeat, limits.heartbeat_dead) = (SECOND, SECOND * 2);
     });
     let mut lab = Lab::with_limits(limits, probe);
     let far = lab.connect();
     lab.say(&far, socket::UPGRADE);
-    let id = only_id(&lab);
-    let mut seconds = 0;
-    while !lab.log.has("disconnect") {
-        lab.server.handle().send(id, "m".repeat(1500)).expect("there is room");
-        lab.advance(SECOND * 10);
-        seconds += 10;
-        assert!(seconds <= 100, "{:?}", lab.log.events());
-    }
+    lab.advance(MS * 1100);
+    lab.say(&far, socket::text("not a pong"));
+    lab.advance(MS * 100);
+    lab.server.handle().send(only_id(&lab), "m".repeat(6200)).expect("there is room");
+    // The next ping follows a second without a byte, in which nothing is held.
+    lab.advance(SECOND * 6);
+    assert_eq!((lab.log.has("disconnect"), lab.connections()), (false, 1), "{:?}", lab.log.events());
+    let before = far.bytes_received();
+    lab.advance(SECOND);
+    assert_eq!(far.bytes_received() - before, 2 + socket::BEAT.len(), "it is pinged");
+    lab.advance(SECOND * 2);
     assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
 }
 
 /// The fault: the peer's Close was awaited while ours was still held back, or behind bytes that were not read yet.
 #[test]
 fn c18_a_close_is_awaited_behind_what_the_limit_holds_back() {
+    // The first offset is that of a round number of seconds. With the others, the deadline of the Close and the tokens for what is
+    // not read yet come in one turn, now this first and now that.
+    for offset in std::iter::once(0).chain([4096, 8192].into_iter().flat_map(|end| end - 4000..end - 3900)) {
+        check_awaited_close(MS * offset);
+    }
+}
+
+fn check_awaited_close(offset: Duration) {
     let (message, answer) = (socket::binary(&[b'x'; 100]), socket::close(3000, ""));
     // The limits, the messages that the peer sends before it knows of our Close, whether it answers that, after how many seconds it
     // is over, and the code that was heard.
@@ -456,7 +543,7 @@ fn c18_a_close_is_awaited_behind_what_the_limit_holds_back() {
         });
         let far = lab.connect();
         far.send(socket::UPGRADE.as_bytes());
-        lab.advance(SECOND * 3);
+        lab.advance(SECOND * 3 + offset);
         let id = only_id(&lab);
         if bytes_out > 0 {
             post(&mut lab, id);
@@ -473,11 +560,11 @@ fn c18_a_close_is_awaited_behind_what_the_limit_holds_back() {
             } else {
                 lab.advance(SECOND);
                 seconds += 1;
-                assert!(seconds < 100, "{name}: it is kept");
+                assert!(seconds < 100, "{name}, {offset:?}: it is kept");
             }
         }
-        assert!(lab.log.has(&format!("code {code:?}")), "{name}: {:?}", lab.log.events());
-        assert_eq!(seconds, ends_after, "{name}");
+        assert!(lab.log.has(&format!("code {code:?}")), "{name}, {offset:?}: {:?}", lab.log.events());
+        assert_eq!(seconds, ends_after, "{name}, {offset:?}");
     }
 }
 

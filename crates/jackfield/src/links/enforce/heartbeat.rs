@@ -54,10 +54,8 @@ impl Links {
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
         let heartbeat = self.heartbeat_of(id);
         for key in OF_PING {
-            let Some(due) = wires.timer_due(id, key) else { continue };
-            // It may have passed in this turn, if the process stood still.
-            let waited = wires.now().after(before).since(due);
-            if heartbeat.after.is_zero() || quiet < waited {
+            let Some(waited) = waited(wires, id, key, before) else { continue };
+            if heartbeat.after.is_zero() || quiet <= waited {
                 wires.cancel_timer(id, key);
             } else if waited > heartbeat.dead_after {
                 // A deadline that begins now does not tell when the ping was sent.
@@ -80,10 +78,24 @@ impl Links {
     pub(crate) fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dead = self.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
+        if quiet <= dead {
+            // A byte has come since the ping. A deadline that is put off would hide that.
+            return;
+        }
         if !wires.may_handle_bytes(id) || wires.waits_for_tokens(id) {
             wires.set_timer(id, key::DEAD_UNREAD, dead);
-        } else if quiet > dead {
+        } else {
             self.close(wires, id, Reason::Timeout(Timeout::Heartbeat));
+        }
+    }
+
+    /// Forgets the ping that waits for its pong if a byte has come since then: the peer was alive, and the next ping is the
+    /// first of this idle time.
+    pub(crate) fn forget_ping_before(&self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+        let dead_after = self.heartbeat_of(id).dead_after;
+        if OF_PING.iter().any(|&key| waited(wires, id, key, dead_after).is_some_and(|waited| quiet <= waited))
+        {
+            forget_ping(wires, id);
         }
     }
 
@@ -137,13 +149,20 @@ impl Links {
 /// The timers of a ping that waits for its pong: one of them at a time.
 const OF_PING: [u32; 2] = [key::DEAD, key::DEAD_UNREAD];
 
+/// How long a ping has waited for its pong, or how long ago its deadline was put off.
+fn waited(wires: &Wires, id: ConnectionId, key: u32, dead_after: Duration) -> Option<Duration> {
+    let due = wires.timer_due(id, key)?;
+    // It may have passed in this turn, if the process stood still.
+    Some(wires.now().after(dead_after).since(due))
+}
+
 /// Whether a ping waits for its pong.
 pub(crate) fn awaits_pong(wires: &Wires, id: ConnectionId) -> bool {
     OF_PING.iter().any(|&key| wires.has_timer(id, key))
 }
 
 /// No ping waits for its pong any more.
-pub(crate) fn forget_ping(wires: &mut Wires, id: ConnectionId) {
+fn forget_ping(wires: &mut Wires, id: ConnectionId) {
     for key in OF_PING {
         wires.cancel_timer(id, key);
     }

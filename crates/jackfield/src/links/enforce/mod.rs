@@ -10,4 +10,4 @@ mod memory;
 mod overload;
 mod rate;
 
-pub(crate) use heartbeat::{awaits_pong, forget_ping};
+pub(crate) use heartbeat::awaits_pong;
