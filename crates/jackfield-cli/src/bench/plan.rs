@@ -215,8 +215,13 @@ impl Plan {
 
     /// What goes before and is not counted.
     pub fn warm_up(&self) -> Duration {
-        if self.play.is_idle() { Duration::ZERO } else { (self.duration / 10).min(WARM_UP_MAX) }
+        if self.play.is_idle() { Duration::ZERO } else { warm_up_of(self.duration) }
     }
+}
+
+/// What goes before a measured time of this length.
+pub(crate) fn warm_up_of(measured: Duration) -> Duration {
+    (measured / 10).min(WARM_UP_MAX)
 }
 
 impl Play {

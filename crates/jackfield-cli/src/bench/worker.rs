@@ -80,6 +80,8 @@ pub(crate) struct Worker<'a, S: Speaker> {
     nap: Option<Duration>,
     /// The load is on.
     is_begun: bool,
+    /// It publishes nothing more, and the other threads know that.
+    has_left: bool,
     /// The part of its counters that this thread has published.
     ready: usize,
     errors: u64,
@@ -114,6 +116,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             teller,
             nap,
             is_begun: false,
+            has_left: false,
             ready: 0,
             errors: 0,
             operations: 0,
@@ -187,6 +190,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let mut number = 1;
         loop {
             let goes_on = self.turn()?;
+            if self.engine.has_taken_all() {
+                self.leave();
+            }
             let now = self.shared.now();
             let is_over = !goes_on || now >= end || self.engine.is_done();
             let passed = now.saturating_sub(begin) / course.lap;
@@ -212,11 +218,18 @@ impl<'a, S: Speaker> Worker<'a, S> {
     /// without the slow ones the latencies would look better than they are.
     fn drain(&mut self, until: u64) -> io::Result<()> {
         let goes_on = self.wait(until, Engine::has_begun_all)?;
-        self.shared.published.leave();
+        self.leave();
         if goes_on && self.wait(until, Engine::has_all)? {
             self.engine.end();
         }
         Ok(())
+    }
+
+    /// Tells the other threads, once, that this one publishes nothing more.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.shared.published.leave();
+        }
     }
 
     /// Lets time pass, at most until then, until something is reached. False if the run is to end.

@@ -89,6 +89,19 @@ fn i460_of_a_number_the_last_deliveries_are_waited_for() {
     assert_eq!((run.code, &result["throughput"]["operations"]), (0, &4.into()), "{}", run.stderr);
 }
 
+/// The fault: nothing had come on the first thread for as long as an answer may take, so its connection was gone when the other
+/// thread published the last message.
+#[test]
+fn i530_of_a_number_what_another_thread_publishes_late_is_waited_for() {
+    let load = ["--threads", "2", "-c", "2", "-n", "3", "--rate", "0.5", "--timeout", "1s"];
+    let is_whole = |_| {
+        let addr = odd::listen_for_messages(Duration::ZERO);
+        let run = bench(&[&["fanout", &addr], &load[..]].concat());
+        (run.code, &run.result()["throughput"]["operations"]) == (0, &6.into())
+    };
+    assert!((0..5).any(is_whole), "the last message is missing");
+}
+
 /// The fault: comments were heard, so this went on until the time was over.
 #[test]
 fn i467_of_a_number_deliveries_are_not_waited_for_because_of_comments() {

@@ -180,18 +180,29 @@ impl<S: Speaker> Engine<S> {
         is_over && self.has_begun_all() && !self.links.iter().flatten().any(is_waited_for)
     }
 
+    /// True if there is a number of operations, and this thread has begun its share of it.
+    pub(crate) fn has_taken_all(&self) -> bool {
+        self.setup.operations.is_some_and(|operations| self.pace.taken() >= operations)
+    }
+
     /// True when all operations have ended: they have succeeded, or can't succeed any more.
     pub(crate) fn is_done(&self) -> bool {
-        if self.setup.operations.is_none_or(|operations| self.pace.taken() < operations) {
-            return false;
-        }
-        if self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries) {
-            return true;
-        }
+        self.has_taken_all() && (self.has_all_deliveries() || self.is_quiet())
+    }
+
+    fn has_all_deliveries(&self) -> bool {
+        self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries)
+    }
+
+    /// True if no answer is waited for any more, and no delivery: nothing more is published, and nothing has come for as long as an
+    /// answer may take.
+    fn is_quiet(&self) -> bool {
+        // Asked first: then the last publication is the last one of all threads.
+        let is_over = self.published.is_over();
         let (now, published_at) = (self.now(), self.published.last());
         let is_waited_for = |link: &Link<S::State>| {
-            let is_quiet = now.saturating_sub(link.delivered_at.max(published_at)) > self.setup.timeout_ns;
-            link.owes() || self.setup.publishes && !is_quiet && !link.is_slow
+            let has_come = now.saturating_sub(link.delivered_at.max(published_at)) <= self.setup.timeout_ns;
+            link.owes() || self.setup.publishes && !link.is_slow && (has_come || !is_over)
         };
         !self.links.iter().flatten().any(is_waited_for)
     }
