@@ -32,7 +32,7 @@ pub(crate) trait Role {
     fn gone(&mut self, _state: Self::State) {}
 
     /// A connection could not be established.
-    fn refused(&mut self) {}
+    fn refused(&mut self, _reason: Reason) {}
 }
 
 /// What a connection can do in its turn.
@@ -126,13 +126,11 @@ impl<R: Role> Crowd<R> {
         per_second: f64,
         mut meanwhile: impl FnMut(usize),
     ) -> Result<usize, Error> {
-        let (begin, mut begun, mut failures) = (Instant::now(), 0, 0);
-        while begun < wanted && failures < CONNECT_FAILURES_MAX {
+        let (begin, mut begun) = (Instant::now(), 0);
+        while begun < wanted && !self.driver.reactor.wires.is_full() {
             let due = (begin.elapsed().as_secs_f64() * per_second) as usize;
             let due = due.min(wanted).saturating_sub(begun);
-            let new = self.connect(due);
-            failures += usize::from(new < due.min(OPENED_AT_ONCE));
-            begun += new;
+            begun += self.connect(due);
             self.turn()?;
             meanwhile(begun);
         }
@@ -199,9 +197,6 @@ pub(crate) fn describe_crowd(progress: &Progress, attack: &'static str, open: us
     progress.counted(attack, open as u64, wanted as u64, format!("{open} of {wanted} connections"));
 }
 
-/// After this many failed connects no more are opened.
-const CONNECT_FAILURES_MAX: usize = 1000;
-
 impl<R: Role> Cast<R> {
     /// A connection is established: writes its first bytes.
     fn welcome(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -263,10 +258,10 @@ impl<R: Role> Service for Cast<R> {
         self.act(wires, id, |role, state, turn| state.map(|state| role.tick(state, turn)));
     }
 
-    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, _reason: Reason) {
+    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, reason: Reason) {
         match self.members.get_mut(id.slot()).and_then(Option::take) {
             Some((_, state)) => self.role.gone(state),
-            None => self.role.refused(),
+            None => self.role.refused(reason),
         }
     }
 

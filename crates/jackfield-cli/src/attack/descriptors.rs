@@ -9,6 +9,7 @@ use super::victim::Victim;
 use super::what::What;
 use crate::base::error::Error;
 use crate::bench::request::Request;
+use jackfield_reactor::Reason;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -185,7 +186,28 @@ impl Role for Askers {
         self.closed += usize::from(asker == Asker::Waits);
     }
 
-    fn refused(&mut self) {
-        self.closed += 1;
+    fn refused(&mut self, reason: Reason) {
+        // One that ended by the time of this side was left waiting by the server, such as in its full backlog.
+        self.closed += usize::from(!matches!(reason, Reason::Timeout(_)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_reactor::Timeout;
+
+    /// The fault: a connection whose own time was over counted as closed by the server.
+    #[test]
+    fn i534_a_connection_that_is_left_in_a_backlog_is_left_waiting() {
+        for (reason, treated) in [
+            (Reason::Timeout(Timeout::Handshake), 0),
+            (Reason::Connect(io::ErrorKind::ConnectionRefused), 1),
+            (Reason::Reset, 1),
+        ] {
+            let mut askers = Askers::default();
+            askers.refused(reason);
+            assert_eq!(askers.treated(), treated, "{reason:?}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::base::units;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
+use jackfield_reactor::Reason;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -24,10 +25,17 @@ use std::time::{Duration, Instant};
 struct SlowReaders {
     request: Vec<u8>,
     answered: usize,
-    /// Those that got another answer.
+    /// Those that got another answer, or did not come up.
     refused: usize,
     /// Those that the server has ended.
     cut_off: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Waits,
+    /// It is known what became of it.
+    Counted,
 }
 
 /// The path of the large body on the built-in server.
@@ -68,8 +76,7 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     }
     let normal = Normal::start(&victim, true, &task.stop)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
-    let role = SlowReaders { request, answered: 0, refused: 0, cut_off: 0 };
-    let mut crowd = Crowd::new(role, victim.place(), &task.stop)?;
+    let mut crowd = Crowd::new(SlowReaders::new(request), victim.place(), &task.stop)?;
     crowd.set_receive_bytes(RECEIVE_BYTES);
     let opened = fill(&mut crowd, wanted, progress)?;
     let mut most = victim.memory();
@@ -87,9 +94,9 @@ pub(crate) fn run(task: &Task<'_>) -> Result<Sheet, Error> {
     let memory_left = growth(&memory, &victim.memory());
     let lap = normal.lap();
 
-    sheet
-        .at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64))
-        .note(format!("of {opened} connections {refused} were answered otherwise, {cut_off} cut off early"));
+    sheet.at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64)).note(format!(
+        "of {opened} connections {refused} were refused or answered otherwise, {cut_off} cut off early"
+    ));
     let whole = growth(&memory, &most).map_or_else(|_| String::new(), units::bytes);
     sheet
         .figure("memory for each reader, without the body", Unit::Bytes, share(&memory, &most, answered))
@@ -149,17 +156,25 @@ fn download(place: &Place, request: &[u8], patience: Duration, stop: &Stop) -> i
     }
 }
 
-impl Role for SlowReaders {
-    type State = ();
+impl SlowReaders {
+    fn new(request: Vec<u8>) -> Self {
+        Self { request, answered: 0, refused: 0, cut_off: 0 }
+    }
+}
 
-    fn open(&mut self, turn: &mut Turn<'_>) {
+impl Role for SlowReaders {
+    type State = Reader;
+
+    fn open(&mut self, turn: &mut Turn<'_>) -> Reader {
         turn.out.extend_from_slice(&self.request);
+        Reader::Waits
     }
 
-    fn hear(&mut self, _state: &mut (), rx: &[u8], turn: &mut Turn<'_>) -> usize {
+    fn hear(&mut self, reader: &mut Reader, rx: &[u8], turn: &mut Turn<'_>) -> usize {
         if rx.len() < answer::STATUS_BYTES {
             return 0;
         }
+        *reader = Reader::Counted;
         let is_answered = answer::status(rx) == Some(200);
         self.answered += usize::from(is_answered);
         self.refused += usize::from(!is_answered);
@@ -171,9 +186,18 @@ impl Role for SlowReaders {
         rx.len()
     }
 
-    fn end(&mut self, _state: &mut (), turn: &mut Turn<'_>) {
+    fn end(&mut self, reader: &mut Reader, turn: &mut Turn<'_>) {
+        *reader = Reader::Counted;
         self.cut_off += 1;
         turn.leave = Leave::Reset;
+    }
+
+    fn gone(&mut self, reader: Reader) {
+        self.cut_off += usize::from(reader == Reader::Waits);
+    }
+
+    fn refused(&mut self, _reason: Reason) {
+        self.refused += 1;
     }
 }
 
@@ -220,12 +244,39 @@ mod tests {
             (&["HTTP/1.1 503 Service Unavailable\r\n"], 0, 1),
             (&["220 ready, more or less\r\n"], 0, 1),
         ] {
-            let mut readers = SlowReaders { request: Vec::new(), answered: 0, refused: 0, cut_off: 0 };
+            let (mut readers, mut reader) = (SlowReaders::new(Vec::new()), Reader::Waits);
             for piece in pieces {
-                readers.hear(&mut (), piece.as_bytes(), &mut Turn::new(&mut Vec::new()));
+                readers.hear(&mut reader, piece.as_bytes(), &mut Turn::new(&mut Vec::new()));
             }
             assert_eq!((readers.answered, readers.refused), (answered, refused), "{pieces:?}");
         }
+    }
+
+    /// The fault: a reader that was reset or refused counted as nothing, and was waited for.
+    #[test]
+    fn i532_of_each_reader_it_is_counted_once_what_became_of_it() {
+        let (answered, unavailable) = ("HTTP/1.1 200 OK\r\n", "HTTP/1.1 503 Service Unavailable\r\n");
+        for (heard, ends, counts) in [
+            (answered, false, (1, 0, 0)),
+            (unavailable, false, (0, 1, 0)),
+            ("", true, (0, 0, 1)),
+            ("", false, (0, 0, 1)),
+            ("HTTP/1.1 2", false, (0, 0, 1)),
+        ] {
+            let mut readers = SlowReaders::new(Vec::new());
+            let mut out = Vec::new();
+            let turn = &mut Turn::new(&mut out);
+            let mut reader = readers.open(turn);
+            readers.hear(&mut reader, heard.as_bytes(), turn);
+            if ends {
+                readers.end(&mut reader, turn);
+            }
+            readers.gone(reader);
+            assert_eq!((readers.answered, readers.refused, readers.cut_off), counts, "{heard:?} {ends}");
+        }
+        let mut readers = SlowReaders::new(Vec::new());
+        readers.refused(Reason::Reset);
+        assert_eq!((readers.answered, readers.refused, readers.cut_off), (0, 1, 0));
     }
 
     /// The fault: the length of the body was taken off, although a server that streams it never has it in memory.

@@ -169,7 +169,10 @@ impl Unfinished {
     /// How the server has ended them. `rid` is when it was rid of the last one, in seconds.
     fn judge_ends(&self, [life_max, linger]: [Duration; 2], rid: Figure, sheet: &mut Sheet) {
         let lasting = self.remaining();
-        let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, Ok(lasting as f64));
+        // All of none would meet each goal.
+        let known = |figure| if self.opened == 0 { Err("no connection came up".to_owned()) } else { figure };
+        let not_ended = known(Ok(lasting as f64));
+        let ended = sheet.at_most("not ended by the server", 0.0, Unit::Count, not_ended);
         if self.manner == Manner::Slow {
             ended.note(format!("{} got 408", self.answered));
         }
@@ -177,7 +180,7 @@ impl Unfinished {
             0 => Ok(self.longest.as_secs_f64()),
             _ => Err(format!("the server did not end {lasting} of them")),
         };
-        sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, longest);
+        sheet.at_most("longest life", life_max.as_secs_f64(), Unit::Seconds, known(longest));
         let what = match self.manner {
             Manner::Slow => {
                 "time until the last one is closed, though every second one ignores the server's end"
@@ -185,6 +188,7 @@ impl Unfinished {
             Manner::Silent => "time until the last one is closed",
         };
         let bound = (life_max + linger).as_secs_f64();
+        let rid = known(rid);
         let is_never = matches!(rid, Ok(NEVER));
         let row = sheet.at_most(what, bound, Unit::Seconds, rid);
         if is_never {
@@ -262,9 +266,9 @@ mod tests {
     use std::net::{SocketAddr, TcpListener};
     use std::thread;
 
-    fn judged(ended: usize, rid: f64) -> Vec<Row> {
+    fn judged(opened: usize, ended: usize, rid: f64) -> Vec<Row> {
         let longest = Duration::from_secs(ended as u64);
-        let role = Unfinished { opened: 2, ended, longest, ..Unfinished::new(Manner::Slow, 1) };
+        let role = Unfinished { opened, ended, longest, ..Unfinished::new(Manner::Slow, 1) };
         let mut sheet = Sheet::new("a");
         role.judge_ends([4, 30].map(Duration::from_secs), Ok(rid), &mut sheet);
         sheet.rows
@@ -309,15 +313,25 @@ mod tests {
 
     #[test]
     fn how_long_they_live_is_unknown_while_some_do() {
-        let verdicts = |ended| judged(ended, 3.0).iter().map(Row::verdict).collect::<Vec<_>>();
+        let verdicts = |ended| judged(2, ended, 3.0).iter().map(Row::verdict).collect::<Vec<_>>();
         assert_eq!(verdicts(2), [Verdict::Met; 3]);
         assert_eq!(verdicts(1), [Verdict::Missed, Verdict::Gap, Verdict::Met]);
+    }
+
+    /// The fault: all of none had ended in time, so three goals were met.
+    #[test]
+    fn i533_of_connections_that_did_not_come_up_nothing_is_known() {
+        for rid in [0.0, NEVER] {
+            for row in judged(0, 0, rid) {
+                assert_eq!((row.verdict(), row.figure), (Verdict::Gap, Err("no connection came up".into())));
+            }
+        }
     }
 
     /// The fault: the time that was waited was shown as the time after which the last one was closed.
     #[test]
     fn i414_what_is_never_closed_has_no_time() {
-        let rows = judged(2, NEVER);
+        let rows = judged(2, 2, NEVER);
         let row = rows.last().expect("there are rows");
         assert_eq!((row.verdict(), row.shown().as_str()), (Verdict::Missed, "not closed within 34.0 s"));
         let json = &table::json(&rows)["rows"][2];
