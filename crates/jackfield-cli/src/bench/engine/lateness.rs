@@ -77,3 +77,42 @@ impl<S: Speaker> Engine<S> {
         wires.abort(id, Reason::Local);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Setup;
+    use super::super::opening::tests::{engine, listener};
+    use super::*;
+
+    /// The fault: a stream got nothing in the measured time, because nothing was published in it, and that was an error.
+    #[test]
+    fn i467_a_stream_for_which_nothing_was_published_is_not_mute() {
+        const MEASURED_FROM: u64 = 1000;
+        let (_listener, target) = listener();
+        for (part, published, delivered, delivered_at, silent) in [
+            (Part::Listens, 0, 0, 999, 0),
+            (Part::Listens, 3, 0, 999, 1),
+            // What it got came before the measured time, or in it.
+            (Part::Listens, 3, 1, 999, 1),
+            (Part::Listens, 3, 1, 1000, 0),
+            (Part::Listens, 3, 3, 999, 0),
+            // It publishes, or does both.
+            (Part::Publishes, 3, 0, 999, 0),
+            (Part::Talks, 3, 0, 999, 0),
+        ] {
+            let (mut engine, mut driver) = engine(Setup::of_one(target));
+            engine.prepare(&mut driver.reactor.wires);
+            while engine.ready() == 0 {
+                driver.poll(None, &mut engine).expect("it polls");
+            }
+            for link in engine.links.iter_mut().flatten() {
+                (link.part, link.delivered, link.delivered_at) = (part, delivered, delivered_at);
+            }
+            for at in 0..published {
+                engine.published.add(at);
+            }
+            engine.count_silent(MEASURED_FROM);
+            assert_eq!(engine.error_count(), silent, "{part:?}: {published}, {delivered} at {delivered_at}");
+        }
+    }
+}
