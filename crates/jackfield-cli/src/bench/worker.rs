@@ -151,7 +151,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
         }
         let start = self.meter();
         self.play(start.at, course.end, true, &course)?;
-        let end = self.meter();
+        let mut end = self.meter();
+        // The wait for what does not come is over then too.
+        end.at = self.engine.quiet_since().map_or(end.at, |quiet| quiet.clamp(start.at, end.at));
         self.engine.pace.stop(course.end.min(end.at));
         self.engine.tally.end(is_fixed);
         match course.patience {

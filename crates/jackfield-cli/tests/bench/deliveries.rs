@@ -123,6 +123,22 @@ fn i467_of_a_number_deliveries_are_not_waited_for_because_of_comments() {
     assert!((0..5).any(is_given_up), "comments are taken for deliveries");
 }
 
+/// The fault: the wait for a delivery that does not come, in which there is no load, was measured.
+#[test]
+fn i535_of_a_number_the_wait_for_what_does_not_come_is_not_measured() {
+    let is_short = |_| {
+        let addr = odd::listen_for_posts(usize::MAX, |streams, event| {
+            odd::tell(&mut streams.lock().expect("no test panics here")[..1], &event);
+        });
+        let load = ["-c", "2", "-n", "2", "--rate", "20", "--timeout", "3s"];
+        let run = bench(&[&["sse", &addr, "--publish-path", "/post"], &load[..]].concat());
+        let result = run.result();
+        result["errors"]["by_kind"] == serde_json::json!({ MISSING: 2 })
+            && result["throughput"]["seconds"].as_f64() < Some(3.0)
+    };
+    assert!((0..5).any(is_short), "the wait is measured");
+}
+
 /// A stream that is lost is an error, and what it missed until another one took its place is none.
 #[test]
 fn i460_a_stream_that_was_lost_has_missed_nothing() {

@@ -190,6 +190,14 @@ impl<S: Speaker> Engine<S> {
         self.has_taken_all() && (self.has_all_deliveries() || self.is_quiet())
     }
 
+    /// When the last thing was published or delivered, if the end is that nothing came behind it.
+    pub(crate) fn quiet_since(&self) -> Option<u64> {
+        let is_meant = self.setup.publishes && self.is_done() && !self.has_all_deliveries();
+        let readers = self.links.iter().flatten().filter(|link| !link.is_slow);
+        let delivered_at = readers.map(|link| link.delivered_at).max().filter(|_| is_meant);
+        delivered_at.map(|at| at.max(self.published.last()))
+    }
+
     fn has_all_deliveries(&self) -> bool {
         self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries)
     }
