@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// The publications of all threads.
 #[derive(Debug)]
 pub(crate) struct Published {
-    count: AtomicU64,
+    begun: AtomicU64,
+    lost: AtomicU64,
     /// When the last one was begun.
     last: AtomicU64,
     /// Threads that may still publish.
@@ -15,12 +16,27 @@ pub(crate) struct Published {
 impl Published {
     /// For so many threads.
     pub(crate) fn new(threads: usize) -> Self {
-        Self { count: AtomicU64::new(0), last: AtomicU64::new(0), threads: AtomicUsize::new(threads) }
+        Self {
+            begun: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            threads: AtomicUsize::new(threads),
+        }
     }
 
-    /// Publications that were begun, without those that were lost.
+    /// Publications that were begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The same without those that were lost.
     pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        self.kept_of(self.begun())
+    }
+
+    /// How many of the first that were begun have to come: all of them, or fewer if some were lost.
+    pub(crate) fn kept_of(&self, begun: u64) -> u64 {
+        begun.saturating_sub(self.lost.load(Ordering::Relaxed))
     }
 
     /// When the last one was begun.
@@ -31,12 +47,12 @@ impl Published {
     /// One is begun. It is counted before it is sent: so who gets it finds it counted.
     pub(crate) fn add(&self, now: u64) {
         self.last.store(now, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
     /// So many of them have failed for who has published them, and nobody need get them.
     pub(crate) fn lose(&self, publications: u64) {
-        self.count.fetch_sub(publications, Ordering::Relaxed);
+        self.lost.fetch_add(publications, Ordering::Relaxed);
     }
 
     /// A thread publishes nothing more.

@@ -156,11 +156,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
         end.at = self.engine.quiet_since().map_or(end.at, |quiet| quiet.clamp(start.at, end.at));
         self.engine.pace.stop(course.end.min(end.at));
         self.engine.tally.end(is_fixed);
-        match course.patience {
+        match (course.patience, self.shared.is_stopped.load(Ordering::Relaxed)) {
             // Ctrl-C: what is missing may be on its way.
-            _ if self.shared.is_stopped.load(Ordering::Relaxed) => {}
-            None => self.engine.count_silent(course.measure),
-            Some(patience) => self.drain(end.at.saturating_add(patience))?,
+            (None, true) => {}
+            (None, false) => self.engine.count_silent(course.measure),
+            (Some(_), true) => self.engine.count_overdue(),
+            (Some(patience), false) => self.drain(end.at.saturating_add(patience))?,
         }
         Ok(self.total(Some((start, end))))
     }
@@ -223,6 +224,8 @@ impl<'a, S: Speaker> Worker<'a, S> {
         self.leave();
         if goes_on && self.wait(until, Engine::has_all)? {
             self.engine.end();
+        } else {
+            self.engine.count_overdue();
         }
         Ok(())
     }

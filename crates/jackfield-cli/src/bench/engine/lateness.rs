@@ -27,6 +27,7 @@ impl<S: Speaker> Engine<S> {
     }
 
     fn sweep_all(&mut self, wires: &mut Wires, now: u64) {
+        self.overdue.note(self.published.begun(), now, self.setup.timeout_ns);
         let waiting = |is_meant: fn(&Link<S::State>) -> bool, ns_max: u64| -> Vec<ConnectionId> {
             let is_late =
                 |link: &&Link<S::State>| is_meant(link) && now.saturating_sub(link.waits_since) > ns_max;
@@ -46,15 +47,23 @@ impl<S: Speaker> Engine<S> {
     /// delivered to who has sent it: that is one of both.
     pub(crate) fn end(&mut self) {
         let published = self.published.count();
-        let (mut unanswered, mut missing) = (0, 0);
-        for link in self.links.iter().flatten().filter(|link| link.owes() || link.missing(published) > 0) {
-            let in_flight = link.in_flight.len();
-            unanswered += in_flight;
-            missing += (link.missing(published) as usize).saturating_sub(in_flight);
-        }
+        let waits = |link: &&Link<S::State>| link.owes() || link.missing(published) > 0;
+        let unanswered = self.links.iter().flatten().filter(waits).map(|link| link.in_flight.len()).sum();
         self.tally.count_errors(NO_ANSWER, unanswered);
-        self.tally.count_errors("a delivery that did not come", missing);
+        self.count_missing(published);
         self.tally.count_errors("due, but no connection was free to send it", self.pace.owed(self.now()));
+    }
+
+    /// Counts deliveries that have been missing for a whole timeout when the run is stopped. Others may be on their way.
+    pub(crate) fn count_overdue(&mut self) {
+        self.count_missing(self.published.kept_of(self.overdue.begun()));
+    }
+
+    fn count_missing(&mut self, published: u64) {
+        let missing_on =
+            |link: &Link<S::State>| (link.missing(published) as usize).saturating_sub(link.in_flight.len());
+        let missing = self.links.iter().flatten().map(missing_on).sum();
+        self.tally.count_errors("a delivery that did not come", missing);
     }
 
     /// Counts connections that only listen and got nothing since this time, although something was published for them.
@@ -83,6 +92,52 @@ mod tests {
     use super::super::Setup;
     use super::super::opening::tests::{engine, listener};
     use super::*;
+    use crate::bench::raw::Raw;
+    use jackfield_reactor::Driver;
+
+    /// An engine whose connection is established.
+    fn connected(setup: Setup) -> (Engine<Raw>, Driver) {
+        let (mut engine, mut driver) = engine(setup);
+        engine.prepare(&mut driver.reactor.wires);
+        while engine.ready() == 0 {
+            driver.poll(None, &mut engine).expect("it polls");
+        }
+        (engine, driver)
+    }
+
+    /// The fault: after Ctrl-C no delivery was missing, however long nothing had come.
+    #[test]
+    fn i535_after_ctrl_c_a_delivery_is_missing_that_was_due_for_a_timeout() {
+        const TIMEOUT: u64 = 1_000_000_000_000;
+        let (_listener, target) = listener();
+        for (sweeps, delivered, lost, missing) in [
+            (&[][..], 0, 0, 0),
+            // All were published just before the first sweep.
+            (&[TIMEOUT], 0, 0, 0),
+            (&[TIMEOUT, 2 * TIMEOUT - 1], 0, 0, 0),
+            (&[TIMEOUT, 2 * TIMEOUT], 0, 0, 3),
+            (&[TIMEOUT, 2 * TIMEOUT], 2, 0, 1),
+            (&[TIMEOUT, 2 * TIMEOUT], 2, 1, 0),
+            (&[TIMEOUT, 2 * TIMEOUT], 5, 0, 0),
+        ] {
+            let (mut engine, mut driver) = connected(Setup { timeout_ns: TIMEOUT, ..Setup::of_one(target) });
+            for link in engine.links.iter_mut().flatten() {
+                (link.part, link.delivered) = (Part::Listens, delivered);
+            }
+            for _ in 0..3 {
+                engine.published.add(0);
+            }
+            for now in sweeps {
+                engine.sweep_all(&mut driver.reactor.wires, *now);
+            }
+            // These may be on their way.
+            engine.published.add(0);
+            engine.published.add(0);
+            engine.published.lose(lost);
+            engine.count_overdue();
+            assert_eq!(engine.error_count(), missing, "{sweeps:?} {delivered} {lost}");
+        }
+    }
 
     /// The fault: a stream got nothing in the measured time, because nothing was published in it, and that was an error.
     #[test]
@@ -100,11 +155,7 @@ mod tests {
             (Part::Publishes, 3, 0, 999, 0),
             (Part::Talks, 3, 0, 999, 0),
         ] {
-            let (mut engine, mut driver) = engine(Setup::of_one(target));
-            engine.prepare(&mut driver.reactor.wires);
-            while engine.ready() == 0 {
-                driver.poll(None, &mut engine).expect("it polls");
-            }
+            let (mut engine, _driver) = connected(Setup::of_one(target));
             for link in engine.links.iter_mut().flatten() {
                 (link.part, link.delivered, link.delivered_at) = (part, delivered, delivered_at);
             }

@@ -7,6 +7,7 @@
 mod lateness;
 mod link;
 mod opening;
+mod overdue;
 mod pacing;
 mod service;
 
@@ -18,6 +19,7 @@ use super::speaker::Speaker;
 use super::tally::{Kind, Tally};
 use jackfield_reactor::ConnectionId;
 use link::Link;
+use overdue::Overdue;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -97,6 +99,7 @@ pub(crate) struct Engine<S: Speaker> {
     first_error: Option<Kind>,
     /// When connections are next checked for late answers.
     sweep_at: u64,
+    overdue: Overdue,
     /// Fires when an operation is due, if there are fixed times.
     alarm: Option<Alarm>,
     /// For which time it is set.
@@ -123,6 +126,7 @@ impl<S: Speaker> Engine<S> {
             is_proven: false,
             first_error: None,
             sweep_at: 0,
+            overdue: Overdue::default(),
             alarm: None,
             alarm_at: None,
             out: Vec::new(),
