@@ -282,9 +282,8 @@ impl Links {
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if found.lost.is_some() && members.is_some_and(|members| members.position < found.from.position) {
-            // They are told of a gap too. As soon as they are behind it, so is this one.
-            self.wait(wires, id);
-            return None;
+            // They come behind the gap first, so that this one is told all of it. To wait for them might never end.
+            self.deliver_before(wires, &log);
         }
         if let Some(lost) = found.lost {
             if !self.has_room_for_waiting(wires, id) {
