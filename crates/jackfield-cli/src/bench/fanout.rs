@@ -37,9 +37,15 @@ impl Members {
         Self { bytes: plan.size, slow_readers, publishers, round: plan.is_constant.then_some(publishers) }
     }
 
-    /// The numbers of those that publish.
+    /// The places of those that publish.
+    pub(crate) fn places(&self) -> Range<usize> {
+        self.slow_readers..self.slow_readers + self.publishers
+    }
+
+    /// Their numbers in messages.
     fn numbers(&self) -> Range<u32> {
-        self.slow_readers as u32..(self.slow_readers + self.publishers) as u32
+        let Range { start, end } = self.places();
+        start as u32..end as u32
     }
 }
 

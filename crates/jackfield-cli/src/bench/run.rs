@@ -1,6 +1,7 @@
 //! A run: the threads of the load generator, and the sum of their counts.
 
 use super::engine::Setup;
+use super::fanout::Members;
 use super::laps::{Lap, Laps, Sum, Teller};
 use super::outcome::{End, Outcome, Sample, ServerUse};
 use super::plan::{Plan, Play};
@@ -69,22 +70,36 @@ struct Share {
     offset: u64,
 }
 
-/// Divides the plan as evenly as possible.
+/// Divides the plan as evenly as possible. Threads on whose connections no operation can begin have none of the operations.
 fn shares(plan: &Plan) -> impl Iterator<Item = Share> {
     let threads = plan.threads.max(1);
     // The publisher of events has its own connection.
     let places = plan.connections + usize::from(plan.play == Play::Sse);
+    let places_of = move |number: usize| places * number / threads..places * (number + 1) / threads;
+    let talkers = talkers(plan, places);
+    let talks = move |number: usize| {
+        let Range { start, end } = places_of(number);
+        start.max(talkers.start) < end.min(talkers.end)
+    };
+    let talking = (0..threads).filter(|number| talks(*number)).count().max(1);
     let (operations, rate) = (plan.operations, plan.rate);
-    (0..threads).map(move |number| Share {
-        number,
-        places: places * number / threads..places * (number + 1) / threads,
-        rate: rate.map(|rate| rate / threads as f64),
-        operations: operations.map(|all| {
-            let upto = |number: usize| all as u128 * number as u128 / threads as u128;
-            (upto(number + 1) - upto(number)) as u64
-        }),
-        offset: rate.map_or(0, |rate| (1e9 / rate * number as f64) as u64),
+    (0..threads).map(move |number| {
+        let before = (0..number).filter(|number| talks(*number)).count();
+        let upto = |all: u64, number: usize| (all as u128 * number as u128 / talking as u128) as u64;
+        let share_of = |all| upto(all, before + 1) - upto(all, before);
+        Share {
+            number,
+            places: places_of(number),
+            rate: rate.map(|rate| rate / talking as f64),
+            operations: if talks(number) { operations.map(share_of) } else { Some(0) },
+            offset: rate.map_or(0, |rate| (1e9 / rate * before as f64) as u64),
+        }
     })
+}
+
+/// The places that can begin operations.
+fn talkers(plan: &Plan, places: usize) -> Range<usize> {
+    if plan.play == Play::Fanout { Members::of(plan).places() } else { 0..places }
 }
 
 impl Share {
@@ -366,7 +381,7 @@ impl<'a> Lead<'a> {
         let mut outcome = Outcome {
             end,
             threads: totals.len(),
-            resolution: nap(self.plan.rate.map(|rate| rate / self.plan.threads as f64)).unwrap_or_default(),
+            resolution: nap(shares(self.plan).find_map(|share| share.rate)).unwrap_or_default(),
             elapsed: Duration::ZERO,
             operations: 0,
             slow_operations: 0,
@@ -486,6 +501,33 @@ mod tests {
             });
             assert_eq!(used.is_some(), is_known);
             assert_eq!(lead.done, 1);
+        }
+    }
+
+    /// The fault: a thread with slow readers alone had a share of the operations too, and nobody began them.
+    #[test]
+    fn i530_threads_that_publish_nothing_have_no_share_of_the_operations() {
+        for (slow_readers, publishers, operations) in [
+            (0, usize::MAX, [2, 2, 2, 2]),
+            (1, usize::MAX, [2, 2, 2, 2]),
+            (2, usize::MAX, [0, 2, 3, 3]),
+            (7, usize::MAX, [0, 0, 0, 8]),
+            (2, 3, [0, 4, 4, 0]),
+        ] {
+            let plan = Plan {
+                connections: 8,
+                threads: 4,
+                slow_readers,
+                publishers,
+                operations: Some(8),
+                rate: Some(100.0),
+                ..Plan::new(Play::Fanout, Duration::from_secs(1))
+            };
+            let found: Vec<u64> = shares(&plan).filter_map(|share| share.operations).collect();
+            assert_eq!(found, operations, "{slow_readers} {publishers}");
+            let rate: f64 =
+                shares(&plan).filter(|share| share.operations > Some(0)).filter_map(|share| share.rate).sum();
+            assert!((rate - 100.0).abs() < 1e-6, "{rate}");
         }
     }
 

@@ -191,7 +191,9 @@ impl<S: Speaker> Engine<S> {
 
     /// True when all operations have ended: they have succeeded, or can't succeed any more.
     pub(crate) fn is_done(&self) -> bool {
-        self.has_taken_all() && (self.has_all_deliveries() || self.is_quiet())
+        // Where others still publish, even slow readers stay, although nobody waits for what comes on them.
+        let is_over = || !self.setup.publishes || self.published.is_over();
+        self.has_taken_all() && is_over() && (self.has_all_deliveries() || self.is_quiet())
     }
 
     /// When the last thing was published or delivered, if the end is that nothing came behind it.
@@ -206,15 +208,13 @@ impl<S: Speaker> Engine<S> {
         self.setup.deliveries.is_some_and(|deliveries| self.tally.operations >= deliveries)
     }
 
-    /// True if no answer is waited for any more, and no delivery: nothing more is published, and nothing has come for as long as an
-    /// answer may take.
+    /// True if no answer is waited for any more, and no delivery: nothing was published and nothing has come for as long as an answer
+    /// may take.
     fn is_quiet(&self) -> bool {
-        // Asked first: then the last publication is the last one of all threads.
-        let is_over = self.published.is_over();
         let (now, published_at) = (self.now(), self.published.last());
         let is_waited_for = |link: &Link<S::State>| {
             let has_come = now.saturating_sub(link.delivered_at.max(published_at)) <= self.setup.timeout_ns;
-            link.owes() || self.setup.publishes && !link.is_slow && (has_come || !is_over)
+            link.owes() || self.setup.publishes && has_come && !link.is_slow
         };
         !self.links.iter().flatten().any(is_waited_for)
     }
