@@ -1,5 +1,6 @@
 //! Where the load goes.
 
+use jackfield_proto::http1::Authority;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU16;
 use std::str::FromStr;
@@ -86,6 +87,9 @@ impl FromStr for Target {
         if port.is_some_and(|port| port.parse::<NonZeroU16>().is_err()) {
             return Err("the port is a number from 1 to 65535, as in `127.0.0.1:8080`".into());
         }
+        if Authority::parse(host).is_none() {
+            return Err(format!("`{host}` is no host that a request can name"));
+        }
         let has_port = port.is_some();
         if !has_port && !is_url {
             return Err("the port is missing, as in `127.0.0.1:8080`".into());
@@ -131,6 +135,10 @@ mod tests {
             "http://a:99999/",
             "http://a:/",
             "http://a:0/",
+            // Requests with these would not be sent.
+            "ws://[fe80::1%2]:9001/",
+            "ws://a[b:80/",
+            "ws://::1:80/",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

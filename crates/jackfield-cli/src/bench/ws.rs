@@ -117,7 +117,7 @@ impl Sockets {
         encode_masked(Opcode::Binary, true, payload, self.random.mask(), out);
     }
 
-    /// Appends the request of the handshake. If it is malformed, the server will refuse it.
+    /// Appends the request of the handshake.
     pub(crate) fn shake(&mut self, socket: &mut Socket, out: &mut Vec<u8>) -> Opened {
         if let Socket::Shaking(handshake) = socket {
             let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();

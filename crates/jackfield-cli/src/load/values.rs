@@ -12,10 +12,10 @@ pub(super) const THREADS_MAX: u16 = 256;
 pub(super) const PIPELINE_MAX: u32 = 65_536;
 
 pub(super) fn parse_path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
         Ok(text.to_owned())
     } else {
-        Err("a path begins with `/` and has visible ASCII characters only".into())
+        Err("a path begins with `/`, and has visible ASCII characters only and no `#`".into())
     }
 }
 

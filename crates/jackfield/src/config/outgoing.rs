@@ -120,7 +120,8 @@ impl Outgoing {
     /// [`WebSocket::subprotocol`](crate::WebSocket::subprotocol) says what was agreed on. If the server refuses, or
     /// breaks the rules, the error is [`ConnectError::Status`](crate::ConnectError::Status) or
     /// [`ConnectError::WebSocket`](crate::ConnectError::WebSocket). If the address is malformed, has user information or a fragment
-    /// (`#`), or has characters other than visible ASCII, it is [`ConnectError::Invalid`](crate::ConnectError::Invalid).
+    /// (`#`), a zone of IPv6 (`%`), or characters other than visible ASCII, it is
+    /// [`ConnectError::Invalid`](crate::ConnectError::Invalid).
     ///
     /// ```
     /// use jackfield::Outgoing;

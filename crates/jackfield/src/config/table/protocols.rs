@@ -34,7 +34,7 @@ impl Limits {
                 "websocket.message_bytes_max",
                 "bytes",
                 websocket.message_bytes_max as u64,
-                "1009 and close, as soon as the frame's header says so",
+                "1009 and close, as soon as the frame's header says so, or a compressed message has become longer",
             ),
             row(
                 "websocket.frame_in_place_bytes_max",
