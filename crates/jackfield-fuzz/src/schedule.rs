@@ -656,7 +656,7 @@ fn leaver(random: &mut Random) -> Http {
     Http::new(asks).pipelined(depth).leaving().expecting(|_, _, _| Ok(()))
 }
 
-/// Sends some requests that are answered at once, the last of them with the wish that the server ends the connection. With TLS its
+/// Sends some requests that are answered at once; the last one asks the server to end the connection (`Connection: close`). With TLS its
 /// close_notify comes behind that.
 fn closer(random: &mut Random, may_be_cut_off: bool) -> Http {
     let asks = (0..random.between(1, 3)).map(|_| {

@@ -100,8 +100,8 @@ impl Sum {
 mod tests {
     use super::*;
 
-    /// A lap as it is told: thread, phase, number, whether it is the last one, operations; and the operations of the sum that is
-    /// complete then.
+    /// The lap of a thread: which thread, whether it is measured, its number, whether it is the last one, and its operations. Then the
+    /// operations of the sum that is complete with it.
     type Told = (usize, bool, u64, bool, u64, Option<u64>);
 
     /// Tells of the laps of two threads.

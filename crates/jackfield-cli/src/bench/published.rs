@@ -50,7 +50,7 @@ impl Published {
         self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many of them have failed for who has published them, and nobody need get them.
+    /// So many publications have failed for their sender: nobody waits for them.
     pub(crate) fn lose(&self, publications: u64) {
         self.lost.fetch_add(publications, Ordering::Relaxed);
     }

@@ -282,7 +282,7 @@ impl Links {
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if found.lost.is_some() && members.is_some_and(|members| members.position < found.from.position) {
-            // They come behind the gap first, so that this one is told all of it. To wait for them might never end.
+            // They get what they miss first, so that this client joins them behind the gap. If it waited for them, that might never end.
             self.deliver_before(wires, &log);
         }
         if let Some(lost) = found.lost {

@@ -117,7 +117,7 @@ impl History {
     }
 
     /// The most bytes that may wait for a member. Above that it gets no more messages of this topic, and its policy is applied;
-    /// in the queue of that policy so many bytes of this topic wait at most, beside those of others. The value counts as at least
+    /// in the queue of that policy at most this many bytes of this topic wait, beside those of others. The value counts as at least
     /// `outbox_bytes_high` and at most `outbox_bytes_max`. Messages to this member alone are still bounded by `outbox_bytes_max`.
     /// Default: `outbox_bytes_max`.
     pub fn max_backlog(self, bytes: usize) -> Self {

@@ -263,7 +263,8 @@ fn i373_the_publisher_that_subscribes_then_does_not_hear_itself() {
     assert_eq!(heard(&last), ["4"]);
 }
 
-/// Streams of `t`, of `t` and `u`, of `t` with a word of their own, or of `t` behind so much that it is full.
+/// By its path: a stream of `t` and `u`, one of `t` that publishes too, a publisher without a stream of a topic, a stream that is full
+/// before it subscribes to `t`, or a stream of the topic in the path.
 struct Various;
 
 impl Client for Various {

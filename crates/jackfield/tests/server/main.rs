@@ -14,6 +14,7 @@ mod defence;
 mod delivered;
 mod finished;
 mod fragments;
+mod gaps;
 mod goodbyes;
 mod handle;
 mod history;
