@@ -51,7 +51,7 @@ fn i491_a_plan_goes_on_if_nobody_reads_its_messages() {
     assert!(report.join("two/index.html").exists());
 }
 
-/// The fault: such a result was lost or cut off without a word, and the exit code was 0.
+/// The fault: such a result was lost or cut off, nothing said so, and the exit code was 0.
 #[cfg(target_os = "linux")]
 #[test]
 fn i492_a_result_that_can_not_be_written_is_no_success() {

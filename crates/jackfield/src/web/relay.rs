@@ -161,7 +161,7 @@ impl Relay {
         self.answer.is_some().then_some(())
     }
 
-    /// Ends the answer, with the trailers that are not for this hop alone.
+    /// Ends the answer, with the trailers, but for those that are only for this connection.
     fn finish(&mut self) -> Option<usize> {
         let trailers = self.http.trailers();
         let Some(trailers) = copied(trailers.filter(|(name, _)| !is_of_one_hop(name, &self.one_hop))) else {

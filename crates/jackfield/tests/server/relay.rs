@@ -86,7 +86,7 @@ fn a_response_is_passed_on_wherever_it_is_cut() {
     check(&ROWS);
 }
 
-/// The fault: they were dropped without a word. What is for this hop alone stays here (RFC 9110 section 7.6.1).
+/// The fault: they were dropped, and nothing said so. Fields that are only for this connection are not passed on (RFC 9110 section 7.6.1).
 #[test]
 fn i475_the_trailers_of_a_response_are_passed_on() {
     check(&[
