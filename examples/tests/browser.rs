@@ -38,7 +38,6 @@ const CHECKS: &[(&str, Check)] = &[
     ("the page reads well in light and dark", contrast),
     ("nothing is beyond the edge at any width", widths),
     ("nothing scrolls sideways at 360 pixels", phone_width),
-    ("whoever leaves is counted no more", leaving),
     ("nothing comes from outside, and nothing is missing", own_assets),
     ("its links lead to its sources and to the guide", links),
     ("nothing is on the console", silent_console),
@@ -289,12 +288,6 @@ fn phone_width(stage: &mut Stage) -> Outcome<()> {
     expect(width == 360 && wide == Value::Array(Vec::new()), || {
         format!("the page is {width} pixels wide; beyond the edge: {wide}")
     })
-}
-
-fn leaving(stage: &mut Stage) -> Outcome<()> {
-    stage.browser.close(&stage.ben)?;
-    stage.anna_waits(&has_line(".note", "Ben left"))?;
-    stage.anna_waits("document.querySelector('#here').textContent === 'only you here'")
 }
 
 fn own_assets(stage: &mut Stage) -> Outcome<()> {

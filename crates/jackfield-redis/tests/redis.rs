@@ -116,24 +116,28 @@ fn k2_a_websocket_that_moves_at_every_message_misses_nothing() {
 #[test]
 fn k2_no_thread_spins_after_any_error() {
     const TIME_MS: u64 = 3000;
-    let Some(redis) = Instance::start() else { return };
-    let cable = Cable::to(&redis);
-    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
-    let mut reader = site.read_from("begin");
-    // What was done when, and what the test itself adds: two commands and what a connection needs for itself.
-    let pass = |site: &mut Site, what: &str, per_second: u64| {
-        let ((begin, before), attempts) = (redis.clock_and_commands(), cable.attempts());
+    const PER_SECOND: u64 = 20;
+    let check = |what: &str, event: &str, begin: fn(&Instance, &Cable), end: fn(&Instance, &Cable)| {
+        let Some(redis) = Instance::start() else { return };
+        let cable = Cable::to(&redis);
+        let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+        let mut reader = site.read_from("begin");
+        begin(&redis, &cable);
+        site.publish("refused");
+        wait(|| site.told.has(event));
+        // What was done when, and what the test itself adds: two commands and what a connection needs for itself.
+        let ((start, before), attempts) = (redis.clock_and_commands(), cable.attempts());
         let mut looks = 0;
         let (elapsed, commands) = loop {
             std::thread::sleep(Duration::from_millis(50));
             site.publish("more");
             looks += 1;
             let (now, after) = redis.clock_and_commands();
-            if now >= begin + TIME_MS {
-                break (now - begin, after - before);
+            if now >= start + TIME_MS {
+                break (now - start, after - before);
             }
         };
-        let allowed = per_second * (elapsed / 1000 + 2);
+        let allowed = PER_SECOND * (elapsed / 1000 + 2);
         let attempts = cable.attempts() - attempts;
         assert!(attempts <= allowed, "{what}: {attempts} connections in {elapsed} ms");
         let own = looks * 8;
@@ -141,22 +145,23 @@ fn k2_no_thread_spins_after_any_error() {
             commands <= allowed + own,
             "{what}: {commands} commands in {elapsed} ms, {own} of them the test's"
         );
+        end(&redis, &cable);
+        site.publish("end");
+        site.take_until(&mut reader, "end");
     };
-    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    site.publish("refused");
-    wait(|| site.told.has("TopicDown"));
-    pass(&mut site, "no memory", 20);
-    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
-    redis.ask(&["SET", "jackfield:topic:t", "another type"]);
-    wait(|| site.told.count("TopicDown") > 1);
-    pass(&mut site, "another type", 20);
-    redis.ask(&["DEL", "jackfield:topic:t"]);
-    cable.pull();
-    wait(|| site.told.has("Down"));
-    pass(&mut site, "no Redis", 20);
-    cable.put_in();
-    site.publish("end");
-    site.take_until(&mut reader, "end");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let limit = |redis: &Instance, _: &Cable| drop(redis.ask(&["CONFIG", "SET", "maxmemory", "1"]));
+            let free = |redis: &Instance, _: &Cable| drop(redis.ask(&["CONFIG", "SET", "maxmemory", "0"]));
+            check("no memory", "TopicDown", limit, free);
+        });
+        scope.spawn(|| {
+            const KEY: &str = "jackfield:topic:t";
+            let replace = |redis: &Instance, _: &Cable| drop(redis.ask(&["SET", KEY, "another type"]));
+            check("another type", "TopicDown", replace, |redis, _| drop(redis.ask(&["DEL", KEY])));
+        });
+        scope.spawn(|| check("no Redis", "Down", |_, cable| cable.pull(), |_, cable| cable.put_in()));
+    });
 }
 
 /// What all have got that were there all the time: everything once, what one server published in its order.

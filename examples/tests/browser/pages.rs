@@ -1,6 +1,6 @@
 //! The pages of the other examples, in Chromium.
 
-use super::{COME_BACK, STAY_AWAY};
+use super::{COME_BACK, STAY_AWAY, has_line};
 use crate::chromium::{Chromium, Reaped, Served, has_redis};
 use crate::devtools::{Browser, Outcome};
 use crate::look::{expect, look};
@@ -34,6 +34,23 @@ fn the_ticker_shows_what_waits_for_slow_clients() {
         // What Chromium says of the server that is gone.
         browser.console.clear();
         Ok(())
+    });
+}
+
+/// Who leaves may come back for a while, so this waits: beside the test of the rest of the page.
+#[test]
+fn the_showcase_counts_nobody_who_has_left() {
+    check(|browser| {
+        let showcase = Served::start("showcase", &[]);
+        let [anna, ben] =
+            [browser.open("Anna's tab", &showcase.url)?, browser.open("Ben's tab", &showcase.url)?];
+        let here = "document.querySelector('#here').textContent";
+        browser.wait(&anna, &format!("{here} === '2 here'"))?;
+        browser.enter(&ben, "#name", "Ben")?;
+        browser.wait(&anna, "document.querySelector('#log').textContent.includes(' is now Ben')")?;
+        browser.close(&ben)?;
+        browser.wait(&anna, &has_line(".note", "Ben left"))?;
+        browser.wait(&anna, &format!("{here} === 'only you here'"))
     });
 }
 

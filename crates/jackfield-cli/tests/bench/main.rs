@@ -152,11 +152,14 @@ fn fanout() {
 
 #[test]
 fn slow_readers_read() {
-    for args in [&["http"][..], &["ws"], &["raw"], &["sse"], &["fanout"]] {
+    let check = |mode| {
         let slow = |run: &Run| run.result()["throughput"]["slow_reader_operations"].as_u64().unwrap_or(0);
-        let run = bench_until(&[args, &["-c", "3", "--slow-readers", "1"]].concat(), |run| slow(run) > 0);
-        assert!(slow(&run) > 0, "{args:?}: {}", run.stderr);
-    }
+        let run = bench_until(&[mode, "-c", "3", "--slow-readers", "1"], |run| slow(run) > 0);
+        assert!(slow(&run) > 0, "{mode}: {}", run.stderr);
+    };
+    thread::scope(|scope| {
+        ["http", "ws", "raw", "sse", "fanout"].map(|mode| drop(scope.spawn(move || check(mode))))
+    });
 }
 
 #[test]
@@ -329,14 +332,19 @@ fn answers_that_do_not_come_in_time_are_errors() {
     let addr = odd::listen(odd::keep_silent);
     // A timeout within the run, and one behind its end: both times nothing is left out. It is far behind the end of the warm-up,
     // in which errors are counted apart.
-    for (mode, duration) in [("http", "4s"), ("http", "200ms"), ("raw", "200ms")] {
+    let check = |mode: &str, duration: &str| {
         let args = [mode, &addr, "--timeout", "3s", "--fail-if", "errors>0", "-c", "4", "-d", duration];
         let run = bench(&args);
         assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
         assert!(run.stderr.contains("failed: errors>0"), "{}", run.stderr);
         let result = run.result();
         assert_eq!(result["errors"]["by_kind"]["no answer in time"], 4, "{}", result["errors"]);
-    }
+    };
+    thread::scope(|scope| {
+        for (mode, duration) in [("http", "4s"), ("http", "200ms"), ("raw", "200ms")] {
+            scope.spawn(move || check(mode, duration));
+        }
+    });
     for args in [&["ws"][..], &["idle"], &["connect"]] {
         failed(&[args, &[&addr, "--timeout", "50ms", "-c", "2"]].concat(), "no answer in time");
     }
