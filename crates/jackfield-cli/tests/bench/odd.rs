@@ -240,7 +240,7 @@ pub(crate) fn comment(streams: &Streams, pause: Duration) {
     });
 }
 
-/// WebSockets: each message comes back on its own at once, and on all others after a while.
+/// WebSockets: each message is sent back at once to the connection that it came from, and later to all others.
 pub(crate) fn listen_for_messages(after: Duration) -> String {
     let members = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
     listen_numbered(move |_, stream| {
